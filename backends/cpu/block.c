@@ -1,0 +1,117 @@
+/* Chooses tiles, blocks and the task grid of a product. */
+#include "backends/cpu/block.h"
+
+/* Multiply-adds a task should have: long against the claim of a tile, short against a launch. */
+#define TASK_WORK 1.5e6
+
+/* Tasks a product should have, and tiles that should share a block of panels. */
+enum { TASKS = 16, REUSE = 16 };
+
+static const lm_tile_set *const tiles[LM_CPU_LEVELS] = {
+    [LM_CPU_SCALAR] = &lm_tiles_scalar,
+#ifdef LM_HAVE_NEON
+    [LM_CPU_NEON] = &lm_tiles_neon,
+#endif
+#ifdef LM_HAVE_AVX2
+    [LM_CPU_AVX2] = &lm_tiles_avx2,
+#endif
+#ifdef LM_HAVE_AVX512
+    [LM_CPU_AVX512] = &lm_tiles_avx512,
+#endif
+};
+
+const lm_tile_set *lm_tiles_of(lm_cpu_level level)
+{
+    return tiles[level] ? tiles[level] : &lm_tiles_scalar;
+}
+
+/* Rows whose distance is a multiple of a page fall into the same sets of a first-level cache (4 KiB a way on all our
+ * machines); more of them than ways push each other out. */
+static bool rows_alias(const lm_igemm *g)
+{
+    const int64_t way = 4096, stride = g->x_step[2] * g->pass[0].step[2] * (int64_t)sizeof(float);
+    int64_t apart = 1;
+    while (apart < way && stride % (apart * 2) == 0)
+        apart *= 2;
+    return g->set->mr * apart > 6 * way;
+}
+
+static void plan_depth(lm_igemm *g, int64_t budget)
+{
+    const int64_t nr = g->set->nr;
+    int64_t most = budget / nr < 64 ? 64 : budget / nr;
+    g->pieces = 1;
+    g->piece = g->channels;
+    g->block_taps = LM_SPANS;
+    if (g->copy_rows && most > LM_COPY_RUN)
+        most = LM_COPY_RUN;
+    if (g->channels > most || g->copy_rows) {
+        g->block_taps = 1;
+        g->piece = lm_even_piece(g->channels, most);
+        g->pieces = lm_ceil_div(g->channels, g->piece);
+        return;
+    }
+    if (g->block_taps * g->channels > most)
+        g->block_taps = most / (g->channels ? g->channels : 1);
+    if (g->run_step && g->block_taps * g->channels > LM_COPY_RUN)
+        g->block_taps = LM_COPY_RUN / g->channels;
+}
+
+/* Tiles of a pass: pieces of output rows where that keeps padded taps together, otherwise any mr pixels. */
+static void plan_tiles(const lm_igemm *g, lm_pass *p)
+{
+    const int64_t mr = g->set->mr, rows = g->samples * p->out[0] * p->out[1];
+    p->padded = false;
+    for (int k = 0; k < LM_AXES; k++) {
+        const int64_t last = p->origin[k] + (p->out[k] - 1) * p->step[k];
+        p->padded |= p->origin[k] + p->reach_lo[k] < 0 || last + p->reach_hi[k] >= g->in[k];
+    }
+    p->chunk = p->chunks = 0;
+    p->tiles = lm_ceil_div(rows * p->out[2], mr);
+    if (p->padded && p->out[2] * 2 >= mr) {
+        p->chunk = lm_even_piece(p->out[2], mr);
+        p->chunks = lm_ceil_div(p->out[2], p->chunk);
+        p->tiles = rows * p->chunks;
+    }
+}
+
+void lm_igemm_plan(lm_igemm *g, const lm_topo *topo)
+{
+    const int64_t nr = g->set->nr,
+                  l2 = (int64_t)(topo ? topo->cache[LM_L2].bytes : 512 * 1024) / (int64_t)sizeof(float);
+    const int64_t budget = l2 * 6 / 10;
+    int64_t taps = 0, tiles_all = 0;
+    g->copy_rows = g->npass == 1 && g->pass[0].ntap == 1 && !g->run_step && g->panels > 2 && rows_alias(g);
+    for (int i = 0; i < g->npass; i++) {
+        plan_tiles(g, &g->pass[i]);
+        taps = g->pass[i].ntap > taps ? g->pass[i].ntap : taps;
+        tiles_all += g->pass[i].tiles;
+        for (int k = 0; k < LM_AXES; k++) /* a copied row must lie inside */
+            g->copy_rows &= g->pass[i].origin[k] >= 0 &&
+                            g->pass[i].origin[k] + (g->pass[i].out[k] - 1) * g->pass[i].step[k] < g->in[k];
+    }
+    plan_depth(g, budget);
+    const int64_t depth = g->pieces > 1 ? g->piece : g->channels * (taps < g->block_taps ? taps : g->block_taps);
+    int64_t most = budget / (nr * (depth ? depth : 1));
+    most = most < 1 ? 1 : most;
+    while (most > LM_TILE_NP &&
+           lm_ceil_div(g->panels, most) * (g->pieces > 1 ? lm_ceil_div(tiles_all, REUSE) : tiles_all) * g->nparts <
+               TASKS)
+        most /= 2;
+    g->block_panels = g->panels ? lm_even_piece(g->panels, most) : 1;
+    g->column_blocks = lm_ceil_div(g->panels, g->block_panels);
+    const double work = (double)g->set->mr * (double)(taps * g->channels) * (double)(g->block_panels * nr);
+    g->block_tiles = work >= TASK_WORK ? 1 : (int64_t)(TASK_WORK / (work + 1)) + 1;
+    /* Chains that rest in memory between blocks of the reduction: each block's panels should serve several tiles. */
+    if (g->pieces > 1 && g->block_tiles < REUSE)
+        g->block_tiles = REUSE;
+    if (g->block_tiles > 1 && tiles_all > 0)
+        g->block_tiles = lm_even_piece(tiles_all, g->block_tiles);
+    int64_t task = 0;
+    for (int i = 0; i < g->npass; i++) {
+        g->pass[i].first_task = task;
+        g->pass[i].row_blocks = lm_ceil_div(g->pass[i].tiles, g->block_tiles);
+        task += g->pass[i].row_blocks * g->column_blocks;
+    }
+    g->tasks = task * g->nparts;
+}

@@ -1,0 +1,277 @@
+/* Drivers of max, average and Lp pooling on float32. Results are made position by position over contiguous channels
+ * (NHWC), or row by row where the image's rows are contiguous (NCHW): the same order of taps, hence the same bits. */
+#include "backends/cpu/bind.h"
+#include "backends/cpu/index.h"
+#include "backends/cpu/pooling.h"
+#include "core/base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* How much of a row is kept at hand while its places are searched; floats of a cache line; how far ahead of a window
+ * its rows are asked for. */
+enum { PART = 256, LINE = 16, AHEAD = 1024 };
+
+typedef struct pooling {
+    lm_cpu_kernel k;
+    const lm_pool_fns *fns;
+    lm_pool_op op;
+    bool channels; /* contiguous, otherwise rows */
+    bool places;   /* y[1] is wanted */
+    float p;       /* of a power */
+    lm_image x, y, index;
+    lm_windows w;
+    int32_t place_step[3];
+    int64_t taps; /* along the last axis, those that ever lie inside */
+    const lm_tap_range *range;
+    int64_t rows, per_tile;
+    lm_span *spans[3]; /* in `span` */
+    lm_span span[];
+} pooling;
+
+typedef struct pooling_run {
+    const pooling *k;
+    const float *x;
+    float *y;
+    int64_t *index;
+} pooling_run;
+
+/* ONNX's index counts through the whole tensor [n, c, spatial...]. */
+static int64_t plane_base(const pooling *k, int64_t n, int64_t c)
+{
+    return (n * k->x.c + c) * k->x.size[0] * k->x.size[1] * k->x.size[2];
+}
+
+/* A window without any element of the image has index -1. */
+static void put_places(int64_t *index, int64_t st, const int32_t *at, int64_t base, int64_t base_step, int64_t n)
+{
+    if (st == 1)
+        for (int64_t i = 0; i < n; i++)
+            index[i] = at[i] < 0 ? -1 : base + i * base_step + at[i];
+    else
+        for (int64_t i = 0; i < n; i++)
+            index[i * st] = at[i] < 0 ? -1 : base + i * base_step + at[i];
+}
+
+/* Ask for what windows further on in the row will read: left alone, memory answers late, since a window's rows come as
+ * several interleaved streams of short pieces. */
+static void ask_ahead(const pooling *k, const float *from, const lm_pool_window *w)
+{
+    int64_t n = k->w.stride[2] * k->x.st[2];
+    for (int64_t row = 0; row < w->taps[1]; row++)
+        for (const float *p = from + row * w->step[1] + AHEAD, *end = p + n; p < end; p += LINE)
+            __builtin_prefetch(p, 0, 3);
+}
+
+/* One row of results of one image, all channels. */
+static void channels_row(const pooling_run *r, int64_t n, int64_t d, int64_t h)
+{
+    const pooling *k = r->k;
+    const lm_span *sd = &k->spans[0][d], *sh = &k->spans[1][h];
+    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->x.st[0], sh->step * k->x.st[1], 0}};
+    const float *x = r->x + n * k->x.st_n + sd->at * k->x.st[0] + sh->at * k->x.st[1];
+    float *y = r->y + n * k->y.st_n + d * k->y.st[0] + h * k->y.st[1];
+    for (int64_t i = 0; i < k->y.size[2]; i++) {
+        const lm_span *sw = &k->spans[2][i];
+        w.taps[2] = sw->taps;
+        w.step[2] = sw->step * k->x.st[2];
+        const float *from = x + sw->at * k->x.st[2];
+        ask_ahead(k, from, &w);
+        float *to = y + i * k->y.st[2];
+        if (!k->places) {
+            k->fns->at[k->op](to, from, &w, k->op == LM_POOL_POWER ? k->p : lm_span_count(sd, sh, sw), k->y.c);
+            continue;
+        }
+        int64_t *index = r->index + n * k->index.st_n + d * k->index.st[0] + h * k->index.st[1] + i * k->index.st[2];
+        int32_t at[PART], step[3] = {(int32_t)sd->step * k->place_step[0], (int32_t)sh->step * k->place_step[1],
+                                     (int32_t)sw->step * k->place_step[2]};
+        int32_t first = (int32_t)(sd->at * k->place_step[0] + sh->at * k->place_step[1] + sw->at * k->place_step[2]);
+        for (int64_t c = 0; c < k->y.c; c += PART) {
+            int64_t m = k->y.c - c < PART ? k->y.c - c : PART;
+            k->fns->max_at(to + c, at, from + c, &w, first, step, m);
+            put_places(index + c * k->index.st_c, k->index.st_c, at, plane_base(k, n, c), plane_base(k, 0, 1), m);
+        }
+    }
+}
+
+/* Sums become averages: divisors change along a row only near its ends. */
+static void divide_row(const pooling *k, float *y, const lm_span *sd, const lm_span *sh)
+{
+    const lm_span *sw = k->spans[2];
+    for (int64_t i = 0, end; i < k->y.size[2]; i = end) {
+        for (end = i + 1; end < k->y.size[2] && sw[end].count == sw[i].count;)
+            end++;
+        k->fns->divide(y + i, y + i, lm_span_count(sd, sh, &sw[i]), end - i);
+    }
+}
+
+static void rows_values(const pooling_run *r, float *y, const float *x, const lm_span *sd, const lm_span *sh)
+{
+    const pooling *k = r->k;
+    for (int64_t i = 0; i < k->y.size[2]; i++)
+        y[i] = k->op == LM_POOL_MAX ? -INFINITY : 0.0f;
+    for (int64_t i0 = 0; i0 < sd->taps; i0++)
+        for (int64_t i1 = 0; i1 < sh->taps; i1++) {
+            const float *row = x + (sd->at + i0 * sd->step) * k->x.st[0] + (sh->at + i1 * sh->step) * k->x.st[1];
+            for (int64_t tap = 0; tap < k->taps; tap++) {
+                lm_tap_range in = k->range[tap];
+                if (in.hi > in.lo)
+                    k->fns->row[k->op](y + in.lo, row + in.lo * k->w.stride[2] + in.off, k->p, k->w.stride[2],
+                                        in.hi - in.lo);
+            }
+        }
+    if (k->op == LM_POOL_AVERAGE)
+        divide_row(k, y, sd, sh);
+    else if (k->op == LM_POOL_SQUARE || k->op == LM_POOL_POWER)
+        k->fns->root(y, y, k->p, k->y.size[2]);
+}
+
+/* Results i0 ... i0 + m - 1 of a row, with places. */
+static void rows_places(const pooling_run *r, float *y, const float *x, const lm_span *sd, const lm_span *sh,
+                        int64_t i0, int64_t m, int32_t *at)
+{
+    const pooling *k = r->k;
+    float best[PART];
+    for (int64_t i = 0; i < m; i++) {
+        y[i0 + i] = best[i] = -INFINITY;
+        at[i] = -1;
+    }
+    for (int64_t t0 = 0; t0 < sd->taps; t0++)
+        for (int64_t t1 = 0; t1 < sh->taps; t1++) {
+            int64_t d = sd->at + t0 * sd->step, h = sh->at + t1 * sh->step;
+            const float *row = x + d * k->x.st[0] + h * k->x.st[1];
+            for (int64_t tap = 0; tap < k->taps; tap++) {
+                lm_tap_range in = k->range[tap];
+                int64_t lo = in.lo > i0 ? in.lo : i0, hi = in.hi < i0 + m ? in.hi : i0 + m;
+                int64_t from = lo * k->w.stride[2] + in.off;
+                int64_t place = d * k->place_step[0] + h * k->place_step[1] + from * k->place_step[2];
+                if (hi > lo)
+                    k->fns->max_row(y + lo, best + lo - i0, at + lo - i0, row + from, k->w.stride[2], (int32_t)place,
+                                    (int32_t)(k->w.stride[2] * k->place_step[2]), hi - lo);
+            }
+        }
+}
+
+static void rows_row(const pooling_run *r, int64_t n, int64_t c, int64_t d, int64_t h)
+{
+    const pooling *k = r->k;
+    const lm_span *sd = &k->spans[0][d], *sh = &k->spans[1][h];
+    const float *x = r->x + n * k->x.st_n + c * k->x.st_c;
+    float *y = r->y + n * k->y.st_n + c * k->y.st_c + d * k->y.st[0] + h * k->y.st[1];
+    if (!k->places) {
+        rows_values(r, y, x, sd, sh);
+        return;
+    }
+    int64_t *index = r->index + n * k->index.st_n + c * k->index.st_c + d * k->index.st[0] + h * k->index.st[1];
+    for (int64_t i = 0; i < k->y.size[2]; i += PART) {
+        int32_t at[PART];
+        int64_t m = k->y.size[2] - i < PART ? k->y.size[2] - i : PART;
+        rows_places(r, y, x, sd, sh, i, m, at);
+        put_places(index + i * k->index.st[2], k->index.st[2], at, plane_base(k, n, c), 0, m);
+    }
+}
+
+static void pooling_tile(void *ctx, int64_t tile, int worker)
+{
+    const pooling_run *r = ctx;
+    const pooling *k = r->k;
+    (void)worker;
+    int64_t end = (tile + 1) * k->per_tile < k->rows ? (tile + 1) * k->per_tile : k->rows;
+    for (int64_t row = tile * k->per_tile; row < end; row++) {
+        int64_t h = row % k->y.size[1], rest = row / k->y.size[1], d = rest % k->y.size[0];
+        rest /= k->y.size[0];
+        if (k->channels)
+            channels_row(r, rest, d, h);
+        else
+            rows_row(r, rest / k->y.c, rest % k->y.c, d, h);
+    }
+}
+
+static lm_status run_pooling(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, void *workspace)
+{
+    const pooling *k = (const pooling *)kernel;
+    (void)workspace;
+    pooling_run r = {k, p[0], p[1], k->places ? p[2] : NULL};
+    lm_pool_run(cpu->pool, lm_tiles(k->rows, k->per_tile), pooling_tile, &r);
+    return LM_OK;
+}
+
+static lm_status set_places(const lm_call *call, pooling *k)
+{
+    int64_t step[3] = {k->x.size[1] * k->x.size[2], k->x.size[2], 1}, plane;
+    LM_REQUIRE(lm_mul_i64(step[0], k->x.size[0], &plane) && plane <= INT32_MAX, LM_UNSUPPORTED,
+               "%s: a plane of x has more than 2^31 elements", lm_ops[call->op].name);
+    if (call->a->pool.column_major) {
+        step[0] = 1;
+        step[1] = k->x.size[0];
+        step[2] = k->x.size[0] * k->x.size[1];
+    }
+    for (int i = 0; i < 3; i++)
+        k->place_step[i] = (int32_t)step[i];
+    k->places = true;
+    k->index = lm_image_of(&call->y[1]);
+    return LM_OK;
+}
+
+static lm_status bind_pooling(lm_cpu *cpu, const lm_call *call, lm_pool_op op, const char *what, lm_kernel **out)
+{
+    const lm_view *x = &call->x[0], *y = &call->y[0];
+    lm_image xi = lm_image_of(x), yi = lm_image_of(y);
+    bool channels;
+    LM_REQUIRE(x->dt == LM_F32, LM_UNSUPPORTED, "%s: no kernel for %s", lm_ops[call->op].name, lm_dtype_name(x->dt));
+    LM_TRY(lm_image_layout(call, &xi, &yi, &channels));
+    lm_windows w = lm_windows_of(&call->a->pool, &xi, &yi);
+    int64_t taps = channels ? 0 : lm_windows_taps(&w, NULL);
+    size_t spans = (size_t)(yi.size[0] + yi.size[1] + yi.size[2]), bytes, more;
+    LM_REQUIRE(lm_mul_size(spans, sizeof(lm_span), &bytes) && lm_mul_size((size_t)taps, sizeof(lm_tap_range), &more) &&
+                   lm_add_size(bytes, more, &bytes) && lm_add_size(bytes, sizeof(pooling), &bytes), LM_MEMORY,
+               "%s: the result is too large", lm_ops[call->op].name);
+    char name[32];
+    snprintf(name, sizeof name, "%s_%s", what, channels ? "nhwc" : "rows");
+    pooling *k;
+    LM_TRY(lm_cpu_kernel_new(cpu, call, bytes, run_pooling, name, &k));
+    k->fns = lm_pool_fns_of(cpu->level);
+    k->op = op;
+    k->p = (float)call->a->pool.p;
+    k->channels = channels;
+    k->x = xi;
+    k->y = yi;
+    k->w = w;
+    k->taps = taps;
+    lm_span *span = k->span;
+    for (int axis = 0; axis < 3; span += yi.size[axis++]) {
+        k->spans[axis] = span;
+        lm_spans_forward(&k->w, axis, span);
+    }
+    k->range = (lm_tap_range *)span;
+    if (taps > 0)
+        lm_windows_taps(&w, (lm_tap_range *)span);
+    int64_t row = yi.size[2] * (channels ? yi.c : 1);
+    k->rows = row == 0 ? 0 : lm_shape_count(&y->sh) / row;
+    k->per_tile = lm_rows_per_tile(k->rows, row);
+    k->k.base.bytes = 4.0 * (double)(lm_shape_count(&x->sh) + lm_shape_count(&y->sh));
+    *out = &k->k.base;
+    return LM_OK;
+}
+
+lm_status lm_cpu_bind_maxpool(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
+{
+    LM_TRY(bind_pooling(cpu, call, LM_POOL_MAX, "maxpool", out));
+    if (call->ny < 2 || !lm_view_present(&call->y[1]))
+        return LM_OK;
+    lm_status status = set_places(call, (pooling *)*out);
+    if (status != LM_OK)
+        lm_free(*out);
+    return status;
+}
+
+lm_status lm_cpu_bind_avgpool(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
+{
+    return bind_pooling(cpu, call, LM_POOL_AVERAGE, "avgpool", out);
+}
+
+lm_status lm_cpu_bind_lppool(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
+{
+    int p = call->a->pool.p;
+    return bind_pooling(cpu, call, p == 1 ? LM_POOL_ABS : p == 2 ? LM_POOL_SQUARE : LM_POOL_POWER, "lppool", out);
+}

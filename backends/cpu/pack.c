@@ -1,0 +1,215 @@
+/* Packs weights into panels, as a constant's derived form or into the workspace of a launch. */
+#include "backends/cpu/pack.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "backends/cpu/block.h"
+#include "backends/cpu/depthwise.h"
+#include "core/base/mem.h"
+
+enum { FLAG_FLOATS = 16 };
+
+typedef float quad __attribute__((vector_size(16)));
+
+typedef struct job {
+    const lm_pack *p;
+    const float *w;
+    float *out;
+    atomic_bool infinite;
+} job;
+
+int64_t lm_pack_panel(const lm_pack *p)
+{
+    return p->taps * p->channels * p->nr;
+}
+
+bool lm_pack_size(const lm_pack *p, size_t *floats)
+{
+    size_t n = (size_t)lm_ceil_div(p->columns, p->nr);
+    return lm_mul_size(n, (size_t)p->nr, &n) && lm_mul_size(n, (size_t)p->taps, &n) &&
+           lm_mul_size(n, (size_t)p->channels, &n) && lm_mul_size(n, (size_t)p->parts, &n) &&
+           lm_add_size(n, FLAG_FLOATS, floats) && *floats <= SIZE_MAX / 2 / sizeof(float);
+}
+
+static void spatial_taps(const lm_view *w, lm_pack *p, bool reverse)
+{
+    const int nd = w->sh.rank - 2;
+    p->taps = 1;
+    for (int k = 0; k < LM_SPATIAL; k++) {
+        const int axis = k - (LM_SPATIAL - nd);
+        p->tap_dim[k] = axis < 0 ? 1 : w->sh.dim[2 + axis];
+        p->tap_step[k] = axis < 0 ? 0 : w->st[2 + axis];
+        p->taps *= p->tap_dim[k];
+        if (reverse && p->tap_dim[k] > 0) {
+            p->first += (p->tap_dim[k] - 1) * p->tap_step[k];
+            p->tap_step[k] = -p->tap_step[k];
+        }
+    }
+}
+
+void lm_pack_conv(const lm_view *w, int64_t groups, int64_t nr, lm_pack *p)
+{
+    *p = (lm_pack){.parts = groups, .nr = nr, .channels = w->sh.dim[1], .columns = w->sh.dim[0] / groups, .axes = 1};
+    p->channel_step = w->st[1];
+    p->column_step = w->st[0];
+    p->part_dim[0] = groups;
+    p->part_step[0] = p->columns * w->st[0];
+    spatial_taps(w, p, false);
+}
+
+void lm_pack_conv_t(const lm_view *w, int64_t groups, int64_t nr, lm_pack *p)
+{
+    *p = (lm_pack){.parts = groups, .nr = nr, .channels = w->sh.dim[0] / groups, .columns = w->sh.dim[1], .axes = 1};
+    p->channel_step = w->st[0];
+    p->column_step = w->st[1];
+    p->part_dim[0] = groups;
+    p->part_step[0] = p->channels * w->st[0];
+    spatial_taps(w, p, true);
+}
+
+void lm_pack_gemm(const lm_view *w, bool trans, int64_t nr, lm_pack *p)
+{
+    const int rank = w->sh.rank, k = trans ? rank - 1 : rank - 2, n = trans ? rank - 2 : rank - 1;
+    *p = (lm_pack){.parts = 1, .taps = 1, .nr = nr, .tap_dim = {1, 1, 1}};
+    if (rank == 1) {
+        p->channels = w->sh.dim[0], p->columns = 1, p->channel_step = w->st[0];
+        return;
+    }
+    p->channels = w->sh.dim[k], p->columns = w->sh.dim[n];
+    p->channel_step = w->st[k], p->column_step = w->st[n];
+    p->axes = rank - 2;
+    for (int i = 0; i < rank - 2; i++) {
+        p->part_dim[i] = w->sh.dim[i];
+        p->part_step[i] = w->st[i];
+        p->parts *= w->sh.dim[i];
+    }
+}
+
+/* The offset of a mixed-radix index. */
+static int64_t digits(int64_t index, int n, const int64_t *dim, const int64_t *step)
+{
+    int64_t off = 0;
+    for (int i = n - 1; i >= 0; index /= dim[i--])
+        off += index % dim[i] * step[i];
+    return off;
+}
+
+void lm_turn_4x4(const float *from, int64_t from_step, float *to, int64_t to_step)
+{
+    quad a, b, c, d;
+    memcpy(&a, from, sizeof a);
+    memcpy(&b, from + from_step, sizeof b);
+    memcpy(&c, from + 2 * from_step, sizeof c);
+    memcpy(&d, from + 3 * from_step, sizeof d);
+    const quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    a = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    b = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    c = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+    d = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
+    memcpy(to, &a, sizeof a);
+    memcpy(to + to_step, &b, sizeof b);
+    memcpy(to + 2 * to_step, &c, sizeof c);
+    memcpy(to + 3 * to_step, &d, sizeof d);
+}
+
+/* One tap of one panel: [channel][nr] from strided weights; `n` columns are there. */
+static void pack_tap(const lm_pack *p, const float *w, int64_t n, float *out)
+{
+    const int64_t channels = p->channels, nr = p->nr;
+    if (n < nr)
+        memset(out, 0, (size_t)(channels * nr) * sizeof *out);
+    if (p->column_step == 1) {
+        for (int64_t c = 0; c < channels; c++)
+            memcpy(out + c * nr, w + c * p->channel_step, (size_t)n * sizeof *out);
+        return;
+    }
+    int64_t j = 0;
+    if (p->channel_step == 1)
+        for (; j + 4 <= n; j += 4) {
+            const float *from = w + j * p->column_step;
+            int64_t c = 0;
+            for (; c + 4 <= channels; c += 4)
+                lm_turn_4x4(from + c, p->column_step, out + c * nr + j, nr);
+            for (; c < channels; c++)
+                for (int64_t i = 0; i < 4; i++)
+                    out[c * nr + j + i] = from[c + i * p->column_step];
+        }
+    for (; j < n; j++)
+        for (int64_t c = 0; c < channels; c++)
+            out[c * nr + j] = w[c * p->channel_step + j * p->column_step];
+}
+
+static void transform(const lm_pack *p, float *v, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float w = v[i], pos = w < 0.0f ? 0.0f : w;
+        switch (p->transform) {
+        case LM_TF_ID: return;
+        case LM_TF_POS: v[i] = pos; break;
+        case LM_TF_NEG: v[i] = w > 0.0f ? 0.0f : w; break;
+        case LM_TF_GAMMA: v[i] = w + p->gamma * pos; break;
+        case LM_TF_SQUARE: v[i] = w * w; break;
+        case LM_TF_ONE: v[i] = 1.0f; break;
+        }
+    }
+}
+
+static bool all_finite(const float *v, int64_t n)
+{
+    uint32_t bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, v + i, sizeof bits);
+        bad |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
+    }
+    return !bad;
+}
+
+static void pack_panel(void *ctx, int64_t index, int worker)
+{
+    job *j = ctx;
+    const lm_pack *p = j->p;
+    (void)worker;
+    const int64_t panels = lm_ceil_div(p->columns, p->nr), part = index / panels, column = index % panels * p->nr;
+    const int64_t n = p->columns - column < p->nr ? p->columns - column : p->nr, tap_floats = p->channels * p->nr;
+    const float *w = j->w + p->first + digits(part, p->axes, p->part_dim, p->part_step) + column * p->column_step;
+    float *out = j->out + index * lm_pack_panel(p);
+    for (int64_t t = 0; t < p->taps; t++)
+        pack_tap(p, w + digits(t, LM_SPATIAL, p->tap_dim, p->tap_step), n, out + t * tap_floats);
+    transform(p, out, lm_pack_panel(p));
+    if (!all_finite(out, lm_pack_panel(p)))
+        atomic_store_explicit(&j->infinite, true, memory_order_relaxed);
+}
+
+void lm_pack_run(lm_cpu *cpu, const lm_pack *p, const float *w, float *out)
+{
+    job j = {p, w, out, false};
+    const int64_t panels = p->parts * lm_ceil_div(p->columns, p->nr);
+    lm_pool_run(cpu->pool, panels, pack_panel, &j);
+    out[panels * lm_pack_panel(p)] = atomic_load(&j.infinite) ? 0.0f : 1.0f;
+}
+
+lm_status lm_cpu_pack(lm_cpu *cpu, const lm_view *w, const lm_want *want, lm_buffer **out)
+{
+    lm_pack p;
+    size_t floats, bytes;
+    LM_REQUIRE(w->dt == LM_F32, LM_UNSUPPORTED, "weights of type %s cannot be packed, only float32",
+               lm_dtype_name(w->dt));
+    switch (want->pack) {
+    case LM_CPU_PACK_CONV: lm_pack_conv(w, want->p[1], want->p[0], &p); break;
+    case LM_CPU_PACK_CONV_T: lm_pack_conv_t(w, want->p[1], want->p[0], &p); break;
+    case LM_CPU_PACK_GEMM: lm_pack_gemm(w, want->p[1] != 0, want->p[0], &p); break;
+    case LM_CPU_PACK_DEPTHWISE: lm_pack_depthwise(w, &p); break;
+    default: return lm_fail(LM_UNSUPPORTED, "the cpu device has no packing number %u", (unsigned)want->pack);
+    }
+    p.transform = want->transform;
+    p.gamma = want->gamma;
+    LM_REQUIRE(lm_pack_size(&p, &floats) && lm_mul_size(floats, sizeof(float), &bytes), LM_MEMORY,
+               "packed weights would not fit in memory");
+    LM_TRY(lm_buffer_new(bytes, out));
+    lm_pack_run(cpu, &p, lm_view_data(w), (*out)->host);
+    return LM_OK;
+}

@@ -1,0 +1,49 @@
+/* The loops of pooling that exist once per instruction level. */
+#ifndef LM_CPU_SIMD_POOL_TABLE_H
+#define LM_CPU_SIMD_POOL_TABLE_H
+
+#include <stdint.h>
+
+/* What a window does with its elements: from +0 on add x, |x|, x * x or |x|^p (rounded before it is added), or take the
+ * largest from -infinity on, where NaN wins and +0 counts as more than -0. At last the average is divided by a count,
+ * and of squares and powers the root is taken. */
+typedef enum lm_pool_op {
+    LM_POOL_AVERAGE,
+    LM_POOL_SUM,
+    LM_POOL_ABS,
+    LM_POOL_SQUARE,
+    LM_POOL_POWER,
+    LM_POOL_MAX,
+    LM_POOL_OPS
+} lm_pool_op;
+
+/* The part of a window that lies inside the image: taps per axis, and elements from tap to tap. */
+typedef struct lm_pool_window {
+    int64_t taps[3], step[3];
+} lm_pool_window;
+
+typedef struct lm_pool_fns {
+    /* y[0..c) = op over the window of x[tap + 0..c), taps in row-major order; a is the average's count or the
+     * power's p. */
+    void (*at[LM_POOL_OPS])(float *y, const float *x, const lm_pool_window *w, float a, int64_t c);
+
+    /* The largest and the place of the first of them: `place` at the first tap, place_step[axis] further per tap. */
+    void (*max_at)(float *y, int32_t *at, const float *x, const lm_pool_window *w, int32_t place,
+                   const int32_t place_step[3], int64_t c);
+
+    /* One tap, for i < n: y[i] = op(y[i], x[i * stride]), without the division or root that comes last. */
+    void (*row[LM_POOL_OPS])(float *y, const float *x, float a, int64_t stride, int64_t n);
+
+    /* The same for the largest, the first of them (best) and its place, place + i * place_step; at[i] < 0: none yet. */
+    void (*max_row)(float *y, float *best, int32_t *at, const float *x, int64_t stride, int32_t place,
+                    int32_t place_step, int64_t n);
+
+    /* y[i * stride] += x[i] for i < n. */
+    void (*spread)(float *y, int64_t stride, const float *x, int64_t n);
+
+    /* y[i] = x[i] / count, y[i] = x[i]^(1/p) for i < n. */
+    void (*divide)(float *y, const float *x, float count, int64_t n);
+    void (*root)(float *y, const float *x, float p, int64_t n);
+} lm_pool_fns;
+
+#endif

@@ -1,0 +1,56 @@
+/* The register-tiled inner kernels that every instruction level supplies, and the arguments they take.
+ *
+ * A tile is rows x (np * nr) outputs. Each output is one chain of fused multiply-adds that starts at +0 and walks the
+ * spans in order and the elements of a span in order; no kernel may split, skip or reorder it, so every level gives the
+ * same bits. After the last span the tile is finished: + bias, + residual, clamp. The bias is never -0 (whoever passes
+ * it has added +0), hence no output is -0 either. That is why a tap that meets nothing but padding may be left out when
+ * the weights are finite: its products are +-0, and adding them could change nothing but the sign of a zero. */
+#ifndef LM_CPU_TILE_H
+#define LM_CPU_TILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* No level has more rows, panels at a time, columns in a panel or columns in a tile than this. */
+enum { LM_TILE_MR = 14, LM_TILE_NP = 4, LM_TILE_NR = 32, LM_TILE_COLS = 128 };
+
+/* One run of the reduction: len consecutive values of a row (column kernels: steps of ak) and as many rows of a panel.
+ */
+typedef struct lm_span {
+    int64_t a_off, b_off, len; /* offsets in floats */
+} lm_span;
+
+typedef struct lm_tile {
+    const lm_span *span;
+    int64_t nspan;
+    const float *const *a;   /* row kernels: start of each row; span s reads the pointers at a + s * a_step */
+    int64_t a_step;          /* 0: one set of rows for all spans (a_off tells them apart); otherwise a set per span */
+    const float *ak;         /* column kernels: rows lie side by side, one k after the other ... */
+    int64_t ak_step;         /* ... this many floats apart */
+    const float *b;          /* panels [k][nr]; 64-byte aligned for row kernels */
+    int64_t b_panel;         /* floats from one panel to the next */
+    int64_t b_step;          /* column kernels: floats from one k to the next (row kernels: always nr) */
+    float *const *c;         /* output rows; np * nr columns from `col` on are read and written */
+    const float *const *res; /* residual rows or NULL, read from `col` on */
+    int64_t col;
+    const float *bias;  /* np * nr values */
+    float lo, hi;       /* NaN passes */
+    bool clamp;         /* to [lo, hi] */
+    const float *ahead; /* row kernels ask the caches for what lies here, at the pace of the panel, every other line */
+    bool resume;        /* continue the chains stored in c */
+    bool last;          /* the chains end here: finish */
+} lm_tile;
+
+typedef void (*lm_tile_kernel)(const lm_tile *t);
+
+/* What a level offers: row[r][np] and column[r][np], NULL where r rows of np panels do not fit its registers. Both have
+ * every r up to mr for one panel. */
+typedef struct lm_tile_set {
+    int mr, nr;
+    lm_tile_kernel row[LM_TILE_MR + 1][LM_TILE_NP + 1];
+    lm_tile_kernel column[LM_TILE_MR + 1][LM_TILE_NP + 1];
+} lm_tile_set;
+
+extern const lm_tile_set lm_tiles_scalar, lm_tiles_neon, lm_tiles_avx2, lm_tiles_avx512;
+
+#endif

@@ -1,0 +1,225 @@
+/* Mapping, atomic writing, listing. */
+#include "core/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/str.h"
+
+lm_status lm_file_map(const char *path, lm_file *out)
+{
+    static const uint8_t nothing[1];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    LM_REQUIRE(fd >= 0, LM_INPUT, "%s: %s", path, strerror(errno));
+    struct stat about;
+    lm_status status = LM_OK;
+    lm_file file = {.bytes = nothing};
+    if (fstat(fd, &about) != 0)
+        status = lm_fail(LM_INPUT, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(about.st_mode))
+        status = lm_fail(LM_INPUT, "%s is not a plain file", path);
+    else if ((uint64_t)about.st_size > SIZE_MAX)
+        status = lm_fail(LM_INPUT, "%s is too large for this machine's addresses", path);
+    if (status == LM_OK && about.st_size > 0) {
+        file.size = (size_t)about.st_size;
+        void *map = mmap(NULL, file.size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED)
+            status = lm_fail(errno == ENOMEM ? LM_MEMORY : LM_INPUT, "%s: %s", path, strerror(errno));
+        else
+            file.bytes = map;
+    }
+    close(fd);
+    if (status == LM_OK)
+        *out = file;
+    return status;
+}
+
+void lm_file_unmap(lm_file *file)
+{
+    if (file->size)
+        munmap((void *)file->bytes, file->size);
+    *file = (lm_file){0};
+}
+
+lm_status lm_file_slice(const lm_file *file, uint64_t offset, uint64_t bytes, const void **out)
+{
+    LM_REQUIRE(offset <= file->size && bytes <= file->size - offset, LM_INPUT,
+               "%llu bytes at offset %llu are wanted, but the file ends at %zu", (unsigned long long)bytes,
+               (unsigned long long)offset, file->size);
+    *out = file->bytes + offset;
+    return LM_OK;
+}
+
+static bool is_special(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
+}
+
+/* A fresh file beside the path, readable by whom the program's mask allows; a name that is taken is passed over. */
+static lm_status make_temporary(lm_out *out)
+{
+    static atomic_uint made;
+    do {
+        lm_str name = {0};
+        lm_str_printf(&name, "%s.%ld-%u.tmp", out->path, (long)getpid(), atomic_fetch_add(&made, 1));
+        lm_free(out->temporary);
+        out->temporary = lm_str_take(&name);
+        lm_str_free(&name);
+        if (!out->temporary)
+            return LM_MEMORY;
+        out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (out->fd < 0 && errno == EEXIST);
+    return LM_OK;
+}
+
+lm_status lm_out_open(const char *path, lm_out *out)
+{
+    lm_out fresh = {.fd = -1, .path = lm_strdup(path)};
+    if (!fresh.path)
+        return LM_MEMORY;
+    lm_status status = LM_OK;
+    if (is_special(path))
+        fresh.fd = open(path, O_WRONLY | O_CLOEXEC);
+    else
+        status = make_temporary(&fresh);
+    if (status == LM_OK && fresh.fd < 0)
+        status = lm_fail(LM_OUTPUT, "%s: %s", path, strerror(errno));
+    if (status != LM_OK) {
+        lm_free(fresh.path);
+        lm_free(fresh.temporary);
+        return status;
+    }
+    *out = fresh;
+    return LM_OK;
+}
+
+lm_status lm_out_write(lm_out *out, const void *bytes, size_t count)
+{
+    const char *p = bytes;
+    while (count > 0) {
+        ssize_t written = write(out->fd, p, count);
+        if (written < 0 && errno == EINTR)
+            continue;
+        LM_REQUIRE(written >= 0, LM_OUTPUT, "%s: %s", out->path, strerror(errno));
+        p += written;
+        count -= (size_t)written;
+    }
+    return LM_OK;
+}
+
+/* Forget, removing the temporary file unless it got its final name. */
+static void finish(lm_out *out, bool named)
+{
+    if (!named && out->temporary)
+        unlink(out->temporary);
+    lm_free(out->path);
+    lm_free(out->temporary);
+    *out = (lm_out){.fd = -1};
+}
+
+lm_status lm_out_commit(lm_out *out)
+{
+    lm_status status = LM_OK;
+    if (close(out->fd) != 0 || (out->temporary && rename(out->temporary, out->path) != 0))
+        status = lm_fail(LM_OUTPUT, "%s: %s", out->path, strerror(errno));
+    finish(out, status == LM_OK);
+    return status;
+}
+
+void lm_out_drop(lm_out *out)
+{
+    if (out->fd < 0)
+        return;
+    close(out->fd);
+    finish(out, false);
+}
+
+lm_status lm_file_write(const char *path, const void *bytes, size_t count)
+{
+    lm_out out;
+    LM_TRY(lm_out_open(path, &out));
+    lm_status status = lm_out_write(&out, bytes, count);
+    if (status == LM_OK)
+        return lm_out_commit(&out);
+    lm_out_drop(&out);
+    return status;
+}
+
+lm_status lm_dir_make(const char *path)
+{
+    char *copy = lm_strdup(path);
+    if (!copy)
+        return LM_MEMORY;
+    lm_status status = LM_OK;
+    /* every prefix that ends before a slash, then the whole */
+    for (char *at = copy; status == LM_OK && *at;) {
+        at += strspn(at, "/");
+        at += strcspn(at, "/");
+        char cut = *at;
+        *at = '\0';
+        struct stat about;
+        if (mkdir(copy, 0777) != 0 && (stat(copy, &about) != 0 || !S_ISDIR(about.st_mode)))
+            status = lm_fail(LM_OUTPUT, "the folder %s cannot be made: %s", copy, strerror(errno));
+        *at = cut;
+    }
+    lm_free(copy);
+    return status;
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+    size_t length = strlen(name), tail = strlen(suffix);
+    return length >= tail && memcmp(name + length - tail, suffix, tail) == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+lm_status lm_dir_list(const char *path, const char *suffix, lm_names *out)
+{
+    DIR *dir = opendir(path);
+    LM_REQUIRE(dir, LM_INPUT, "%s: %s", path, strerror(errno));
+    lm_names names = {0};
+    lm_status status = LM_OK;
+    while (status == LM_OK) {
+        errno = 0;
+        struct dirent *entry = readdir(dir);
+        if (!entry && errno)
+            status = lm_fail(LM_INPUT, "%s: %s", path, strerror(errno));
+        if (!entry)
+            break;
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || !ends_in(name, suffix))
+            continue;
+        char *copy = lm_strdup(name);
+        status = copy ? lm_vec_push(&names, copy) : LM_MEMORY;
+        if (status != LM_OK)
+            lm_free(copy);
+    }
+    closedir(dir);
+    if (status != LM_OK) {
+        lm_names_free(&names);
+        return status;
+    }
+    if (names.count)
+        qsort(names.at, names.count, sizeof *names.at, by_name);
+    *out = names;
+    return LM_OK;
+}
+
+void lm_names_free(lm_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        lm_free(names->at[i]);
+    lm_vec_free(names);
+}

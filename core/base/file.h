@@ -1,0 +1,47 @@
+/* Files: mapped for reading, written so that a reader never sees half of one. These calls block on the disk. */
+#ifndef LM_BASE_FILE_H
+#define LM_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "core/base/vec.h"
+
+/* A whole file, mapped read-only. Whoever shortens the file meanwhile faults the reader; nothing can prevent that. */
+typedef struct lm_file {
+    const uint8_t *bytes; /* never NULL when open */
+    size_t size;
+} lm_file;
+
+/* LM_INPUT when the file is missing, a folder, or unreadable. */
+lm_status lm_file_map(const char *path, lm_file *out);
+void lm_file_unmap(lm_file *file); /* leaves {0}; fine for {0} */
+
+/* Where `bytes` bytes at `offset` lie; LM_INPUT when the file ends before. */
+lm_status lm_file_slice(const lm_file *file, uint64_t offset, uint64_t bytes, const void **out);
+
+/* Writing: everything goes to a temporary file beside `path`, which takes the name only in lm_out_commit. What exists
+ * and is no plain file (a terminal, a pipe, /dev/null) is written to directly. */
+typedef struct lm_out {
+    int fd;
+    char *path, *temporary; /* no temporary: `path` itself is open */
+} lm_out;
+
+lm_status lm_out_open(const char *path, lm_out *out);
+lm_status lm_out_write(lm_out *out, const void *bytes, size_t count);
+lm_status lm_out_commit(lm_out *out); /* closes in any case; on failure `path` is as it was */
+void lm_out_drop(lm_out *out);        /* give up; fine after commit */
+
+/* Open, write, commit. LM_OUTPUT names the path and the system's reason. */
+lm_status lm_file_write(const char *path, const void *bytes, size_t count);
+
+/* Make a folder and its parents; fine when it exists. */
+lm_status lm_dir_make(const char *path);
+
+/* Names in a folder that end in `suffix` ("" for all), without "." and "..", sorted by byte value. */
+typedef LM_VEC(char *) lm_names;
+lm_status lm_dir_list(const char *path, const char *suffix, lm_names *out);
+void lm_names_free(lm_names *names);
+
+#endif

@@ -1,0 +1,316 @@
+/* Which device runs a call: the one that LIMN_BACKEND asks for, then the host's own. */
+#include "core/device/chain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/env.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/nearest.h"
+#include "core/base/vec.h"
+#include "core/device/registry.h"
+#include "core/device/spec.h"
+
+/* Who takes what the chosen device refuses, in this order. */
+static const char *const hosts[] = {"cpu", "ref"};
+
+typedef struct search {
+    const lm_family *family;
+    int families;
+    const lm_spec *spec;
+    bool failed;    /* a device that was wanted did not open */
+    lm_str reasons; /* why the devices looked at so far cannot be used, "; " between them */
+} search;
+
+static const lm_family *find(const search *s, const char *name)
+{
+    for (int i = 0; i < s->families; i++)
+        if (strcmp(s->family[i].backend->name, name) == 0)
+            return &s->family[i];
+    return NULL;
+}
+
+/* LM_USAGE, listing what exists. */
+static lm_status unknown(const search *s, const char *name)
+{
+    const char *known[LM_FAMILIES_MAX + 1];
+    size_t n = 0;
+    lm_str all = {0}, near = {0};
+    for (int i = -1; i < s->families && n < LM_COUNT(known); i++) {
+        known[n] = i < 0 ? "auto" : s->family[i].backend->name;
+        lm_str_printf(&all, "%s%s", n ? ", " : "", known[n]);
+        n++;
+    }
+    bool any = lm_nearest(name, known, n, &near);
+    lm_status status = lm_fail(LM_USAGE, "%s: unknown device%s%s; there are %s", name, any ? ", nearest: " : "",
+                               lm_str_text(&near), lm_str_text(&all));
+    lm_str_free(&all);
+    lm_str_free(&near);
+    return status;
+}
+
+static lm_status check_words(const search *s)
+{
+    char text[LM_SPEC_TEXT];
+    for (int i = 0; i < s->spec->count; i++) {
+        const lm_spec_word *word = &s->spec->word[i];
+        if (!lm_spec_is_auto(word) && !find(s, word->name))
+            return unknown(s, word->name);
+    }
+    for (int i = 0; i < s->spec->count; i++)
+        LM_REQUIRE(!s->spec->word[i].joined, LM_UNSUPPORTED,
+                   "'+%s': one run cannot be split over several devices; name one, or list alternatives with commas",
+                   lm_spec_text(&s->spec->word[i], text));
+    return LM_OK;
+}
+
+static bool excluded(const lm_spec *spec, const char *device)
+{
+    for (int i = 0; i < spec->count; i++)
+        if (spec->word[i].exclude && lm_spec_names(&spec->word[i], device))
+            return true;
+    return false;
+}
+
+/* An exclusion without a number spares the family even the look for devices, so it also gets around a broken driver. */
+static bool family_excluded(const lm_spec *spec, const char *name)
+{
+    for (int i = 0; i < spec->count; i++)
+        if (spec->word[i].exclude && !*spec->word[i].index && strcmp(spec->word[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* May `auto` pick it? The reference is eligible when nothing else is left, since it is looked at last. */
+static bool eligible(const lm_devinfo *info)
+{
+    return info->eligible || info->kind == LM_KIND_REFERENCE;
+}
+
+static void add_reason(search *s, const char *device, const char *reason)
+{
+    lm_str_printf(&s->reasons, "%s%s: %s", s->reasons.count ? "; " : "", device, reason);
+}
+
+/* Open the family's first device that `word` names (NULL: that is eligible) and that opens. LM_NO when there is none, with the
+ * reasons added; failures that another device could not cure end the search. */
+static lm_status open_from(search *s, const lm_family *f, const lm_spec_word *word, lm_device **out)
+{
+    const char *name = f->backend->name;
+    if (family_excluded(s->spec, name)) {
+        add_reason(s, name, "excluded");
+        return LM_NO;
+    }
+    lm_devinfo *found = lm_malloc(LM_FAMILY_DEVICES, sizeof *found);
+    if (!found)
+        return LM_MEMORY;
+    int n = 0, looked_at = 0;
+    const lm_kv none = {0};
+    lm_status status = lm_family_probe(f, found, &n), result = LM_NO;
+    if (status != LM_OK)
+        lm_context(status, "leave it out with LIMN_BACKEND=-%s, or mend it", name);
+    for (int i = 0; status == LM_OK && i < n; i++) {
+        if (word ? !lm_spec_names(word, found[i].name) : !eligible(&found[i]))
+            continue;
+        looked_at++;
+        if (excluded(s->spec, found[i].name)) {
+            add_reason(s, found[i].name, "excluded");
+            continue;
+        }
+        status = result = lm_family_open(f, i, word ? &word->opts : &none, out);
+        if (status == LM_OK)
+            break;
+        if (status == LM_DEVICE || status == LM_UNSUPPORTED) {
+            add_reason(s, found[i].name, lm_message());
+            s->failed = true;
+            status = LM_OK;
+            result = LM_NO;
+        } else {
+            lm_context(status, "%s", found[i].name);
+        }
+    }
+    if (status == LM_OK && !looked_at) {
+        char text[LM_SPEC_TEXT];
+        add_reason(s, word ? lm_spec_text(word, text) : name, "this machine has none");
+    }
+    lm_free(found);
+    return status != LM_OK ? status : result;
+}
+
+static int by_priority(const void *a, const void *b)
+{
+    const lm_family *const *fa = a, *const *fb = b;
+    int pa = (*fa)->backend->priority, pb = (*fb)->backend->priority;
+    /* equal priorities keep the registry's order */
+    return pa != pb ? (pa < pb) - (pa > pb) : (*fa > *fb) - (*fa < *fb);
+}
+
+/* All families, the one that `auto` prefers first; lm_free the list. */
+static const lm_family **ranked(const lm_family *family, int families)
+{
+    const lm_family **order = lm_malloc((size_t)families, sizeof *order);
+    if (!order)
+        return NULL;
+    for (int i = 0; i < families; i++)
+        order[i] = &family[i];
+    qsort(order, (size_t)families, sizeof *order, by_priority);
+    return order;
+}
+
+static lm_status open_auto(search *s, lm_device **out)
+{
+    const lm_family **order = ranked(s->family, s->families);
+    if (!order)
+        return LM_MEMORY;
+    lm_status status = LM_NO;
+    for (int i = 0; status == LM_NO && i < s->families; i++)
+        status = open_from(s, order[i], NULL, out);
+    lm_free(order);
+    return status;
+}
+
+/* The device that the list asks for, and the family it came from. */
+static lm_status open_first(search *s, lm_chain *chain)
+{
+    lm_status status = LM_NO;
+    for (int i = 0; status == LM_NO && i < s->spec->count; i++) {
+        const lm_spec_word *word = &s->spec->word[i];
+        if (word->exclude)
+            continue;
+        status = lm_spec_is_auto(word) ? open_auto(s, &chain->dev[0]) : open_from(s, find(s, word->name), word, &chain->dev[0]);
+        chain->strict = word->strict;
+    }
+    if (status == LM_NO)
+        return lm_fail(LM_DEVICE, "no device can be used: %s; see `limn devices`", lm_str_text(&s->reasons));
+    LM_TRY(status);
+    chain->n = 1;
+    chain->compute = chain->dev[0]->compute;
+    return LM_OK;
+}
+
+static bool of_family(const lm_device *device, const char *name)
+{
+    lm_spec_word word = {0};
+    snprintf(word.name, sizeof word.name, "%s", name);
+    return lm_spec_names(&word, device->info.name);
+}
+
+/* The list's own word for a host device, so that its options hold for the fallback too. */
+static const lm_spec_word *word_for(const lm_spec *spec, const lm_spec_word *plain)
+{
+    for (int i = 0; i < spec->count; i++)
+        if (!spec->word[i].exclude && strcmp(spec->word[i].name, plain->name) == 0)
+            return &spec->word[i];
+    return plain;
+}
+
+static lm_status open_fallbacks(search *s, lm_chain *chain)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < LM_COUNT(hosts); i++)
+        if (of_family(chain->dev[0], hosts[i]))
+            next = i + 1;
+    for (; next < LM_COUNT(hosts); next++) {
+        const lm_family *f = find(s, hosts[next]);
+        if (!f || family_excluded(s->spec, hosts[next]))
+            continue;
+        lm_spec_word plain = {0};
+        snprintf(plain.name, sizeof plain.name, "%s", hosts[next]);
+        lm_status status = open_from(s, f, word_for(s->spec, &plain), &chain->dev[chain->n]);
+        if (status == LM_NO)
+            status = lm_fail(LM_DEVICE, "no device for what %s refuses: %s", chain->dev[0]->info.name, lm_str_text(&s->reasons));
+        LM_TRY(status);
+        chain->n++;
+    }
+    return LM_OK;
+}
+
+lm_status lm_chain_open(const char *spec, lm_chain *out)
+{
+    lm_spec parsed;
+    LM_TRY(lm_spec_parse(spec ? spec : lm_env_text(LM_ENV_BACKEND), &parsed));
+    search s = {.spec = &parsed};
+    lm_chain chain = {0};
+    lm_status status;
+    LM_TRY_OUT(lm_families(&s.family, &s.families));
+    LM_TRY_OUT(check_words(&s));
+    LM_TRY_OUT(open_first(&s, &chain));
+    if (!chain.strict)
+        LM_TRY_OUT(open_fallbacks(&s, &chain));
+    if (s.failed)
+        lm_log(LM_LOG_WARN, "%s is used instead: %s", chain.dev[0]->info.name, lm_str_text(&s.reasons));
+    *out = chain;
+out:
+    if (status != LM_OK)
+        lm_chain_close(&chain);
+    lm_str_free(&s.reasons);
+    lm_spec_free(&parsed);
+    return status;
+}
+
+void lm_chain_close(lm_chain *chain)
+{
+    while (chain->n > 0) {
+        lm_device *device = chain->dev[--chain->n];
+        device->vt->close(device);
+    }
+    *chain = (lm_chain){0};
+}
+
+lm_status lm_chain_bind(const lm_chain *chain, int from, const lm_call *call, int *at, lm_kernel **out)
+{
+    lm_status status = LM_UNSUPPORTED;
+    for (int i = from; i < chain->n; i++) {
+        lm_device *device = chain->dev[i];
+        status = device->vt->bind(device, call, out);
+        if (status == LM_OK) {
+            *at = i;
+            return LM_OK;
+        }
+        lm_context(status, "%s", device->info.name);
+        if (status != LM_UNSUPPORTED)
+            return status;
+    }
+    if (from >= chain->n)
+        return lm_fail(status, "%s: no device is left to try", lm_ops[call->op].name);
+    return chain->strict ? lm_context(status, "strict=1 allows no other device") : status;
+}
+
+/* Index of what `auto` picks among `list`, which is in the order of the families. */
+static int pick(const lm_devinfo *list, const int *priority, int n)
+{
+    int best = -1;
+    for (int i = 0; i < n; i++)
+        if (eligible(&list[i]) && (best < 0 || priority[i] > priority[best]))
+            best = i;
+    return best;
+}
+
+lm_status lm_device_list(lm_devinfo **out, int *n, int *chosen)
+{
+    const lm_family *family;
+    int families;
+    LM_TRY(lm_families(&family, &families));
+    LM_VEC(lm_devinfo) list = {0};
+    LM_VEC(int) priority = {0};
+    lm_status status = LM_OK;
+    for (int i = 0; status == LM_OK && i < families; i++) {
+        int found = 0;
+        LM_TRY_OUT(lm_vec_reserve(&list, list.count + LM_FAMILY_DEVICES));
+        LM_TRY_OUT(lm_family_probe(&family[i], list.at + list.count, &found));
+        list.count += (size_t)found;
+        for (int k = 0; k < found; k++)
+            LM_TRY_OUT(lm_vec_push(&priority, family[i].backend->priority));
+    }
+    if (chosen)
+        *chosen = pick(list.at, priority.at, (int)list.count);
+    *out = list.at;
+    *n = (int)list.count;
+    list.at = NULL;
+out:
+    lm_vec_free(&priority);
+    lm_vec_free(&list);
+    return status;
+}

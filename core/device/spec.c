@@ -1,0 +1,163 @@
+/* Parsing of LIMN_BACKEND. */
+#include "core/device/spec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+
+typedef LM_VEC(lm_spec_word) words;
+
+static bool is_name(const char *text)
+{
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return length > 0 && length < LM_SPEC_NAME && text[length] == '\0';
+}
+
+static bool is_index(const char *text)
+{
+    for (;;) {
+        size_t digits = strspn(text, "0123456789");
+        if (!digits)
+            return false;
+        text += digits;
+        if (*text != '.')
+            return *text == '\0';
+        text++;
+    }
+}
+
+/* `strict` belongs to the chain, not to the device. */
+static lm_status take_strict(lm_spec_word *word)
+{
+    LM_TRY(lm_kv_bool(&word->opts, "strict", &word->strict));
+    lm_pair *pair = (lm_pair *)word->opts.pair;
+    int kept = 0;
+    for (int i = 0; i < word->opts.count; i++)
+        if (strcmp(pair[i].key, "strict") != 0)
+            pair[kept++] = pair[i];
+    word->opts.count = kept;
+    return LM_OK;
+}
+
+/* name[:index][:key=value...]; `text` is cut up. */
+static lm_status parse_word(char *text, lm_spec_word *word)
+{
+    char *rest = strchr(text, ':');
+    if (rest)
+        *rest++ = '\0';
+    LM_REQUIRE(is_name(text), LM_USAGE,
+               "'%s' is no device name; write auto or name[:index][:key=value], separated by commas", text);
+    snprintf(word->name, sizeof word->name, "%s", text);
+    if (rest && !memchr(rest, '=', strcspn(rest, ":"))) {
+        char *end = strchr(rest, ':');
+        if (end)
+            *end++ = '\0';
+        LM_REQUIRE(is_index(rest) && strlen(rest) < LM_SPEC_INDEX, LM_USAGE,
+                   "%s:%s: '%s' is neither a device's number such as 0 or 0.1 nor key=value", text, rest, rest);
+        snprintf(word->index, sizeof word->index, "%s", rest);
+        rest = end;
+    }
+    if (rest)
+        LM_REQUIRE(*rest, LM_USAGE, "%s: an option key=value is missing after the ':'", text);
+    LM_TRY(lm_context(lm_kv_parse(rest, &word->opts), "%s", text));
+    return lm_context(take_strict(word), "%s", text);
+}
+
+/* `alone`: no '+' before or after the word. */
+static lm_status check_word(const lm_spec_word *word, bool alone)
+{
+    char text[LM_SPEC_TEXT];
+    bool bare = !word->opts.count && !word->strict;
+    if (lm_spec_is_auto(word))
+        LM_REQUIRE(bare && !*word->index && !word->exclude && alone, LM_USAGE,
+                   "auto stands alone: it takes no number, no option, no '-' and no '+'");
+    if (word->exclude)
+        LM_REQUIRE(bare, LM_USAGE, "-%s: an exclusion takes no options", lm_spec_text(word, text));
+    return LM_OK;
+}
+
+/* [-]word[+word...]; `text` is cut up. */
+static lm_status parse_item(char *text, words *list)
+{
+    bool exclude = *text == '-', joined = false;
+    for (char *at = text + exclude, *next; at; at = next) {
+        next = strchr(at, '+');
+        if (next)
+            *next++ = '\0';
+        LM_REQUIRE(!exclude || !next, LM_USAGE, "-%s: exclude one device at a time", at);
+        LM_TRY(lm_vec_push(list, (lm_spec_word){.exclude = exclude, .joined = joined}));
+        lm_spec_word *word = &list->at[list->count - 1];
+        LM_TRY(parse_word(at, word));
+        LM_TRY(check_word(word, !joined && !next));
+        joined = true;
+    }
+    return LM_OK;
+}
+
+static lm_status parse_list(char *text, words *list)
+{
+    bool only_exclusions = true;
+    for (char *item = text, *next; item; item = next) {
+        next = strchr(item, ',');
+        if (next)
+            *next++ = '\0';
+        only_exclusions &= *item == '-';
+        LM_TRY(parse_item(item, list));
+    }
+    if (only_exclusions)
+        LM_TRY(lm_vec_push(list, (lm_spec_word){.name = "auto"}));
+    return LM_OK;
+}
+
+lm_status lm_spec_parse(const char *text, lm_spec *out)
+{
+    char *copy = lm_strdup(text);
+    if (!copy)
+        return LM_MEMORY;
+    words list = {0};
+    lm_status status = parse_list(copy, &list);
+    lm_free(copy);
+    lm_spec spec = {list.at, (int)list.count};
+    if (status == LM_OK)
+        *out = spec;
+    else
+        lm_spec_free(&spec);
+    return lm_context(status, "device list '%s'", text);
+}
+
+void lm_spec_free(lm_spec *spec)
+{
+    for (int i = 0; i < spec->count; i++)
+        lm_kv_free(&spec->word[i].opts);
+    lm_free(spec->word);
+    *spec = (lm_spec){0};
+}
+
+bool lm_spec_is_family(const char *name)
+{
+    return is_name(name) && strcmp(name, "auto") != 0;
+}
+
+bool lm_spec_is_auto(const lm_spec_word *word)
+{
+    return strcmp(word->name, "auto") == 0;
+}
+
+bool lm_spec_names(const lm_spec_word *word, const char *device)
+{
+    size_t name = strlen(word->name);
+    if (strncmp(device, word->name, name) != 0)
+        return false;
+    const char *index = device[name] == ':' ? device + name + 1 : "0";
+    if (device[name] != ':' && device[name] != '\0')
+        return false;
+    return !*word->index || strcmp(word->index, index) == 0;
+}
+
+const char *lm_spec_text(const lm_spec_word *word, char text[LM_SPEC_TEXT])
+{
+    snprintf(text, LM_SPEC_TEXT, "%s%s%s", word->name, *word->index ? ":" : "", word->index);
+    return text;
+}

@@ -1,0 +1,82 @@
+/* Cases of gather, scatter and the ops that make or choose indices. Indices count from both ends. */
+#include "tests/checkop/harness.h"
+
+#define ANYTHING .types = CK_ALL_TYPES, .layouts = CK_ALL_LAYOUTS, .values = CK_BIT(CK_SPECIAL)
+#define INDEX(...) {.index = {__VA_ARGS__}}
+#define TOPK(...) {.topk = {__VA_ARGS__}}
+#define DATA(axis_, rank_, ...) {.shape = {.axis = axis_, .shape = {.rank = rank_, .dim = {__VA_ARGS__}}}}
+#define GATHER_DX .op = LM_OP_GATHER_DX
+#define SCATTER .op = LM_OP_SCATTERELEMENTS
+#define SCATTER_ND .op = LM_OP_SCATTERND
+
+static const ck_row rows[] = {
+    {.op = LM_OP_GATHER, .label = "rows", .x = {"11,n", "i64:2,3@idx11"}, .a = INDEX(.axis = 0),
+     .sweep = "n=1,15,16,17,33", .constant = 1},
+    {.op = LM_OP_GATHER, .label = "image", .x = {"2,5,3,7", "i64:4@idx5"}, .a = INDEX(.axis = 1), ANYTHING,
+     .split = 1},
+    {.op = LM_OP_GATHER, .label = "last", .x = {"3,9", "i32:2,2@idx9"}, .a = INDEX(.axis = 1),
+     .layouts = CK_PLAIN_LAYOUTS},
+    {.op = LM_OP_GATHER, .label = "scalar", .x = {"3,9", "i64:@=-2"}, .a = INDEX(.axis = 0)},
+    {.op = LM_OP_GATHER, .label = "empty", .x = {"3,9", "i64:0"}, .a = INDEX(.axis = 0)},
+    {.op = LM_OP_GATHER, .label = "rank8", .x = {"2,2,3,2,2", "i64:2,1,2,2@idx3"}, .a = INDEX(.axis = 2)},
+    {GATHER_DX, .label = "rows", .x = {"2,3,n", "i64:2,3@idx4"}, .a = DATA(0, 2, 4, 17), .sweep = "n=17",
+     .layouts = CK_IMAGE_LAYOUTS,
+     .types = CK_FLOATS, .values = CK_BIT(CK_WHOLE)},
+    {GATHER_DX, .label = "middle", .x = {"2,9,3", "i64:9@idx5"}, .a = DATA(1, 3, 2, 5, 3),
+     .layouts = CK_IMAGE_LAYOUTS, .values = CK_BIT(CK_WHOLE)},
+    {GATHER_DX, .label = "one_place", .x = {"33,5", "i64:33@=2"}, .a = DATA(0, 2, 4, 5)},
+    {GATHER_DX, .label = "scalar", .x = {"9", "i64:@=-1"}, .a = DATA(0, 2, 3, 9)},
+    {.op = LM_OP_GATHERELEMENTS, .label = "image", .x = {"2,5,7", "i64:2,3,7@idx5"},
+     .a = INDEX(.axis = 1), ANYTHING, .split = 3},
+    {.op = LM_OP_GATHERELEMENTS, .label = "last", .x = {"5,7", "i32:4,9@idx7"}, .a = INDEX(.axis = 1),
+     .layouts = CK_PLAIN_LAYOUTS},
+    {.op = LM_OP_GATHERND, .label = "points", .x = {"3,4,5", "i64:6,3@idx3"}, .a = INDEX(.batch = 0), ANYTHING},
+    {.op = LM_OP_GATHERND, .label = "rows", .x = {"3,4,5", "i64:2,2,1@idx3"}, .a = INDEX(.batch = 0),
+     .layouts = CK_IMAGE_LAYOUTS},
+    {.op = LM_OP_GATHERND, .label = "batch", .x = {"2,4,5", "i64:2,3,1@idx4"}, .a = INDEX(.batch = 1), .split = 3},
+    {SCATTER, .label = "set", .x = {"2,5,7", "i64:2,5,4@perm5", "2,5,4"}, .a = INDEX(.axis = 2), ANYTHING,
+     .split = 7},
+    {SCATTER, .label = "add", .x = {"6,7", "i64:9,7@idx6", "9,7"}, .a = INDEX(.axis = 0, .mode = LM_SCATTER_ADD),
+     .types = CK_FLOATS | CK_BIT(LM_I32),
+     .layouts = CK_PLAIN_LAYOUTS, .values = CK_BIT(CK_WHOLE)},
+    {SCATTER, .label = "mul", .x = {"6,7", "i64:9,7@idx6", "9,7"}, .a = INDEX(.axis = 0, .mode = LM_SCATTER_MUL)},
+    {SCATTER, .label = "max", .x = {"6,7", "i64:9,7@idx6", "9,7"}, .a = INDEX(.axis = 0, .mode = LM_SCATTER_MAX),
+     .types = CK_BIT(LM_I64)},
+    {SCATTER, .label = "min", .x = {"6,7", "i32:9,7@idx6", "9,7"}, .a = INDEX(.axis = 0, .mode = LM_SCATTER_MIN)},
+    {SCATTER, .label = "twice", .x = {"3", "i64:5@=0;0;1;0;1", "5"}, .a = INDEX(.axis = 0)},
+    {SCATTER_ND, .label = "set", .x = {"6,4,5", "i64:3,1@=4;0;-1", "3,4,5"}, .a = INDEX(.axis = 0), ANYTHING},
+    {SCATTER_ND, .label = "points", .x = {"3,4,5", "i64:7,3@idx3", "7"}, .a = INDEX(.mode = LM_SCATTER_ADD),
+     .types = CK_FLOATS, .values = CK_BIT(CK_WHOLE)},
+    {SCATTER_ND, .label = "mul", .x = {"4,5", "i64:2,3,1@idx4", "2,3,5"}, .a = INDEX(.mode = LM_SCATTER_MUL)},
+    {SCATTER_ND, .label = "max", .x = {"4,5", "i64:6,1@idx4", "6,5"}, .a = INDEX(.mode = LM_SCATTER_MAX)},
+    {SCATTER_ND, .label = "min", .x = {"4,5", "i64:6,1@idx4", "6,5"}, .a = INDEX(.mode = LM_SCATTER_MIN)},
+    {.op = LM_OP_ONEHOT, .label = "last", .x = {"i64:3,5@idx4", "2@=0;1"}, .a = {.onehot = {.axis = 2, .depth = 4}},
+     .types = CK_ALL_TYPES},
+    {.op = LM_OP_ONEHOT, .label = "middle", .x = {"i32:3,5@idx4", "2@=-1;7"}, .a = {.onehot = {.axis = 1,
+     .depth = 4}}, .layouts = CK_PLAIN_LAYOUTS},
+    {.op = LM_OP_ONEHOT, .label = "float", .x = {"f32:6@=0;1;-1;3;2;-4", "2@=0;1"}, .a = {.onehot = {.axis = 0,
+     .depth = 4}}},
+    {.op = LM_OP_TOPK, .label = "last", .x = {"3,n"}, .a = TOPK(.axis = 1, .largest = true, .sorted = true, .k = 1),
+     .ny = 2, .sweep = "n=1,5,17,257"},
+    {.op = LM_OP_TOPK, .label = "five", .x = {"3,33"}, .a = TOPK(.axis = 1, .largest = true, .sorted = true,
+     .k = 5), .ny = 2,
+     .types = CK_FLOATS | CK_BIT(LM_I64), .layouts = CK_PLAIN_LAYOUTS, .values = CK_BIT(CK_WHOLE), .split = 1},
+    {.op = LM_OP_TOPK, .label = "smallest", .x = {"2,9,5"}, .a = TOPK(.axis = 1, .sorted = true, .k = 4), .ny = 2,
+     .layouts = CK_IMAGE_LAYOUTS, .split = 1},
+    {.op = LM_OP_TOPK, .label = "all", .x = {"7,3"}, .a = TOPK(.axis = 0, .largest = true, .sorted = true, .k = 7),
+     .ny = 2, .values = CK_BIT(CK_WHOLE)},
+    {.op = LM_OP_TOPK, .label = "none", .x = {"7,3"}, .a = TOPK(.axis = 0, .largest = true, .sorted = true, .k = 0),
+     .ny = 2},
+    {.op = LM_OP_NONZERO, .label = "matrix", .x = {"5,7"}, .types = CK_ALL_TYPES,
+     .values = CK_BIT(CK_WHOLE) | CK_BIT(CK_SPECIAL)},
+    {.op = LM_OP_NONZERO, .label = "some", .x = {"3,4,5@=0;1;0;0;-2;0;7"}, .layouts = CK_PLAIN_LAYOUTS},
+    {.op = LM_OP_NONZERO, .label = "zeros", .x = {"3,4@=0"}},
+    {.op = LM_OP_NONZERO, .label = "scalar", .x = {"@=3"}},
+    {.op = LM_OP_RANGE, .label = "up", .x = {"@=2", "@=17", "@=3"},
+     .types = CK_BIT(LM_I64) | CK_BIT(LM_I32) | CK_BIT(LM_F64) | CK_BIT(LM_I16)},
+    {.op = LM_OP_RANGE, .label = "down", .x = {"@=10", "@=-5", "@=-2"}, .types = CK_BIT(LM_I64)},
+    {.op = LM_OP_RANGE, .label = "fine", .x = {"@=0", "@=1", "@=0.0625"}},
+    {.op = LM_OP_RANGE, .label = "none", .x = {"@=3", "@=3", "@=1"}, .types = CK_BIT(LM_I64)},
+};
+
+const ck_rows ck_rows_index = CK_ROWS(rows);

@@ -1,0 +1,383 @@
+/* limn bench: how fast the kernels run, and how near that is to what the machine can do, measured in the same run. */
+#include "command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "core/base/env.h"
+#include "core/base/mem.h"
+#include "core/base/nearest.h"
+#include "core/base/vec.h"
+#include "core/run/exec.h"
+#if defined(LIMN_WITH_CPU)
+#include "backends/cpu/peak.h"
+#endif
+
+enum { WARM = 3, PASSES = 2, LEVELS = 8 };
+
+typedef struct peak {
+    const char *level;
+    int threads;
+    double gflops;
+} peak;
+
+typedef struct row {
+    const char *name;
+    char kernel[80], shape[64], device[64];
+    int threads;
+    double seconds, flops, bytes;
+    double fraction;     /* of the peak; 0: there is nothing to compare with */
+    double yard_seconds; /* of a streaming loop of the same traffic; 0: not measured */
+} row;
+
+typedef struct bench {
+    command *cmd;
+    const char *only;
+    int64_t repeat; /* 0: as many as fill the time */
+    uint64_t seed;
+    peak peaks[PASSES * LEVELS];
+    int npeaks;
+    LM_VEC(row) rows;
+} bench;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void progress(const bench *b, const char *what)
+{
+    if (isatty(STDERR_FILENO) && !given(b->cmd, OPT_quiet))
+        fprintf(stderr, "\r\033[K%s", what);
+}
+
+/* Is `name` in the comma list (NULL: everything is)? */
+static bool wanted(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; at && *at; at += *at == ',') {
+        size_t span = strcspn(at, ",");
+        if (span == length && memcmp(at, name, length) == 0)
+            return true;
+        at += span;
+    }
+    return !list;
+}
+
+#if defined(LIMN_WITH_CPU)
+
+static lm_status calibrate(bench *b, const lm_topo *topo, int threads)
+{
+    for (int level = 0; level < LM_CPU_LEVELS; level++) {
+        if (!lm_cpu_level_usable((lm_cpu_level)level))
+            continue;
+        peak *p = &b->peaks[b->npeaks++];
+        p->level = lm_cpu_level_name((lm_cpu_level)level);
+        p->threads = threads;
+        LM_TRY(lm_cpu_peak_gflops(topo, (lm_cpu_level)level, threads, &p->gflops));
+    }
+    return LM_OK;
+}
+
+static lm_status stream(const lm_topo *topo, const char *level, int threads, const bench_call *call, double *seconds)
+{
+    size_t in, out;
+    bench_call_traffic(call, &in, &out);
+    for (int i = 0; i < LM_CPU_LEVELS; i++)
+        if (strcmp(lm_cpu_level_name((lm_cpu_level)i), level) == 0)
+            return lm_cpu_stream_seconds(topo, (lm_cpu_level)i, threads, in, out, seconds);
+    return LM_OK;
+}
+
+#else
+
+static lm_status calibrate(bench *b, const lm_topo *topo, int threads)
+{
+    (void)b, (void)topo, (void)threads;
+    return LM_OK;
+}
+
+static lm_status stream(const lm_topo *topo, const char *level, int threads, const bench_call *call, double *seconds)
+{
+    (void)topo, (void)level, (void)threads, (void)call, (void)seconds;
+    return LM_OK;
+}
+
+#endif
+
+/* Warm up, then the median of the timed launches. */
+static lm_status time_launches(lm_exec *ex, int64_t repeat, double *median)
+{
+    const double budget = 0.05;
+    LM_TRY(lm_exec_run(ex)); /* copies the operands in; the others only launch */
+    double start = now();
+    for (int i = 1; i < WARM; i++)
+        LM_TRY(lm_exec_launch(ex));
+    if (!repeat) {
+        double once = (now() - start) / (WARM - 1);
+        repeat = once > 0 ? (int64_t)(budget / once) : 1000;
+        repeat = repeat < 3 ? 3 : repeat > 1000 ? 1000 : repeat;
+    }
+    double *seconds = lm_malloc((size_t)repeat, sizeof *seconds);
+    if (!seconds)
+        return LM_MEMORY;
+    lm_status status = LM_OK;
+    for (int64_t i = 0; status == LM_OK && i < repeat; i++) {
+        start = now();
+        status = lm_exec_launch(ex);
+        seconds[i] = now() - start;
+    }
+    qsort(seconds, (size_t)repeat, sizeof *seconds, ascending);
+    *median = seconds[repeat / 2];
+    lm_free(seconds);
+    return status;
+}
+
+/* "avx2" of a kernel called "cpu.avx2.gemm_8x16"; "" of any other. */
+static void level_of(const char *kernel, char level[16])
+{
+    *level = '\0';
+    if (strncmp(kernel, "cpu.", 4) == 0)
+        snprintf(level, 16, "%.*s", (int)strcspn(kernel + 4, "."), kernel + 4);
+}
+
+static lm_status compare(bench *b, const bench_case *c, const bench_call *call, const lm_topo *topo, row *r)
+{
+    char level[16];
+    level_of(r->kernel, level);
+    if (!*level)
+        return LM_OK;
+    if (c->streams) {
+        LM_TRY(stream(topo, level, r->threads, call, &r->yard_seconds));
+        r->fraction = r->yard_seconds / r->seconds;
+        return LM_OK;
+    }
+    for (int i = 0; i < b->npeaks; i++)
+        if (b->peaks[i].threads == r->threads && strcmp(b->peaks[i].level, level) == 0)
+            r->fraction = r->flops / r->seconds * 1e-9 / b->peaks[i].gflops;
+    return LM_OK;
+}
+
+static lm_status time_case(bench *b, const lm_chain *chain, const bench_case *c)
+{
+    bench_call call;
+    lm_exec *ex = NULL;
+    row r = {.name = c->name, .threads = chain->dev[0]->info.units};
+    const lm_topo *topo;
+    lm_status status = bench_call_make(c, b->seed, &call);
+    if (status != LM_OK)
+        goto out;
+    LM_TRY_OUT(lm_machine(&topo));
+    LM_TRY_OUT(lm_exec_open(chain, &call.call, &ex));
+    LM_TRY_OUT(time_launches(ex, b->repeat, &r.seconds));
+    snprintf(r.kernel, sizeof r.kernel, "%s", lm_exec_kernel(ex));
+    snprintf(r.shape, sizeof r.shape, "%s", call.shape);
+    snprintf(r.device, sizeof r.device, "%s", chain->dev[0]->info.name);
+    size_t in, out;
+    bench_call_traffic(&call, &in, &out);
+    const lm_kernel *facts = lm_exec_facts(ex);
+    r.flops = facts ? facts->flops : 0;
+    r.bytes = facts && facts->bytes > 0 ? facts->bytes : (double)in + (double)out;
+    LM_TRY_OUT(compare(b, c, &call, topo, &r));
+    status = lm_vec_push(&b->rows, r);
+out:
+    lm_exec_close(ex);
+    bench_call_drop(&call);
+    return lm_context(status, "%s", c->name);
+}
+
+/* All cases on the device with `threads` threads (NULL: as it is set); *units: how many it has. */
+static lm_status pass(bench *b, const char *threads, int skip, int *units)
+{
+    const lm_topo *topo;
+    LM_TRY(lm_machine(&topo));
+    if (threads)
+        LM_TRY(lm_env_set(LM_ENV_THREADS, threads));
+    lm_chain chain;
+    lm_status status = lm_chain_open(NULL, &chain);
+    if (threads)
+        LM_TRY(lm_env_set(LM_ENV_THREADS, NULL));
+    LM_TRY(status);
+    *units = chain.dev[0]->info.units;
+    bool run = *units != skip;
+    if (run && chain.dev[0]->info.kind == LM_KIND_CPU) {
+        progress(b, "calibrating");
+        status = calibrate(b, topo, *units);
+    }
+    for (int i = 0; run && status == LM_OK && i < bench_case_count; i++) {
+        if (!wanted(b->only, bench_cases[i].name))
+            continue;
+        progress(b, bench_cases[i].name);
+        status = time_case(b, &chain, &bench_cases[i]);
+    }
+    progress(b, "");
+    lm_chain_close(&chain);
+    return status;
+}
+
+static void number(lm_json *j, const char *key, double value, bool known)
+{
+    lm_json_key(j, key);
+    if (known)
+        lm_json_number(j, value);
+    else
+        lm_json_null(j);
+}
+
+static void peaks_json(const bench *b, lm_json *j)
+{
+    lm_json_key(j, "peak");
+    lm_json_object(j);
+    for (int i = 0; i < b->npeaks; i++) {
+        const char *level = b->peaks[i].level;
+        bool seen = false;
+        for (int k = 0; k < i; k++)
+            seen |= strcmp(b->peaks[k].level, level) == 0;
+        if (seen)
+            continue;
+        lm_json_key(j, level);
+        lm_json_object(j);
+        for (int k = i; k < b->npeaks; k++) {
+            char threads[16];
+            snprintf(threads, sizeof threads, "%d", b->peaks[k].threads);
+            if (strcmp(b->peaks[k].level, level) == 0)
+                number(j, threads, b->peaks[k].gflops, true);
+        }
+        lm_json_end_object(j);
+    }
+    lm_json_end_object(j);
+}
+
+static void as_json(bench *b)
+{
+    lm_json j;
+    lm_json_start(&j, &b->cmd->out);
+    lm_json_object(&j);
+    peaks_json(b, &j);
+    lm_json_key(&j, "rows");
+    lm_json_array(&j);
+    for (size_t i = 0; i < b->rows.count; i++) {
+        const row *r = &b->rows.at[i];
+        const char *text[][2] = {{"name", r->name}, {"kernel", r->kernel}, {"shape", r->shape}, {"device", r->device}};
+        lm_json_object(&j);
+        for (size_t k = 0; k < LM_COUNT(text); k++) {
+            lm_json_key(&j, text[k][0]);
+            lm_json_string(&j, text[k][1]);
+        }
+        lm_json_key(&j, "threads");
+        lm_json_int(&j, r->threads);
+        number(&j, "ms", r->seconds * 1e3, true);
+        number(&j, "gflops", r->flops / r->seconds * 1e-9, r->flops > 0);
+        number(&j, "gbps", r->bytes / r->seconds * 1e-9, true);
+        number(&j, "peak_fraction", r->fraction, r->fraction > 0);
+        lm_json_key(&j, "yardstick");
+        if (r->yard_seconds > 0) {
+            lm_json_object(&j);
+            lm_json_key(&j, "name");
+            lm_json_string(&j, "stream");
+            number(&j, "ms", r->yard_seconds * 1e3, true);
+            lm_json_end_object(&j);
+        } else {
+            lm_json_null(&j);
+        }
+        lm_json_end_object(&j);
+    }
+    lm_json_end_array(&j);
+    lm_json_end_object(&j);
+    lm_str_char(&b->cmd->out, '\n');
+}
+
+static void as_table(bench *b)
+{
+    static const int width[] = {11, 28, 7, 9, 8, 7, 11, 0};
+    static const char *const head[] = {"name", "shape", "threads", "ms", "GFLOP/s", "GB/s", "of the peak", "kernel"};
+    lm_str *out = &b->cmd->out;
+    for (int i = 0; i < b->npeaks; i++)
+        lm_str_printf(out, "peak %s, %d thread%s: %.1f GFLOP/s\n", b->peaks[i].level, b->peaks[i].threads,
+                      b->peaks[i].threads == 1 ? "" : "s", b->peaks[i].gflops);
+    table_row(out, width, head, LM_COUNT(head));
+    for (size_t i = 0; i < b->rows.count; i++) {
+        const row *r = &b->rows.at[i];
+        char threads[16], ms[16], gflops[16] = "-", gbps[16], fraction[32] = "-";
+        snprintf(threads, sizeof threads, "%d", r->threads);
+        snprintf(ms, sizeof ms, "%.3f", r->seconds * 1e3);
+        snprintf(gbps, sizeof gbps, "%.1f", r->bytes / r->seconds * 1e-9);
+        if (r->flops > 0)
+            snprintf(gflops, sizeof gflops, "%.1f", r->flops / r->seconds * 1e-9);
+        if (r->fraction > 0)
+            snprintf(fraction, sizeof fraction, "%.0f %% %s", 100 * r->fraction, r->yard_seconds > 0 ? "stream" : "fma");
+        table_row(out, width, (const char *[]){r->name, r->shape, threads, ms, gflops, gbps, fraction, r->kernel}, LM_COUNT(head));
+    }
+}
+
+static lm_status whole_number(const command *cmd, option_id id, int64_t least, int64_t *out)
+{
+    if (!given(cmd, id))
+        return LM_OK;
+    LM_REQUIRE(lm_parse_int(cmd->option[id], out) && *out >= least, LM_USAGE, "--%s: '%s' is no whole number from %d up; give one",
+               options[id].name, cmd->option[id], (int)least);
+    return LM_OK;
+}
+
+static lm_status check_only(const char *only)
+{
+    const char *known[32];
+    size_t n = 0;
+    for (int i = 0; i < bench_case_count; i++)
+        if (!n || strcmp(known[n - 1], bench_cases[i].name) != 0)
+            known[n++] = bench_cases[i].name;
+    for (const char *at = only; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char word[64];
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, ","), at);
+        bool found = false;
+        for (size_t i = 0; i < n; i++)
+            found |= strcmp(known[i], word) == 0;
+        if (found)
+            continue;
+        lm_str words = {0};
+        lm_list_words(known, n, &words);
+        lm_fail(LM_USAGE, "--only: unknown kernel '%s'; give %s", word, lm_str_text(&words));
+        lm_str_free(&words);
+        return LM_USAGE;
+    }
+    return LM_OK;
+}
+
+static lm_status run(bench *b)
+{
+    int64_t seed = 0;
+    int one = 0, all = 0;
+    LM_TRY(whole_number(b->cmd, OPT_repeat, 1, &b->repeat));
+    LM_TRY(whole_number(b->cmd, OPT_seed, 0, &seed));
+    LM_TRY(check_only(b->only));
+    b->seed = (uint64_t)seed;
+    /* One thread and all of them, unless somebody said how many. */
+    if (!lm_env_is_set(LM_ENV_THREADS))
+        LM_TRY(pass(b, "1", 0, &one));
+    LM_TRY(pass(b, NULL, one, &all));
+    if (given(b->cmd, OPT_json))
+        as_json(b);
+    else
+        as_table(b);
+    return LM_OK;
+}
+
+lm_status cmd_bench(command *cmd)
+{
+    bench b = {.cmd = cmd, .only = cmd->option[OPT_only]};
+    lm_status status = run(&b);
+    lm_vec_free(&b.rows);
+    return status;
+}

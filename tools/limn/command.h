@@ -1,0 +1,76 @@
+/* What the verbs of the command share: the options as given, the text of the result, and how both are shown. A result is
+ * gathered in memory and written at the end, so that stdout stays empty when a verb fails. */
+#ifndef LIMN_COMMAND_H
+#define LIMN_COMMAND_H
+
+#include <stdbool.h>
+
+#include "core/base/json.h"
+#include "core/base/status.h"
+#include "core/base/str.h"
+
+typedef enum option_id {
+#define OPTION(id, ...) OPT_##id,
+#include "options.def"
+#undef OPTION
+    OPTIONS
+} option_id;
+
+typedef enum verb_id {
+#define VERB(id, ...) VERB_##id,
+#include "verbs.def"
+#undef VERB
+    VERBS,
+    VERB_every
+} verb_id;
+
+typedef struct option_row {
+    const char *name;
+    char letter;
+    const char *argument;
+    verb_id verb;
+    const char *help;
+} option_row;
+
+typedef struct command {
+    verb_id verb;                /* VERBS: none was given */
+    const char *option[OPTIONS]; /* as written, "1" for a switch; NULL when not given */
+    int operands;
+    char **operand;
+    bool colour; /* stdout is a terminal that wants it */
+    lm_str out;  /* what goes to stdout */
+} command;
+
+typedef struct verb_row {
+    const char *name, *operands, *summary, *example;
+    lm_status (*run)(command *);
+} verb_row;
+
+extern const verb_row verbs[VERBS];
+extern const option_row options[OPTIONS];
+
+#define VERB(id, ...) lm_status cmd_##id(command *);
+#include "verbs.def"
+#undef VERB
+
+/* Take apart the words after the program's name. LM_USAGE names the word and the nearest that exist. */
+lm_status command_parse(int argc, char **argv, command *cmd);
+
+/* Does this verb (VERBS: the bare command) take the option? */
+bool option_fits(option_id id, verb_id verb);
+
+/* The usage text of a verb, or of the whole command for VERBS. */
+lm_status command_help(verb_id verb, lm_str *out);
+
+static inline bool given(const command *cmd, option_id id)
+{
+    return cmd->option[id] != NULL;
+}
+
+/* A line of a table: cells of the given widths, the last one free. Wide characters count as their bytes. */
+void table_row(lm_str *out, const int *width, const char *const *cell, int cells);
+
+/* `text` in bold on a terminal with colour, bare otherwise. */
+void bold(command *cmd, const char *text);
+
+#endif

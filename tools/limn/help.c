@@ -1,0 +1,146 @@
+/* Everything that explains the command, from its two tables: usage texts, the manual page and bash completion. */
+#include "command.h"
+
+#include <string.h>
+
+#include <limn/limn.h>
+
+static bool shown(int verb)
+{
+    return verbs[verb].name[0] != '_';
+}
+
+static void option_line(lm_str *out, const option_row *o)
+{
+    lm_str left = {0};
+    if (o->letter)
+        lm_str_printf(&left, "-%c, ", o->letter);
+    lm_str_printf(&left, "--%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+    lm_str_printf(out, "  %-20s  %s\n", lm_str_text(&left), o->help);
+    lm_str_free(&left);
+}
+
+/* The options that belong to `verb` alone (VERB_every: to all). */
+static int option_lines(lm_str *out, verb_id verb)
+{
+    int n = 0;
+    for (int i = 0; i < OPTIONS; i++)
+        if (options[i].verb == verb) {
+            option_line(out, &options[i]);
+            n++;
+        }
+    return n;
+}
+
+static void verb_help(verb_id id, lm_str *out)
+{
+    const verb_row *v = &verbs[id];
+    lm_str_printf(out, "limn %s - %s\n\nusage: limn %s [options]%s%s\n", v->name, v->summary, v->name, *v->operands ? " " : "",
+                  v->operands);
+    lm_str own = {0};
+    if (option_lines(&own, id))
+        lm_str_printf(out, "\noptions:\n%s", own.text);
+    lm_str_free(&own);
+    lm_str_add(out, "\noptions of every verb:\n");
+    option_lines(out, VERB_every);
+    lm_str_printf(out, "\nexample:\n  %s\n", v->example);
+}
+
+lm_status command_help(verb_id id, lm_str *out)
+{
+    if (id < VERBS) {
+        verb_help(id, out);
+        return out->status;
+    }
+    lm_str_add(out, "limn - explains what a trained network saw\n\nusage: limn VERB [options]\n\nverbs:\n");
+    for (int i = 0; i < VERBS; i++)
+        if (shown(i))
+            lm_str_printf(out, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
+    lm_str_add(out, "\noptions of every verb:\n");
+    option_lines(out, VERB_every);
+    lm_str_add(out, "\nlimn VERB --help shows a verb's own options and an example.\n");
+    return out->status;
+}
+
+/* '-' and '\' mean something else to troff. */
+static void troff(lm_str *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '-' || *text == '\\')
+            lm_str_char(out, '\\');
+        lm_str_char(out, *text);
+    }
+}
+
+static void troff_options(lm_str *out, verb_id verb)
+{
+    for (int i = 0; i < OPTIONS; i++) {
+        const option_row *o = &options[i];
+        if (o->verb != verb)
+            continue;
+        lm_str_add(out, ".TP\n");
+        if (o->letter)
+            lm_str_printf(out, "\\fB\\-%c\\fR, ", o->letter);
+        lm_str_printf(out, "\\fB\\-\\-%s\\fR%s", o->name, o->argument ? " \\fI" : "");
+        if (o->argument)
+            lm_str_printf(out, "%s\\fR", o->argument);
+        lm_str_char(out, '\n');
+        troff(out, o->help);
+        lm_str_char(out, '\n');
+    }
+}
+
+static const char exit_statuses[] =
+    "0 done; 1 the answer is no; 2 wrong usage; 3 bad input; 4 not supported; 5 a named device is absent or failed; "
+    "6 out of memory; 7 output cannot be written; 130 interrupted.";
+
+lm_status cmd_man(command *cmd)
+{
+    lm_str *out = &cmd->out;
+    lm_str_printf(out, ".TH LIMN 1 \"\" \"limn %s\"\n.SH NAME\nlimn \\- explains what a trained network saw\n", limn_version());
+    lm_str_add(out, ".SH SYNOPSIS\n.B limn\n\\fIVERB\\fR [\\fIoptions\\fR]\n.SH VERBS\n");
+    for (int i = 0; i < VERBS; i++) {
+        if (!shown(i))
+            continue;
+        lm_str_printf(out, ".SS %s\n", verbs[i].name);
+        troff(out, verbs[i].summary);
+        lm_str_add(out, ".\n");
+        troff_options(out, (verb_id)i);
+        lm_str_add(out, ".PP\nExample: \\fB");
+        troff(out, verbs[i].example);
+        lm_str_add(out, "\\fR\n");
+    }
+    lm_str_add(out, ".SH OPTIONS\nEvery verb takes these.\n");
+    troff_options(out, VERB_every);
+    lm_str_add(out, ".SH ENVIRONMENT\n\\fBlimn env\\fR lists every variable, its value and what is in force.\n");
+    lm_str_printf(out, ".SH EXIT STATUS\n%s\n", exit_statuses);
+    return out->status;
+}
+
+lm_status cmd_completion(command *cmd)
+{
+    lm_str *out = &cmd->out;
+    lm_str_add(out, "_limn()\n{\n    local verb word all='");
+    for (int i = 0; i < OPTIONS; i++)
+        if (options[i].verb == VERB_every)
+            lm_str_printf(out, "--%s ", options[i].name);
+    lm_str_add(out, "' verbs='");
+    for (int i = 0; i < VERBS; i++)
+        if (shown(i))
+            lm_str_printf(out, "%s ", verbs[i].name);
+    lm_str_add(out, "'\n    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+                    "        case $word in -*) ;; *) verb=$word; break ;; esac\n    done\n    case $verb in\n"
+                    "    '') all=\"$verbs $all\" ;;\n");
+    for (int v = 0; v < VERBS; v++) {
+        if (!shown(v))
+            continue;
+        lm_str_printf(out, "    %s) all=\"$all", verbs[v].name);
+        for (int i = 0; i < OPTIONS; i++)
+            if (options[i].verb == (verb_id)v)
+                lm_str_printf(out, " --%s", options[i].name);
+        lm_str_add(out, "\" ;;\n");
+    }
+    lm_str_add(out, "    esac\n    COMPREPLY=($(compgen -W \"$all\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
+                    "complete -F _limn limn\n");
+    return out->status;
+}

@@ -1,0 +1,151 @@
+/* The command `limn`: parses, sets what the options say, runs one verb, and turns its status into words and an exit. */
+#include "command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <limn/limn.h>
+
+#include "core/base/env.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+
+static void report(void *quiet, lm_log_level level, const char *line)
+{
+    if (*(const bool *)quiet && level > LM_LOG_ERROR)
+        return;
+    fprintf(stderr, "limn: %s: %s\n", level == LM_LOG_WARN ? "warning" : lm_log_name(level), line);
+}
+
+static void interrupted(int signal_number)
+{
+    (void)signal_number;
+    _exit(LIMN_INTERRUPTED);
+}
+
+void table_row(lm_str *out, const int *width, const char *const *cell, int cells)
+{
+    for (int i = 0; i < cells; i++)
+        lm_str_printf(out, "%-*s%s", i + 1 < cells ? width[i] : 0, cell[i], i + 1 < cells ? "  " : "\n");
+}
+
+void bold(command *cmd, const char *text)
+{
+    lm_str_printf(&cmd->out, "%s%s%s", cmd->colour ? "\033[1m" : "", text, cmd->colour ? "\033[0m" : "");
+}
+
+/* Options that stand for a variable beat it. */
+static lm_status apply(const command *cmd)
+{
+    static const struct {
+        option_id option;
+        lm_env_id variable;
+    } pairs[] = {{OPT_backend, LM_ENV_BACKEND}, {OPT_threads, LM_ENV_THREADS}, {OPT_mem, LM_ENV_MEM}};
+    for (size_t i = 0; i < LM_COUNT(pairs); i++) {
+        const char *value = cmd->option[pairs[i].option];
+        if (value && !*value)
+            return lm_fail(LM_USAGE, "--%s: its value is empty; leave the option out or give one", options[pairs[i].option].name);
+        if (value)
+            LM_TRY(lm_context(lm_env_set(pairs[i].variable, value), "--%s", options[pairs[i].option].name));
+    }
+    if (given(cmd, OPT_verbose))
+        LM_TRY(lm_env_set(LM_ENV_LOG, "info"));
+    else if (!lm_env_is_set(LM_ENV_LOG))
+        LM_TRY(lm_env_set(LM_ENV_LOG, "warn"));
+    LM_TRY(lm_env_check());
+    LM_TRY(lm_log_from_env());
+    uint64_t bytes = 0;
+    LM_TRY(lm_env_size(LM_ENV_MEM, &bytes));
+    lm_mem_cap(bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
+    return LM_OK;
+}
+
+static lm_status run(command *cmd)
+{
+    if (given(cmd, OPT_help))
+        return command_help(cmd->verb, &cmd->out);
+    if (given(cmd, OPT_version))
+        return lm_str_printf(&cmd->out, "limn %s\n", limn_version());
+    LM_REQUIRE(cmd->verb < VERBS, LM_USAGE, "limn: no verb is given; try `limn devices`, `limn --help` shows all");
+    const verb_row *v = &verbs[cmd->verb];
+    if (!*v->operands)
+        LM_REQUIRE(!cmd->operands, LM_USAGE, "%s: does not know what to do with '%s'; leave it out", v->name, cmd->operand[0]);
+    LM_TRY(apply(cmd));
+    return lm_context(v->run(cmd), "%s", v->name);
+}
+
+static lm_status write_all(const char *text, size_t count)
+{
+    while (count) {
+        ssize_t n = write(STDOUT_FILENO, text, count);
+        if (n < 0 && errno == EINTR)
+            continue;
+        LM_REQUIRE(n > 0, LM_OUTPUT, "standard output: cannot be written (%s); give it room or a reader", strerror(errno));
+        text += n;
+        count -= (size_t)n;
+    }
+    return LM_OK;
+}
+
+/* What to do about a failure whose message does not say it. */
+static const char *advice(lm_status status)
+{
+    switch (status) {
+    case LM_USAGE: return "see `limn --help`";
+    case LM_DEVICE: return "see `limn devices`";
+    case LM_MEMORY: return "free some memory or raise --mem";
+    case LM_UNSUPPORTED: return "see `limn info --ops`";
+    default: return "check what was given";
+    }
+}
+
+static void complain(const command *cmd, lm_status status)
+{
+    const char *message = *lm_message() ? lm_message() : limn_status_name(status);
+    const char *does = strstr(message, "; ") ? "" : advice(status);
+    fprintf(stderr, "limn: error: %s%s%s\n", message, *does ? "; " : "", does);
+    if (!given(cmd, OPT_json) || status == LM_OUTPUT)
+        return;
+    lm_str text = {0};
+    lm_json j;
+    lm_json_start(&j, &text);
+    lm_json_object(&j);
+    lm_json_key(&j, "error");
+    lm_json_object(&j);
+    lm_json_key(&j, "status");
+    lm_json_int(&j, status);
+    lm_json_key(&j, "message");
+    lm_json_string(&j, message);
+    lm_json_key(&j, "node");
+    lm_json_null(&j);
+    lm_json_end_object(&j);
+    lm_json_end_object(&j);
+    lm_str_char(&text, '\n');
+    write_all(lm_str_text(&text), text.count);
+    lm_str_free(&text);
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, interrupted);
+    command cmd = {.verb = VERBS};
+    lm_status status = command_parse(argc - 1, argv + 1, &cmd);
+    bool quiet = given(&cmd, OPT_quiet);
+    lm_log_to(report, &quiet);
+    cmd.colour = isatty(STDOUT_FILENO) && !given(&cmd, OPT_json) && !lm_env_flag(LM_ENV_NO_COLOR);
+    if (status == LM_OK)
+        status = run(&cmd);
+    if (status == LM_OK)
+        status = cmd.out.status;
+    if (status == LM_OK)
+        status = write_all(lm_str_text(&cmd.out), cmd.out.count);
+    if (status != LM_OK)
+        complain(&cmd, status);
+    lm_str_free(&cmd.out);
+    lm_env_reset();
+    return (int)status;
+}

@@ -1,0 +1,132 @@
+/* Words of the command line to a verb with options. */
+#include "command.h"
+
+#include <string.h>
+
+#include "core/base/nearest.h"
+
+const verb_row verbs[VERBS] = {
+#define VERB(id, name, operands, summary, example) {name, operands, summary, example, cmd_##id},
+#include "verbs.def"
+#undef VERB
+};
+
+const option_row options[OPTIONS] = {
+#define OPTION(id, name, letter, argument, verb, help) {name, letter, argument, VERB_##verb, help},
+#include "options.def"
+#undef OPTION
+};
+
+/* What an unknown option is compared with. */
+static const char *const flags[OPTIONS] = {
+#define OPTION(id, name, ...) "--" name,
+#include "options.def"
+#undef OPTION
+};
+
+bool option_fits(option_id id, verb_id verb)
+{
+    return options[id].verb == VERB_every || options[id].verb == verb;
+}
+
+/* `see` is " verb" or "". */
+static lm_status unknown(const char *word, const char *what, const char *const *known, size_t count, const char *see)
+{
+    lm_str words = {0};
+    bool near = lm_nearest(word, known, count, &words);
+    if (!near)
+        lm_list_words(known, count, &words);
+    lm_status status = lm_fail(LM_USAGE, "%s: unknown %s, %s %s; see `limn%s --help`", word, what,
+                               near ? "nearest:" : "there is", lm_str_text(&words), see);
+    lm_str_free(&words);
+    return status;
+}
+
+static lm_status find_verb(const char *word, verb_id *out)
+{
+    const char *known[VERBS];
+    size_t n = 0;
+    for (int i = 0; i < VERBS; i++) {
+        if (strcmp(verbs[i].name, word) == 0) {
+            *out = (verb_id)i;
+            return LM_OK;
+        }
+        if (verbs[i].name[0] != '_')
+            known[n++] = verbs[i].name;
+    }
+    return unknown(word, "verb", known, n, "");
+}
+
+/* The verb comes first or after global options; find it before the options, whose meaning depends on it. */
+static lm_status choose_verb(int argc, char **argv, command *cmd)
+{
+    cmd->verb = VERBS;
+    for (int i = 0; i < argc; i++) {
+        if (argv[i][0] != '-')
+            return find_verb(argv[i], &cmd->verb);
+        for (int k = 0; k < OPTIONS; k++)
+            if (options[k].argument && strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, options[k].name) == 0)
+                i++;
+    }
+    return LM_OK;
+}
+
+/* The option that `word` ("--name", "--name=value", "-x") means; *value points behind the '=', or is NULL. */
+static lm_status find_option(const char *word, const command *cmd, option_id *out, const char **value)
+{
+    const char *name = word[1] == '-' ? word + 2 : word + 1;
+    size_t length = strcspn(name, "=");
+    *value = name[length] ? name + length + 1 : NULL;
+    const char *known[OPTIONS];
+    size_t n = 0;
+    for (int i = 0; i < OPTIONS; i++) {
+        if (!option_fits((option_id)i, cmd->verb))
+            continue;
+        bool here = word[1] == '-' ? strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0
+                                   : length == 1 && options[i].letter == *name;
+        if (here) {
+            *out = (option_id)i;
+            return LM_OK;
+        }
+        known[n++] = flags[i];
+    }
+    lm_str bare = {0}, see = {0};
+    lm_str_add_bytes(&bare, word, strcspn(word, "="));
+    if (cmd->verb < VERBS)
+        lm_str_printf(&see, " %s", verbs[cmd->verb].name);
+    lm_status status = unknown(lm_str_text(&bare), "option", known, n, lm_str_text(&see));
+    lm_str_free(&bare);
+    lm_str_free(&see);
+    return status;
+}
+
+lm_status command_parse(int argc, char **argv, command *cmd)
+{
+    LM_TRY(choose_verb(argc, argv, cmd));
+    bool verb_seen = false, only_operands = false;
+    cmd->operand = argv; /* the front of argv is free to hold them: an operand never moves up */
+    for (int i = 0; i < argc; i++) {
+        char *word = argv[i];
+        if (only_operands || word[0] != '-' || !word[1]) {
+            if (verb_seen)
+                cmd->operand[cmd->operands++] = word;
+            verb_seen = true;
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            only_operands = true;
+            continue;
+        }
+        option_id id = OPTIONS;
+        const char *value = NULL;
+        LM_TRY(find_option(word, cmd, &id, &value));
+        const option_row *o = &options[id];
+        LM_REQUIRE(o->argument || !value, LM_USAGE, "--%s: takes no value; leave out '=%s'", o->name, value);
+        if (o->argument && !value) {
+            LM_REQUIRE(i + 1 < argc, LM_USAGE, "--%s: its value is missing; write --%s %s", o->name, o->name, o->argument);
+            value = argv[++i];
+        }
+        cmd->option[id] = o->argument ? value : "1";
+    }
+    return LM_OK;
+}
