@@ -62,6 +62,10 @@ double ck_round(lm_dtype dt, double value)
     format f = format_of(dt);
     if (!isfinite(value) || dt == LM_F64)
         return value;
+#if defined(__arm__)
+    if (fabs(value) < ldexp(1, -126)) /* its vectors would read these as zero (compare.c) */
+        return copysign(0, value);
+#endif
     double u = ck_ulp(dt, value), r = rint(value / u) * u;
     return fabs(r) >= ldexp(1, f.emax + 1) ? copysign(INFINITY, value) : r;
 }
@@ -159,7 +163,7 @@ void ck_set(ck_tensor *t, int64_t i, double value)
         INTEGER_TYPES(X)
 #undef X
     case LM_F32: {
-        float v = (float)value;
+        float v = (float)ck_round(LM_F32, value);
         memcpy(p, &v, sizeof v);
         return;
     }
