@@ -1,12 +1,15 @@
 # Sourced by tools/demo and tools/check: find out which tools are missing and install only those.
 # shellcheck shell=bash
 
-# What a command comes from, on Debian and its relatives; a name that begins with "pc:" is a pkg-config module, one that begins
-# with '/' a file.
+# What a command comes from, on Debian and its relatives; a name that begins with "pc:" is a pkg-config module, "lib:" a
+# runtime library of clang, '/' a file.
 packages='
 cc gcc
 gcc gcc
 clang clang
+lib:asan libclang-rt-14-dev
+lib:fuzzer libclang-rt-14-dev
+lib:tsan libclang-rt-14-dev
 meson meson
 ninja ninja-build
 pkg-config pkg-config
@@ -27,6 +30,7 @@ riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu
 have() {
     case $1 in
     pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
+    lib:*) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/linux/libclang_rt."${1#lib:}"-*.a >/dev/null 2>&1 ;;
     /*) [ -e "$1" ] ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
     esac
