@@ -1,14 +1,14 @@
 /* Binds depthwise convolution (as many groups as input and output channels). The geometry is that of a product
- * (igemm.h) of one part whose panel is the whole width; rows of output pixels are the tasks. Padding is treated as
- * there: taps outside the image multiply +0, or are left out when the weights are finite. */
+ * (igemm.h) of one part whose panel is the whole width; a few rows of output by a range of channels are the tasks.
+ * Padding is treated as there: taps outside the image multiply +0, or are left out when the weights are finite. */
 #include "backends/cpu/depthwise.h"
 
 #include <math.h>
 
 #include "backends/cpu/block.h"
 
-/* Multiply-adds of a task, at least. */
-enum { TASK_WORK = 100000 };
+/* Multiply-adds of a task, about; channels come in whole cache lines (floats). */
+enum { TASK_WORK = 200000, LINE = 16 };
 
 static const lm_depthwise_fn kernels[LM_CPU_LEVELS] = {
     [LM_CPU_SCALAR] = lm_depthwise_scalar,
@@ -34,36 +34,29 @@ void lm_pack_depthwise(const lm_view *w, lm_pack *p)
     lm_pack_conv(w, 1, w->sh.dim[0], p);
 }
 
-static void run_row(const job *j, int64_t sample, int64_t oz, int64_t oy)
+static void set_row(lm_depthwise_run *r, const job *j, int64_t sample, int64_t oz, int64_t oy)
 {
     const lm_igemm *g = &j->p->g;
     const lm_pass *p = g->pass;
     const lm_igemm_args *a = j->a;
     const int64_t along = j->p->row_taps, z0 = p->origin[0] + oz * p->step[0], y0 = p->origin[1] + oy * p->step[1];
     const int64_t off = sample * g->y_sample + oz * p->y_step[0] + oy * p->y_step[1];
-    lm_depthwise_run r; /* a few kilobytes, not cleared */
-    r.nrow = 0;
-    r.ntap = along, r.pixels = p->out[2], r.channels = g->columns;
+    r->nrow = 0;
+    r->ntap = along, r->pixels = p->out[2], r->channels = g->columns;
     for (int t = 0; t < p->ntap; t += (int)along) {
         const int64_t z = z0 + g->tap[t].at[0], y = y0 + g->tap[t].at[1];
         const bool inside = z >= 0 && z < g->in[0] && y >= 0 && y < g->in[1];
         if (!inside && a->finite)
             continue;
-        r.x[r.nrow] = inside ? a->x + (sample * g->x_sample + z * g->x_step[0] + y * g->x_step[1]) : a->zero;
-        r.x_step[r.nrow] = inside ? g->x_step[2] : 0;
-        r.w[r.nrow++] = a->b + g->tap[t].b_off;
+        r->x[r->nrow] = inside ? a->x + (sample * g->x_sample + z * g->x_step[0] + y * g->x_step[1]) : a->zero;
+        r->x_step[r->nrow] = inside ? g->x_step[2] : 0;
+        r->w[r->nrow++] = a->b + g->tap[t].b_off;
     }
-    r.origin = p->origin[2], r.stride = p->step[2], r.dilation = j->p->row_dilation, r.width = g->in[2];
-    r.y = a->y + off, r.y_step = p->y_step[2];
-    r.res = a->res ? a->res + off : NULL;
-    r.bias = a->bias, r.lo = g->lo, r.hi = g->hi;
-    r.clamp = g->lo > -INFINITY || g->hi < INFINITY;
-    j->fn(&r);
-    if (a->act)
-        for (int64_t i = 0; i < r.pixels; i++) {
-            float *v = r.y + i * r.y_step;
-            a->act(&(lm_ew){.y = v, .x = {v}, .n = (size_t)r.channels, .a = a->act_a, .b = a->act_b, .bad = -1});
-        }
+    r->origin = p->origin[2], r->stride = p->step[2], r->dilation = j->p->row_dilation, r->width = g->in[2];
+    r->y = a->y + off, r->y_step = p->y_step[2];
+    r->res = a->res ? a->res + off : NULL;
+    r->bias = a->bias, r->lo = g->lo, r->hi = g->hi;
+    r->clamp = g->lo > -INFINITY || g->hi < INFINITY;
 }
 
 static void task(void *ctx, int64_t index, int worker)
@@ -71,11 +64,26 @@ static void task(void *ctx, int64_t index, int worker)
     const job *j = ctx;
     const lm_igemm *g = &j->p->g;
     const lm_pass *p = g->pass;
+    lm_depthwise_run r[LM_DEPTHWISE_BLOCK]; /* a dozen kilobytes, not cleared */
     (void)worker;
-    const int64_t rows = g->samples * p->out[0] * p->out[1], first = index * g->block_tiles;
-    const int64_t last = first + g->block_tiles < rows ? first + g->block_tiles : rows;
-    for (int64_t i = first; i < last; i++)
-        run_row(j, i / (p->out[0] * p->out[1]), i / p->out[1] % p->out[0], i % p->out[1]);
+    const int64_t rows = g->samples * p->out[0] * p->out[1], begin = index / g->column_blocks * g->block_tiles;
+    const int64_t first = index % g->column_blocks * g->block_panels;
+    const int64_t last = first + g->block_panels < g->columns ? first + g->block_panels : g->columns;
+    int n = 0;
+    do {
+        const int64_t i = begin + n;
+        set_row(&r[n], j, i / (p->out[0] * p->out[1]), i / p->out[1] % p->out[0], i % p->out[1]);
+        r[n].first = first, r[n].last = last;
+    } while (++n < g->block_tiles && begin + n < rows);
+    j->fn(r, n);
+    if (!j->a->act)
+        return;
+    for (int k = 0; k < n; k++)
+        for (int64_t i = 0; i < p->out[2]; i++) {
+            float *v = r[k].y + i * r[k].y_step + first;
+            j->a->act(&(lm_ew){
+                .y = v, .x = {v}, .n = (size_t)(last - first), .a = j->a->act_a, .b = j->a->act_b, .bad = -1});
+        }
 }
 
 static void run_all(lm_cpu *cpu, const lm_product *p, const lm_igemm_args *a)
@@ -88,9 +96,13 @@ void lm_depthwise_plan(lm_product *p)
 {
     lm_igemm *g = &p->g;
     const lm_pass *pass = g->pass;
-    const double work = (double)(pass->out[2] * pass->ntap) * (double)g->columns;
-    const int64_t rows = g->samples * pass->out[0] * pass->out[1];
-    g->block_tiles = work >= TASK_WORK ? 1 : (int64_t)(TASK_WORK / (work + 1)) + 1;
-    g->tasks = g->columns && pass->out[2] ? lm_ceil_div(rows, g->block_tiles) : 0;
+    const int64_t rows = g->samples * pass->out[0] * pass->out[1], lines = lm_ceil_div(g->columns, LINE);
+    g->block_tiles = rows ? lm_ceil_div(rows, lm_ceil_div(rows, LM_DEPTHWISE_BLOCK)) : 1;
+    const double line_work = (double)(g->block_tiles * pass->out[2] * pass->ntap) * LINE;
+    const int64_t most = line_work >= TASK_WORK ? 1 : (int64_t)(TASK_WORK / (line_work + 1)) + 1;
+    g->column_blocks = lm_ceil_div(lines, most);
+    g->block_panels = g->column_blocks ? lm_ceil_div(lines, g->column_blocks) * LINE : LINE;
+    g->column_blocks = lm_ceil_div(g->columns, g->block_panels);
+    g->tasks = pass->out[2] ? lm_ceil_div(rows, g->block_tiles) * g->column_blocks : 0;
     p->engine = run_all;
 }

@@ -1,32 +1,62 @@
-/* depthwise.c - depthwise convolution: sixteen channels at a time along a stretch of a row, with the weights of a 3 x 3
- * filter in registers; other filters, and pixels that miss more than one column, take the general path. */
+/* depthwise.c - depthwise convolution: one register of channels at a time along a row, with the weights of a 3 x 3
+ * filter in registers and four outputs in flight that share their source pixels; other filters, and pixels that miss
+ * more than one column, take the general path. */
 #include "backends/cpu/depthwise.h"
 
 #include "backends/cpu/simd/vec.h"
 
-/* Pixels done for one block of channels before the next: few enough for their rows to stay in the first-level cache. */
-enum { STRETCH = 16 };
+/* Outputs in flight, and outputs of a row before the next row. Where a cache line takes two turns, the stretch is short
+ * enough for the source rows that outputs share to stay in the first-level cache, of which lines far apart use few
+ * sets; otherwise rows are best done whole. */
+enum { GROUP = 4, STRETCH = LM_LEVEL_NO == 1 ? 28 : 1 << 20 };
+
+#ifdef __clang__
+#define UNROLL(n)
+#else
+#define UNROLL(n) PRAGMA(GCC unroll n)
+#define PRAGMA(text) _Pragma(#text)
+#endif
+
+/* A loaded register is used up to three times; left to itself the compiler would load it again for each. */
+#if LM_LEVEL_NO == 1
+#define REG_KEEP(v) __asm__("" : "+x"(v))
+/* A whole lm_v16 is two registers here, and nine weights would not stay in them. */
+typedef __m256 reg;
+enum { REG = 8 };
+LM_VEC reg reg_load(const float *p) { return _mm256_loadu_ps(p); }
+LM_VEC void reg_store(float *p, reg v) { _mm256_storeu_ps(p, v); }
+LM_VEC reg reg_add(reg a, reg b) { return _mm256_add_ps(a, b); }
+LM_VEC reg reg_mul(reg a, reg b) { return _mm256_mul_ps(a, b); }
+LM_VEC reg reg_fma(reg a, reg b, reg c) { return _mm256_fmadd_ps(a, b, c); }
+LM_VEC reg reg_clamp(reg v, float lo, float hi)
+{
+    return _mm256_min_ps(_mm256_set1_ps(hi), _mm256_max_ps(_mm256_set1_ps(lo), v));
+}
+#else
+#if LM_LEVEL_NO == 2
+#define REG_KEEP(v) __asm__("" : "+v"(v))
+#else
+#define REG_KEEP(v) ((void)(v))
+#endif
+typedef lm_v16 reg;
+enum { REG = LM_LANES };
+LM_VEC reg reg_load(const float *p) { return lm_v_load(p); }
+LM_VEC void reg_store(float *p, reg v) { lm_v_store(p, v); }
+LM_VEC reg reg_add(reg a, reg b) { return lm_v_add(a, b); }
+LM_VEC reg reg_mul(reg a, reg b) { return lm_v_mul(a, b); }
+LM_VEC reg reg_fma(reg a, reg b, reg c) { return lm_v_fma(a, b, c); }
+LM_VEC reg reg_clamp(reg v, float lo, float hi) { return lm_v_clamp(v, lo, hi); }
+#endif
 
 LM_VEC lm_v16 load(const float *p, int64_t n)
 {
     return n < LM_LANES ? lm_v_load_n(p, (size_t)n) : lm_v_load(p);
 }
 
-LM_VEC void finish(const lm_depthwise_run *r, lm_v16 v, int64_t at, int64_t n)
-{
-    if (r->res)
-        v = lm_v_add(v, load(r->res + at, n));
-    if (r->clamp)
-        v = lm_v_clamp(v, r->lo, r->hi); /* v is not -0, so lo may be 0 */
-    if (n < LM_LANES)
-        lm_v_store_n(r->y + at, v, (size_t)n);
-    else
-        lm_v_store(r->y + at, v);
-}
-
 /* Any filter, any stride: pixel p, n channels from c on. */
 LM_VEC void pixel_any(const lm_depthwise_run *r, int64_t p, int64_t c, int64_t n)
 {
+    const int64_t at = p * r->y_step + c;
     lm_v16 s = lm_v_zero();
     for (int64_t row = 0; row < r->nrow; row++) {
         const float *w = r->w[row] + c;
@@ -36,104 +66,167 @@ LM_VEC void pixel_any(const lm_depthwise_run *r, int64_t p, int64_t c, int64_t n
             s = lm_v_fma(inside ? load(r->x[row] + i * r->x_step[row] + c, n) : lm_v_zero(), load(w, n), s);
         }
     }
-    finish(r, lm_v_add(s, load(r->bias + c, n)), p * r->y_step + c, n);
+    s = lm_v_add(s, load(r->bias + c, n));
+    if (r->res)
+        s = lm_v_add(s, load(r->res + at, n));
+    if (r->clamp)
+        s = lm_v_clamp(s, r->lo, r->hi); /* s is not -0, so lo may be 0 */
+    if (n < LM_LANES)
+        lm_v_store_n(r->y + at, s, (size_t)n);
+    else
+        lm_v_store(r->y + at, s);
 }
 
-LM_VEC void pixels_any(const lm_depthwise_run *r, int64_t p0, int64_t p1, int64_t c)
+LM_VEC void pixels_any(const lm_depthwise_run *r, int64_t p0, int64_t p1, int64_t first)
 {
     for (int64_t p = p0; p < p1; p++) {
-        int64_t i = c;
-        for (; i + LM_LANES <= r->channels; i += LM_LANES)
+        int64_t i = first;
+        for (; i + LM_LANES <= r->last; i += LM_LANES)
             pixel_any(r, p, i, LM_LANES);
-        if (i < r->channels)
-            pixel_any(r, p, i, r->channels - i);
+        if (i < r->last)
+            pixel_any(r, p, i, r->last - i);
     }
 }
 
-/* Which columns of the filter lie outside the image. */
-typedef enum edge { EDGE_NONE, EDGE_LEFT, EDGE_RIGHT } edge;
+/* The pixels between the ends of a row that miss at most one column; only the first and the last of them do. */
+typedef struct span {
+    int64_t lo, hi;
+    bool left, right;
+} span;
 
-typedef struct weights {
-    lm_v16 a, b, c;
-} weights;
-
-LM_VEC lm_v16 row_of_three(lm_v16 s, const float *x, int64_t d, const weights *w, edge e)
-{
-    s = lm_v_fma(e == EDGE_LEFT ? lm_v_zero() : lm_v_load(x), w->a, s);
-    s = lm_v_fma(lm_v_load(x + d), w->b, s);
-    return lm_v_fma(e == EDGE_RIGHT ? lm_v_zero() : lm_v_load(x + 2 * d), w->c, s);
-}
-
-LM_VEC weights weights_at(const lm_depthwise_run *r, int64_t row, int64_t c)
-{
-    const float *w = r->w[row] + c;
-    return (weights){lm_v_load(w), lm_v_load(w + r->channels), lm_v_load(w + 2 * r->channels)};
-}
-
-/* Pixels p0 ... p1 - 1 of sixteen channels, `rows` (2 or 3) rows of three taps; the first pixel may miss its left
- * column and the last its right one. */
-LM_VEC void stretch(const lm_depthwise_run *r, int64_t p0, int64_t p1, int64_t c, int rows, bool left, bool right)
-{
-    const weights w0 = weights_at(r, 0, c), w1 = weights_at(r, 1, c), w2 = weights_at(r, rows - 1, c);
-    const lm_v16 bias = lm_v_load(r->bias + c);
-    const int64_t step = r->stride * r->x_step[0], d = r->dilation * r->x_step[0];
-    const uintptr_t first = (uintptr_t)((r->origin + p0 * r->stride) * r->x_step[0] + c) * sizeof(float);
-    const float *x0 = (const float *)((uintptr_t)r->x[0] + first), *x1 = (const float *)((uintptr_t)r->x[1] + first);
-    const float *x2 = (const float *)((uintptr_t)r->x[rows - 1] + first);
-    int64_t at = p0 * r->y_step + c;
-    const int64_t end = p1 * r->y_step + c;
-#define SUM(e) \
-    lm_v16 s = row_of_three(lm_v_zero(), x0, d, &w0, e); \
-    s = row_of_three(s, x1, d, &w1, e); \
-    if (rows == 3) \
-        s = row_of_three(s, x2, d, &w2, e); \
-    finish(r, lm_v_add(s, bias), at, LM_LANES); \
-    at += r->y_step, x0 += step, x1 += step, x2 += step;
-    if (left) {
-        SUM(EDGE_LEFT)
-    }
-    for (const int64_t stop = end - (right ? r->y_step : 0); at < stop;) {
-        SUM(EDGE_NONE)
-    }
-    if (right) {
-        SUM(EDGE_RIGHT)
-    }
-#undef SUM
-}
-
-LM_VEC void row_3(const lm_depthwise_run *r, int64_t lo, int64_t hi, bool left, bool right, int rows)
-{
-    const int64_t whole = r->channels / LM_LANES * LM_LANES;
-    for (int64_t p = lo; p < hi; p += STRETCH) {
-        const int64_t end = hi - p < STRETCH ? hi : p + STRETCH;
-        for (int64_t c = 0; c < whole; c += LM_LANES)
-            stretch(r, p, end, c, rows, left && p == lo, right && end == hi);
-    }
-    if (whole < r->channels)
-        pixels_any(r, lo, hi, whole);
-}
-
-void LM_NAME(lm_depthwise)(const lm_depthwise_run *r)
+static span span_of(const lm_depthwise_run *r)
 {
     bool three = r->ntap == 3 && (r->nrow == 3 || r->nrow == 2);
     for (int64_t row = 0; row < r->nrow; row++)
         three &= r->x_step[row] == r->x_step[0];
-    /* Pixels lo ... hi - 1 miss at most one column, and only the first and the last of them do. */
-    int64_t lo = 0, hi = three ? r->pixels : 0;
-    while (lo < hi && r->origin + lo * r->stride + r->dilation < 0)
-        lo++;
-    while (hi > lo && r->origin + (hi - 1) * r->stride + r->dilation >= r->width)
-        hi--;
-    const bool left = r->origin + lo * r->stride < 0;
-    const bool right = r->origin + (hi - 1) * r->stride + 2 * r->dilation >= r->width;
-    const bool more_left = lo + 1 < hi && r->origin + (lo + 1) * r->stride < 0;
-    const bool more_right = lo + 1 < hi && r->origin + (hi - 2) * r->stride + 2 * r->dilation >= r->width;
-    if (hi - lo < 2 || more_left || more_right)
-        lo = hi = 0;
-    pixels_any(r, 0, lo, 0);
-    if (lo < hi && r->nrow == 3)
-        row_3(r, lo, hi, left, right, 3);
-    else if (lo < hi)
-        row_3(r, lo, hi, left, right, 2);
-    pixels_any(r, hi, r->pixels, 0);
+    span s = {.hi = three ? r->pixels : 0};
+    while (s.lo < s.hi && r->origin + s.lo * r->stride + r->dilation < 0)
+        s.lo++;
+    while (s.hi > s.lo && r->origin + (s.hi - 1) * r->stride + r->dilation >= r->width)
+        s.hi--;
+    s.left = r->origin + s.lo * r->stride < 0;
+    s.right = r->origin + (s.hi - 1) * r->stride + 2 * r->dilation >= r->width;
+    const bool more_left = s.lo + 1 < s.hi && r->origin + (s.lo + 1) * r->stride < 0;
+    const bool more_right = s.lo + 1 < s.hi && r->origin + (s.hi - 2) * r->stride + 2 * r->dilation >= r->width;
+    return s.hi - s.lo < 2 || more_left || more_right ? (span){0} : s;
+}
+
+/* The pixels p ... p + STRETCH - 1 of it. */
+static span piece_of(const span *s, int64_t p)
+{
+    const int64_t lo = s->lo > p ? s->lo : p, hi = s->hi < p + STRETCH ? s->hi : p + STRETCH;
+    return (span){lo, hi, s->left && lo == s->lo, s->right && hi == s->hi};
+}
+
+/* What a row of outputs needs for one register of channels; steps in floats. */
+typedef struct lane {
+    reg w[9], bias;
+    const float *x[3], *res;
+    float *y;
+    int64_t step, apart, y_step; /* from output to output, from tap to tap */
+} lane;
+
+/* `outs` outputs with `rows` (2 or 3) rows of three taps, `stride` source pixels apart. left, right: the first output
+ * misses its first column, the last one its last. The first product is not added to +0, which could only turn -0 into
+ * +0: adding the bias, which is not -0, does the same. */
+LM_VEC void outputs(const lm_depthwise_run *r, lane *l, int rows, int outs, int stride, bool left, bool right)
+{
+    static const float zeros[REG];
+    const int columns = (outs - 1) * stride + 3;
+    reg s[GROUP];
+    UNROLL(3)
+    for (int row = 0; row < rows; row++) {
+        const float *x = l->x[row];
+        UNROLL(9)
+        for (int k = 0; k < columns; k++) {
+            const float *at = x + k * l->apart;
+            if (k == 0)
+                at = left ? zeros : at;
+            if (k == columns - 1)
+                at = right ? zeros : at;
+            reg v = reg_load(at);
+            REG_KEEP(v);
+            UNROLL(4)
+            for (int o = 0; o < outs; o++) {
+                const int tap = k - o * stride;
+                if (tap >= 0 && tap < 3)
+                    s[o] = row + tap ? reg_fma(v, l->w[row * 3 + tap], s[o]) : reg_mul(v, l->w[0]);
+            }
+        }
+        l->x[row] = x + outs * l->step;
+    }
+    UNROLL(4)
+    for (int o = 0; o < outs; o++) {
+        reg v = reg_add(s[o], l->bias);
+        if (l->res)
+            v = reg_add(v, reg_load(l->res)), l->res += l->y_step;
+        if (r->clamp)
+            v = reg_clamp(v, r->lo, r->hi); /* v is not -0, so lo may be 0 */
+        reg_store(l->y, v);
+        l->y += l->y_step;
+    }
+}
+
+/* Pixels lo ... hi - 1 of one register of channels from c on; stride 0: whatever r says. */
+LM_VEC void row_of(const lm_depthwise_run *r, const span *in, int64_t c, int rows, int stride)
+{
+    const int64_t at = in->lo * r->y_step + c, first = (r->origin + in->lo * r->stride) * r->x_step[0] + c;
+    lane l = {.bias = reg_load(r->bias + c), .y = r->y + at, .res = r->res ? r->res + at : NULL};
+    l.step = r->stride * r->x_step[0], l.apart = r->dilation * r->x_step[0], l.y_step = r->y_step;
+    for (int row = 0; row < rows; row++) {
+        l.x[row] = (const float *)((uintptr_t)r->x[row] + (uintptr_t)first * sizeof(float));
+        for (int t = 0; t < 3; t++)
+            l.w[row * 3 + t] = reg_load(r->w[row] + t * r->channels + c);
+    }
+    const int group = stride ? GROUP : 1;
+    int64_t n = in->hi - in->lo;
+    bool left = in->left;
+    if (left && n > group) {
+        outputs(r, &l, rows, group, stride, true, false);
+        n -= group, left = false;
+    }
+    for (; n > group; n -= group)
+        outputs(r, &l, rows, group, stride, false, false);
+    switch (n) {
+    case 4: outputs(r, &l, rows, 4, stride, left, in->right); break;
+    case 3: outputs(r, &l, rows, 3, stride, left, in->right); break;
+    case 2: outputs(r, &l, rows, 2, stride, left, in->right); break;
+    default: outputs(r, &l, rows, 1, stride, left, in->right); break;
+    }
+}
+
+#define ROW(rows, stride)                                                                                             \
+    static __attribute__((noinline)) void row_##rows##_##stride(const lm_depthwise_run *r, const span *in, int64_t c) \
+    {                                                                                                                 \
+        for (int64_t i = c; i < c + LM_LANES; i += REG)                                                                \
+            row_of(r, in, i, rows, stride);                                                                           \
+    }
+ROW(2, 0) ROW(2, 1) ROW(2, 2) ROW(3, 0) ROW(3, 1) ROW(3, 2)
+#undef ROW
+
+typedef void (*row_fn)(const lm_depthwise_run *r, const span *in, int64_t c);
+static const row_fn row_fns[2][3] = {{row_2_0, row_2_1, row_2_2}, {row_3_0, row_3_1, row_3_2}};
+
+void LM_NAME(lm_depthwise)(const lm_depthwise_run *r, int n)
+{
+    span in[LM_DEPTHWISE_BLOCK];
+    row_fn fn[LM_DEPTHWISE_BLOCK];
+    const int64_t whole = r->first + (r->last - r->first) / LM_LANES * LM_LANES;
+    for (int i = 0; i < n; i++) {
+        const int64_t shared = r[i].dilation == 1 && r[i].stride <= 2 ? r[i].stride : 0;
+        in[i] = span_of(&r[i]);
+        fn[i] = row_fns[r[i].nrow == 3][shared];
+    }
+    for (int64_t c = r->first; c < whole; c += LM_LANES)
+        for (int64_t p = 0; p < r->pixels; p += STRETCH)
+            for (int i = 0; i < n; i++) {
+                const span part = piece_of(&in[i], p);
+                if (part.lo < part.hi)
+                    fn[i](&r[i], &part, c);
+            }
+    for (int i = 0; i < n; i++) {
+        pixels_any(&r[i], 0, in[i].lo, r->first);
+        pixels_any(&r[i], in[i].lo, in[i].hi, whole);
+        pixels_any(&r[i], in[i].hi, r[i].pixels, r->first);
+    }
 }

@@ -32,12 +32,18 @@ LM_VEC lm_v16 lm_v_poly(lm_v16 t, const float *c, int n)
 /* e^x = (1 + q) 2^n with |q| < 0.42, for |x| <= 128; n x LM_LN2_HI leaves x exactly */
 typedef struct lm_v_exp_parts { lm_v16 q, n; } lm_v_exp_parts;
 
+/* e^r - 1 for |r| < 0.35 */
+LM_MATH lm_v16 lm_v_exp_near0(lm_v16 r)
+{
+    lm_v16 p = LM_POLY(r, 0x1.fffffep-2f, 0x1.5554aap-3f, 0x1.55579cp-5f, 0x1.122c5ap-7f, 0x1.6ab892p-10f);
+    return lm_v_fma(lm_v_mul(r, r), p, r);
+}
+
 LM_MATH lm_v_exp_parts lm_v_exp_split(lm_v16 x)
 {
     lm_v16 n = lm_v_rint(lm_v_mul(x, lm_v_set(LM_LOG2E)));
     lm_v16 r = lm_v_fnma(n, lm_v_set(LM_LN2_LO), lm_v_fnma(n, lm_v_set(LM_LN2_HI), x));
-    lm_v16 p = LM_POLY(r, 0x1.fffffep-2f, 0x1.5554aap-3f, 0x1.55579cp-5f, 0x1.122c5ap-7f, 0x1.6ab892p-10f);
-    return (lm_v_exp_parts){lm_v_fma(lm_v_mul(r, r), p, r), n};
+    return (lm_v_exp_parts){lm_v_exp_near0(r), n};
 }
 
 /* Where the general scaling is several operations, results that stay in the normal range take a shorter way to the same
@@ -53,11 +59,14 @@ LM_MATH lm_v16 lm_v_exp(lm_v16 x)
     return lm_v_ldexp(lm_v_add(e.q, one), e.n);
 }
 
-/* e^x for x <= 0, exactly 0 below -86: the weights of a softmax */
+/* e^x for x <= 0, exactly 0 below -86: the weights of a softmax. Adding 1.5 x 2^23 + 127 rounds x / ln 2 to an integer
+ * whose bits, moved up, are 2^n. */
 LM_MATH lm_v16 lm_v_exp_weight(lm_v16 x)
 {
-    lm_v_exp_parts e = lm_v_exp_split(x);
-    lm_v16 y = lm_v_ldexp_near(lm_v_add(e.q, lm_v_set(1.0f)), e.n); /* nonsense for the x that the last line drops */
+    lm_v16 round = lm_v_set(0x1.8000fep+23f), t = lm_v_fma(x, lm_v_set(LM_LOG2E), round);
+    lm_v16 n = lm_v_sub(t, round), scale = lm_i_as_v(lm_i_shl(lm_v_as_i(t), 23));
+    lm_v16 r = lm_v_fnma(n, lm_v_set(LM_LN2_LO), lm_v_fnma(n, lm_v_set(LM_LN2_HI), x));
+    lm_v16 y = lm_v_fma(lm_v_exp_near0(r), scale, scale); /* nonsense for the x that the last line drops */
     return lm_v_select(lm_v_lt(x, lm_v_set(-86.0f)), lm_v_zero(), y);
 }
 
