@@ -25,27 +25,25 @@ const lm_tile_set *lm_tiles_of(lm_cpu_level level)
     return tiles[level] ? tiles[level] : &lm_tiles_scalar;
 }
 
-/* Rows whose distance is a multiple of a page fall into the same sets of a first-level cache (4 KiB a way on all our
- * machines); more of them than ways push each other out. */
-static bool rows_alias(const lm_igemm *g)
+/* Rows whose distance is a multiple of a page fall into the same sets of a first-level cache (4 KiB a way on most
+ * machines); more of them than ways, less two for the panel and the result, push each other out. */
+bool lm_rows_alias(const lm_topo *topo, const lm_tile_set *set, int64_t rows, int64_t step)
 {
-    const int64_t way = 4096, stride = g->x_step[2] * g->pass[0].step[2] * (int64_t)sizeof(float);
+    const int64_t way = 4096, cache = topo ? (int64_t)topo->cache[LM_L1D].bytes : 32 * 1024;
     int64_t apart = 1;
-    while (apart < way && stride % (apart * 2) == 0)
+    while (apart < way && step * (int64_t)sizeof(float) % (apart * 2) == 0)
         apart *= 2;
-    return g->set->mr * apart > 6 * way;
+    return (rows < set->mr ? rows : set->mr) * apart > cache - 2 * way;
 }
 
 static void plan_depth(lm_igemm *g, int64_t budget)
 {
     const int64_t nr = g->set->nr;
-    int64_t most = budget / nr < 64 ? 64 : budget / nr;
+    const int64_t most = budget / nr < 64 ? 64 : budget / nr;
     g->pieces = 1;
     g->piece = g->channels;
     g->block_taps = LM_SPANS;
-    if (g->copy_rows && most > LM_COPY_RUN)
-        most = LM_COPY_RUN;
-    if (g->channels > most || g->copy_rows) {
+    if (g->channels > most) {
         g->block_taps = 1;
         g->piece = lm_even_piece(g->channels, most);
         g->pieces = lm_ceil_div(g->channels, g->piece);
@@ -67,7 +65,8 @@ static void plan_tiles(const lm_igemm *g, lm_pass *p)
         p->padded |= p->origin[k] + p->reach_lo[k] < 0 || last + p->reach_hi[k] >= g->in[k];
     }
     p->chunk = p->chunks = 0;
-    p->tiles = lm_ceil_div(rows * p->out[2], mr);
+    p->rows = lm_even_piece(rows * p->out[2], mr);
+    p->tiles = p->rows ? lm_ceil_div(rows * p->out[2], p->rows) : 0;
     if (p->padded && p->out[2] * 2 >= mr) {
         p->chunk = lm_even_piece(p->out[2], mr);
         p->chunks = lm_ceil_div(p->out[2], p->chunk);
@@ -81,14 +80,10 @@ void lm_igemm_plan(lm_igemm *g, const lm_topo *topo)
                   l2 = (int64_t)(topo ? topo->cache[LM_L2].bytes : 512 * 1024) / (int64_t)sizeof(float);
     const int64_t budget = l2 * 6 / 10;
     int64_t taps = 0, tiles_all = 0;
-    g->copy_rows = g->npass == 1 && g->pass[0].ntap == 1 && !g->run_step && g->panels > 2 && rows_alias(g);
     for (int i = 0; i < g->npass; i++) {
         plan_tiles(g, &g->pass[i]);
         taps = g->pass[i].ntap > taps ? g->pass[i].ntap : taps;
         tiles_all += g->pass[i].tiles;
-        for (int k = 0; k < LM_AXES; k++) /* a copied row must lie inside */
-            g->copy_rows &= g->pass[i].origin[k] >= 0 &&
-                            g->pass[i].origin[k] + (g->pass[i].out[k] - 1) * g->pass[i].step[k] < g->in[k];
     }
     plan_depth(g, budget);
     const int64_t depth = g->pieces > 1 ? g->piece : g->channels * (taps < g->block_taps ? taps : g->block_taps);

@@ -5,8 +5,9 @@
 
 #include "backends/cpu/igemm.h"
 
-/* Runs per kernel call at most, and the longest row run that is copied before use. */
-enum { LM_SPANS = 64, LM_COPY_RUN = 512 };
+/* Runs per kernel call at most, the longest run of taps that a border row copies, and floats between copied rows: a
+ * line, so that rows of any length begin in different sets of the caches. */
+enum { LM_SPANS = 64, LM_COPY_RUN = 512, LM_ROW_GAP = 16 };
 
 static inline int64_t lm_ceil_div(int64_t a, int64_t b)
 {
@@ -18,5 +19,8 @@ static inline int64_t lm_even_piece(int64_t total, int64_t most)
 {
     return total <= most ? total : lm_ceil_div(total, lm_ceil_div(total, most));
 }
+
+/* Whether the rows of a tile, `step` floats apart, push each other out of the first-level cache; `rows` there are. */
+bool lm_rows_alias(const lm_topo *topo, const lm_tile_set *set, int64_t rows, int64_t step);
 
 #endif

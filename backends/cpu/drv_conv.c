@@ -5,6 +5,7 @@
  * around, an output pixel reads the signal through taps in reverse, that is in the signal's row-major order; outputs
  * whose distance is a multiple of the stride read the same taps and form one pass. */
 #include "backends/cpu/bind.h"
+#include "backends/cpu/block.h"
 #include "backends/cpu/depthwise.h"
 #include "backends/cpu/product.h"
 #include "core/base/mem.h"
@@ -79,6 +80,31 @@ static lm_status operands(lm_product *p, const lm_call *call, int64_t y_step[LM_
     return lm_product_residual(p, call, st);
 }
 
+/* A product in disguise (one tap, no padding) whose rows would push each other out of the first-level cache: the pixels
+ * it reads, copied with a gap after each, and the geometry of the copy. */
+static lm_status space_rows(lm_cpu *cpu, lm_product *p, const lm_call *call, shape3 *s)
+{
+    lm_igemm *g = &p->g;
+    int64_t st[LM_RANK], step = s->c + LM_ROW_GAP;
+    bool plain = s->groups == 1 && p->x.at == LM_NO_SPACE && s->m > 2 * g->set->nr &&
+                 lm_rows_alias(cpu->topo, g->set, s->out[1] * s->out[2], g->x_step[2] * s->stride[2]);
+    for (int k = 0; k < LM_AXES; k++)
+        plain &= s->k[k] == 1 && s->pad[k] == 0 && s->out[k] > 0 && (s->out[k] - 1) * s->stride[k] < s->in[k];
+    if (!plain)
+        return LM_OK;
+    lm_view v = call->x[0];
+    st[1] = 1;
+    for (int i = v.sh.rank - 1; i >= 2; step *= v.sh.dim[i--]) {
+        const int k = i + LM_AXES - v.sh.rank;
+        v.sh.dim[i] = s->in[k] = s->out[k];
+        v.st[i] *= s->stride[k];
+        s->stride[k] = 1;
+        st[i] = g->x_step[k] = step;
+    }
+    st[0] = g->x_sample = step;
+    return lm_product_relayout(p, &v, st, (size_t)(s->n * step), false, &p->x);
+}
+
 static void reach(lm_igemm *g, lm_pass *p)
 {
     for (int k = 0; k < LM_AXES; k++)
@@ -128,6 +154,7 @@ lm_status lm_cpu_bind_conv(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     int64_t y_step[LM_AXES];
     LM_TRY_OUT(lm_product_epilogue(cpu, p, call));
     LM_TRY_OUT(operands(p, call, y_step));
+    LM_TRY_OUT(space_rows(cpu, p, call, &s));
     if (depthwise)
         lm_pack_depthwise(&call->x[1], &p->pack);
     else
@@ -218,6 +245,8 @@ lm_status lm_cpu_bind_conv_t(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     }
     LM_TRY_OUT(lm_product_epilogue(cpu, p, call));
     LM_TRY_OUT(operands(p, call, y_step));
+    if (passes == 1)
+        LM_TRY_OUT(space_rows(cpu, p, call, &s));
     lm_pack_conv_t(&call->x[1], s.groups, g->set->nr, &p->pack);
     g->samples = s.n;
     g->channels = p->pack.channels;

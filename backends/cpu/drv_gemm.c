@@ -1,6 +1,7 @@
 /* Binds matrix products: batches with broadcasting, either operand transposed, vectors. Row-major operands are read
  * where they lie; the right operand is packed, once when it is constant. */
 #include "backends/cpu/bind.h"
+#include "backends/cpu/block.h"
 #include "backends/cpu/product.h"
 #include "core/base/mem.h"
 
@@ -111,12 +112,14 @@ static void fill(lm_product *p, const shape2 *s)
     g->pass[0] = (lm_pass){.out = {1, 1, s->m}, .step = {1, 1, 1}, .y_step = {0, 0, s->y_row}, .ntap = 1};
 }
 
-/* Row-major strides for a copy of `v`. */
-static lm_status copied(lm_product *p, lm_view *v, bool out, lm_relayout *r)
+/* Row-major strides for a copy of `v`, with `gap` floats after each row. */
+static lm_status copied(lm_product *p, lm_view *v, int64_t gap, bool out, lm_relayout *r)
 {
     int64_t st[LM_RANK];
-    lm_strides_row(&v->sh, st);
-    LM_TRY(lm_product_relayout(p, v, st, (size_t)lm_shape_count(&v->sh), out, r));
+    lm_shape wide = v->sh;
+    wide.dim[wide.rank - 1] += gap;
+    lm_strides_row(&wide, st);
+    LM_TRY(lm_product_relayout(p, v, st, (size_t)lm_shape_count(&wide), out, r));
     for (int i = 0; i < v->sh.rank; i++)
         v->st[i] = st[i];
     return LM_OK;
@@ -136,12 +139,14 @@ lm_status lm_cpu_bind_matmul(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     LM_TRY(lm_product_new(cpu, call, "gemm", 1, 1, batches, &p));
     lm_status status = LM_OK;
     LM_TRY_OUT(lm_product_epilogue(cpu, p, call));
-    if (a.st[a.sh.rank - 1] != 1 && a.sh.dim[a.sh.rank - 1] != 1)
-        LM_TRY_OUT(copied(p, &a, false, &p->x));
-    if (y.st[last] != 1 && y.sh.dim[last] != 1)
-        LM_TRY_OUT(copied(p, &y, true, &p->y));
-    LM_TRY_OUT(lm_product_residual(p, call, y.st));
     lm_pack_gemm(b, call->a->matmul.tb && b->sh.rank > 1, p->g.set->nr, &p->pack);
+    const bool alias = p->pack.columns > 2 * p->g.set->nr &&
+                       lm_rows_alias(cpu->topo, p->g.set, a.sh.dim[a.sh.rank - 2], a.st[a.sh.rank - 2]);
+    if (alias || (a.st[a.sh.rank - 1] != 1 && a.sh.dim[a.sh.rank - 1] != 1))
+        LM_TRY_OUT(copied(p, &a, alias ? LM_ROW_GAP : 0, false, &p->x));
+    if (y.st[last] != 1 && y.sh.dim[last] != 1)
+        LM_TRY_OUT(copied(p, &y, 0, true, &p->y));
+    LM_TRY_OUT(lm_product_residual(p, call, y.st));
     shape2 s = {.m = a.sh.dim[a.sh.rank - 2], .k = p->pack.channels, .n = p->pack.columns};
     s.a_row = a.st[a.sh.rank - 2], s.y_row = y.st[last - 1];
     batch_axes(&a, b, &y, &s);

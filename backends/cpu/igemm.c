@@ -8,7 +8,7 @@
 #include "backends/cpu/block.h"
 
 /* Scratch of one task lives on the worker's stack: about 50 KB. */
-enum { ROW_PAD = 16, EDGE = 512, LINE = 16 };
+enum { EDGE = 512, LINE = 16 };
 
 typedef struct rows {
     int n;
@@ -23,8 +23,8 @@ typedef struct rows {
 typedef struct scratch {
     lm_span span[LM_SPANS];
     const float *point[LM_SPANS * LM_TILE_MR];
-    float copy[LM_TILE_MR * (LM_COPY_RUN + ROW_PAD)]; /* rows, or the runs of border rows */
-    float edge[2][EDGE];                              /* the last panel's outputs and residuals */
+    float copy[LM_TILE_MR * LM_COPY_RUN]; /* the runs of border rows */
+    float edge[2][EDGE];                  /* the last panel's outputs and residuals */
     float *edge_c[LM_TILE_MR];
     const float *edge_res[LM_TILE_MR];
 } scratch;
@@ -49,12 +49,13 @@ static void add_run(const lm_igemm *g, const lm_pass *p, const lm_part *part, co
         y += out[k] * p->y_step[k];
     }
     const int64_t dx = p->step[2] * g->x_step[2], dy = p->y_step[2];
+    const bool places = p->padded && !(p->chunk && r->inside); /* a piece of a row is all of its tile */
     uintptr_t from = (uintptr_t)a->x + (uintptr_t)x * sizeof(float);
     for (int i = r->n, end = i + (int)count; i < end;
          i++, at[2] += p->step[2], from += (uintptr_t)dx * sizeof(float), y += dy) {
         r->x[i] = (const float *)from;
         r->c[i] = a->y + y;
-        if (p->padded)
+        if (places)
             memcpy(r->at[i], at, sizeof at);
     }
     r->n += (int)count;
@@ -73,8 +74,8 @@ static void find_rows(const lm_igemm *g, const lm_pass *p, const lm_part *part, 
         first = t / p->chunks * p->out[2] + start;
         count = p->out[2] - start < p->chunk ? p->out[2] - start : p->chunk;
     } else {
-        first = t * g->set->mr;
-        count = end - first < g->set->mr ? end - first : g->set->mr;
+        first = t * p->rows;
+        count = end - first < p->rows ? end - first : p->rows;
     }
     int64_t sample = first / pixels, rest = first % pixels;
     int64_t out[LM_AXES] = {rest / (p->out[1] * p->out[2]), rest / p->out[2] % p->out[1], rest % p->out[2]};
@@ -138,15 +139,7 @@ static void find_spans(const lm_igemm *g, const lm_igemm_args *a, const lm_pass 
     tile->a = r->x;
     tile->a_step = 0;
     tile->nspan = 0;
-    if (g->copy_rows) {
-        const int64_t stride = len + ROW_PAD;
-        for (int i = 0; i < r->n; i++) {
-            memcpy(s->copy + i * stride, r->x[i] + tap[t0].a_off + c0, (size_t)len * sizeof(float));
-            s->point[i] = s->copy + i * stride;
-        }
-        tile->a = s->point;
-        s->span[tile->nspan++] = (lm_span){0, tap[t0].b_off + c0 * nr, len};
-    } else if (r->inside) {
+    if (r->inside) {
         for (int64_t t = t0; t < t1; t++)
             s->span[tile->nspan++] = (lm_span){tap[t].a_off + c0, tap[t].b_off + c0 * nr, len};
     } else {
@@ -195,15 +188,6 @@ static void activate(const lm_igemm_args *a, const rows *r, int64_t col, int64_t
     }
 }
 
-/* Ask the caches for a share of the rows that the next tile will copy, taking them to lie as this tile's do. */
-static void fetch_rows(const lm_igemm *g, const rows *r, int64_t len, int64_t share, int64_t shares)
-{
-    const int64_t step = g->pass[0].step[2] * g->x_step[2], each = lm_ceil_div(r->n, shares);
-    for (int64_t i = share * each; i < (share + 1) * each && i < r->n; i++)
-        for (int64_t k = 0; k < len; k += LINE)
-            __builtin_prefetch((const void *)((uintptr_t)r->next + (uintptr_t)(i * step + k) * sizeof(float)), 0, 2);
-}
-
 /* The first two kernel calls fetch what the next tile reads, every other line each. */
 static void run_panels(const lm_igemm *g, const lm_igemm_args *a, const lm_part *part, const rows *r, int64_t p0,
                        int64_t p1, lm_tile *tile, scratch *s)
@@ -219,9 +203,7 @@ static void run_panels(const lm_igemm *g, const lm_igemm_args *a, const lm_part 
         tile->bias = a->bias + part->bias + p * nr;
         tile->col = p * nr;
         tile->ahead = tile->b;
-        if (g->copy_rows)
-            fetch_rows(g, r, tile->span->len, p - p0, p1 - p0);
-        else if (p < p0 + 2)
+        if (p < p0 + 2)
             tile->ahead = r->next + (p - p0) * LINE;
         if (valid < width)
             edge_tile(tile, kernels[np], r, valid, width, s);

@@ -30,7 +30,8 @@ typedef struct lm_pass {
     int first_tap, ntap;
     int64_t reach_lo[LM_AXES], reach_hi[LM_AXES]; /* least and most displacement of the taps */
     bool padded;                                  /* some window reaches outside the image */
-    int64_t tiles, chunk, chunks;                 /* chunk > 0: a tile is at most `chunk` pixels of one output row */
+    int64_t tiles, rows;                          /* pixels of a tile, of any output rows ... */
+    int64_t chunk, chunks;                        /* ... unless chunk > 0: at most `chunk` pixels of one output row */
     int64_t first_task, row_blocks;
 } lm_pass;
 
@@ -51,7 +52,6 @@ typedef struct lm_igemm {
     int64_t panels, block_panels, block_tiles, column_blocks;
     int64_t block_taps;    /* taps per kernel call, when a tap is one run ... */
     int64_t pieces, piece; /* ... otherwise (pieces > 1) a tap is cut into runs of `piece`, one per kernel call */
-    bool copy_rows;        /* rows alias in the first-level cache: copy them before use */
     float lo, hi;          /* clamp of the epilogue */
     int64_t tasks;
     int npass;

@@ -20,6 +20,8 @@
 #define BOTH_(r, p, low, high) c##r##_##p##l = low, c##r##_##p##h = high;
 #define LOAD_(r, p) BOTH_(r, p, _mm256_loadu_ps(t->c[r] + col + 16 * p), _mm256_loadu_ps(t->c[r] + col + 16 * p + 8))
 #define LOAD(r, P) P(LOAD_, r)
+#define WANT_(r, p) _mm_prefetch((const char *)(t->c[r] + col + 16 * p), _MM_HINT_T0);
+#define WANT(r, P) P(WANT_, r)
 #define POINT(r, P) const float *a##r = a[r] + off;
 #define PANEL_(r, p) const __m256 bl##p = _mm256_loadu_ps(b + p * panel), bh##p = _mm256_loadu_ps(b + p * panel + 8);
 #define AHEAD_(r, p) _mm_prefetch((const char *)(b + p * panel + AHEAD), _MM_HINT_T0);
@@ -53,6 +55,8 @@
     ROWS(ZERO, P) \
     if (t->resume) { \
         ROWS(LOAD, P) \
+    } else { \
+        ROWS(WANT, P) \
     }
 #define FINISH(ROWS, P) \
     if (t->last) { \

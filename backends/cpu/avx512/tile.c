@@ -29,6 +29,10 @@
 #define BOTH_(r, p, low, high) c##r##_##p##l = low, c##r##_##p##h = high;
 #define LOAD_(r, p) BOTH_(r, p, _mm512_loadu_ps(t->c[r] + col + 32 * p), _mm512_loadu_ps(t->c[r] + col + 32 * p + 16))
 #define LOAD(r, P) P(LOAD_, r)
+#define WANT_(r, p) \
+    _mm_prefetch((const char *)(t->c[r] + col + 32 * p), _MM_HINT_T0); \
+    _mm_prefetch((const char *)(t->c[r] + col + 32 * p + 16), _MM_HINT_T0);
+#define WANT(r, P) P(WANT_, r)
 #define POINT(r, P) const float *a##r = a[r] + off;
 #define PANEL_(r, p) const __m512 bl##p = _mm512_loadu_ps(b + p * panel), bh##p = _mm512_loadu_ps(b + p * panel + 16);
 #define AHEAD_(r, p) \
@@ -66,6 +70,8 @@
     ROWS(ZERO, P) \
     if (t->resume) { \
         ROWS(LOAD, P) \
+    } else { \
+        ROWS(WANT, P) \
     }
 #define FINISH(ROWS, P) \
     if (t->last) { \
