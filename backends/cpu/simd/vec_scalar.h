@@ -58,8 +58,14 @@ LM_VEC lm_v16 lm_v_add(lm_v16 a, lm_v16 b) { LM_LANEWISE(lm_v16, r, a.l[i] + b.l
 LM_VEC lm_v16 lm_v_sub(lm_v16 a, lm_v16 b) { LM_LANEWISE(lm_v16, r, a.l[i] - b.l[i]); }
 LM_VEC lm_v16 lm_v_mul(lm_v16 a, lm_v16 b) { LM_LANEWISE(lm_v16, r, a.l[i] * b.l[i]); }
 LM_VEC lm_v16 lm_v_div(lm_v16 a, lm_v16 b) { LM_LANEWISE(lm_v16, r, a.l[i] / b.l[i]); }
-LM_VEC lm_v16 lm_v_fma(lm_v16 a, lm_v16 b, lm_v16 c) { LM_LANEWISE(lm_v16, r, lm_fma(a.l[i], b.l[i], c.l[i])); }
-LM_VEC lm_v16 lm_v_fnma(lm_v16 a, lm_v16 b, lm_v16 c) { LM_LANEWISE(lm_v16, r, lm_fma(-a.l[i], b.l[i], c.l[i])); }
+/* Sixteen multiply-adds in software are too much code to stand at every call. */
+#if LM_HAS_FMA
+#define LM_VEC_FMA LM_VEC
+#else
+#define LM_VEC_FMA static __attribute__((noinline, unused))
+#endif
+LM_VEC_FMA lm_v16 lm_v_fma(lm_v16 a, lm_v16 b, lm_v16 c) { LM_LANEWISE(lm_v16, r, lm_fma(a.l[i], b.l[i], c.l[i])); }
+LM_VEC_FMA lm_v16 lm_v_fnma(lm_v16 a, lm_v16 b, lm_v16 c) { LM_LANEWISE(lm_v16, r, lm_fma(-a.l[i], b.l[i], c.l[i])); }
 LM_VEC lm_v16 lm_v_sqrt(lm_v16 a) { LM_LANEWISE(lm_v16, r, sqrtf(a.l[i])); }
 
 LM_VEC lm_vm16 lm_v_lt(lm_v16 a, lm_v16 b) { LM_LANEWISE(lm_vm16, r, -(a.l[i] < b.l[i])); }
