@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/api/handle.h"
+#include "core/base/env.h"
 #include "core/base/mem.h"
 
 static void describe(const lm_devinfo *from, bool chosen, limn_device_info *to)
@@ -56,9 +57,20 @@ const char *limn_device_kind_name(limn_device_kind kind)
     return (size_t)kind < LM_COUNT(names) ? names[kind] : "?";
 }
 
+/* A program that uses the library is held to LIMN_MEM as the command is. */
+static lm_status keep_budget(void)
+{
+    uint64_t bytes = 0;
+    LM_TRY(lm_env_size(LM_ENV_MEM, &bytes));
+    if (bytes)
+        lm_mem_cap(bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
+    return LM_OK;
+}
+
 limn_status limn_device_open(const char *list, limn_device **out)
 {
     LM_REQUIRE(out, LM_USAGE, "limn_device_open: no room is given for the device");
+    LM_TRY(keep_budget());
     limn_device *device;
     LM_NEW(device);
     lm_status status = lm_chain_open(list, &device->chain);

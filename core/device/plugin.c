@@ -4,7 +4,11 @@
 
 #if defined(LM_HAVE_PLUGINS)
 #include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static lm_status check(const char *file, const lm_backend *backend)
 {
@@ -20,9 +24,21 @@ static lm_status check(const char *file, const lm_backend *backend)
     return LM_OK;
 }
 
+/* The absolute path: dlopen looks for a name without '/' elsewhere, and would wait for the other end of a pipe. */
+static lm_status locate(const char *file, char path[PATH_MAX])
+{
+    struct stat about;
+    if (!realpath(file, path) || stat(path, &about) != 0)
+        return lm_fail(LM_DEVICE, "plug-in %s cannot be loaded: %s; mend or unset LIMN_PLUGINS", file, strerror(errno));
+    LM_REQUIRE(S_ISREG(about.st_mode), LM_DEVICE, "plug-in %s is no file; mend or unset LIMN_PLUGINS", file);
+    return LM_OK;
+}
+
 lm_status lm_plugin_load(const char *file, void **object_out, const lm_backend **out)
 {
-    void *object = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    char path[PATH_MAX];
+    LM_TRY(locate(file, path));
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!object) {
         const char *reason = dlerror();
         return lm_fail(LM_DEVICE, "plug-in %s cannot be loaded: %s; mend or unset LIMN_PLUGINS", file, reason ? reason : "no reason");
@@ -40,7 +56,8 @@ lm_status lm_plugin_load(const char *file, void **object_out, const lm_backend *
             return LM_OK;
         }
     } else {
-        status = lm_fail(LM_DEVICE, "plug-in %s: no function lm_backend_entry, so it is no plug-in for Limn", file);
+        status = lm_fail(LM_DEVICE, "plug-in %s: no function lm_backend_entry, so it is no plug-in for Limn; mend or unset LIMN_PLUGINS",
+                         file);
     }
     dlclose(object);
     return status;

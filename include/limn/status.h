@@ -4,7 +4,7 @@
  * The library never prints, aborts or exits. The reason for the last failure on the calling thread is kept as one
  * line of text that names the file, node, op, shape or device concerned and what to do about it:
  *
- *     if (limn_model_open("net.onnx", &model) != LIMN_OK)
+ *     if (limn_device_open("cpu:threads=2", &device) != LIMN_OK)
  *         fprintf(stderr, "%s\n", limn_message());
  *
  * The numbers are also the exit statuses of the command `limn`.
