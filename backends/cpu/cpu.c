@@ -3,6 +3,7 @@
 #include "backends/cpu/bind.h"
 #include "backends/cpu/pack.h"
 #include "core/base/env.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 
 #include <stdio.h>
@@ -103,7 +104,7 @@ lm_status lm_cpu_kernel_new(lm_cpu *cpu, const lm_call *call, size_t bytes, lm_c
     return LM_OK;
 }
 
-static lm_status describe(const lm_topo *topo, lm_devinfo *info)
+static void describe(const lm_topo *topo, lm_cpu_level best, lm_devinfo *info)
 {
     *info = (lm_devinfo){.kind = LM_KIND_CPU, .units = lm_topo_threads(topo), .memory = topo->ram, .exact = true, .eligible = true};
     snprintf(info->name, sizeof info->name, "cpu");
@@ -111,44 +112,79 @@ static lm_status describe(const lm_topo *topo, lm_devinfo *info)
     snprintf(info->driver, sizeof info->driver, "limn");
     snprintf(info->locality, sizeof info->locality, "%d package%s, %d core%s", topo->packages, topo->packages == 1 ? "" : "s",
              topo->cores, topo->cores == 1 ? "" : "s");
-    lm_cpu_level best;
-    LM_TRY(lm_cpu_level_choose(lm_env_text(LM_ENV_CPU), &best));
     size_t used = 0;
     for (lm_cpu_level level = LM_CPU_SCALAR; level <= best; level++)
         if (lm_cpu_level_usable(level))
             used += (size_t)snprintf(info->levels + used, sizeof info->levels - used, "%s%s", used ? " " : "",
                                      lm_cpu_level_name(level));
-    return LM_OK;
+}
+
+static lm_status environment_level(lm_cpu_level *out)
+{
+    return lm_context(lm_cpu_level_choose(lm_env_text(LM_ENV_CPU), out), "LIMN_CPU");
 }
 
 static lm_status cpu_probe(const lm_host *host, lm_devinfo *out, int cap, int *n)
 {
+    lm_cpu_level level;
+    LM_TRY(environment_level(&level));
     *n = cap > 0;
-    return cap > 0 ? describe(host->topo, out) : LM_OK;
+    if (cap > 0)
+        describe(host->topo, level, out);
+    return LM_OK;
+}
+
+typedef struct cpu_options {
+    int64_t threads; /* 0: as many as the machine suggests */
+    bool bind;
+    lm_cpu_level level;
+} cpu_options;
+
+/* `*o` holds what stands where `opts` says nothing. */
+static lm_status read_options(const lm_kv *opts, cpu_options *o)
+{
+    LM_TRY(lm_kv_int(opts, "threads", 1, LM_CPUS, &o->threads));
+    LM_TRY(lm_kv_bool(opts, "bind", &o->bind));
+    return lm_context(lm_cpu_level_choose(lm_kv_get(opts, "isa"), &o->level), "isa");
+}
+
+static lm_status cpu_check(const lm_host *host, const lm_kv *opts)
+{
+    (void)host;
+    cpu_options o = {0};
+    LM_TRY(lm_kv_check(opts, "cpu", "isa|threads|bind|strict"));
+    return lm_context(read_options(opts, &o), "cpu");
+}
+
+/* So many threads only get into each other's way; the result is the same with fewer. */
+static int64_t sensible_threads(const lm_topo *topo, int64_t threads)
+{
+    int usable = lm_cpuset_count(&topo->allowed), most = 4 * usable;
+    if (!usable || threads <= most)
+        return threads;
+    lm_log(LM_LOG_WARN, "cpu: %lld threads for %d processor%s; %d are used", (long long)threads, usable, usable == 1 ? "" : "s",
+           most);
+    return most;
 }
 
 static lm_status cpu_open(const lm_host *host, int index, const lm_kv *opts, lm_device **out)
 {
     LM_REQUIRE(index == 0, LM_DEVICE, "cpu:%d: there is one cpu device, cpu:0", index);
-    LM_TRY(lm_kv_check(opts, "cpu", "isa|threads|bind|strict"));
-    int64_t threads = 0;
-    bool bind = true;
-    LM_TRY(lm_env_int(LM_ENV_THREADS, &threads));
-    LM_TRY(lm_kv_int(opts, "threads", 1, LM_CPUS, &threads));
-    LM_TRY(lm_kv_bool(opts, "bind", &bind));
-    lm_cpu_level cap, level;
-    LM_TRY(lm_cpu_level_choose(lm_env_text(LM_ENV_CPU), &cap));
-    LM_TRY(lm_cpu_level_choose(lm_kv_get(opts, "isa"), &level));
+    LM_TRY(cpu_check(host, opts));
+    cpu_options o = {.bind = true};
+    lm_cpu_level cap;
+    LM_TRY(environment_level(&cap));
+    LM_TRY(lm_env_int(LM_ENV_THREADS, &o.threads));
+    LM_TRY(read_options(opts, &o));
 
     lm_cpu *cpu;
     LM_NEW(cpu);
     cpu->dev.vt = &vt;
     cpu->dev.compute = LM_F32;
     cpu->topo = host->topo;
-    cpu->level = level < cap ? level : cap;
-    lm_status status = describe(host->topo, &cpu->dev.info);
-    if (status == LM_OK)
-        status = lm_pool_open(host->topo, (int)threads, bind, &cpu->pool);
+    cpu->level = o.level < cap ? o.level : cap;
+    describe(host->topo, cpu->level, &cpu->dev.info);
+    lm_status status = lm_pool_open(host->topo, (int)sensible_threads(host->topo, o.threads), o.bind, &cpu->pool);
     if (status != LM_OK) {
         lm_free(cpu);
         return status;
@@ -162,6 +198,7 @@ const lm_backend lm_backend_cpu = {
     .abi = LM_BACKEND_ABI,
     .name = "cpu",
     .priority = 10,
+    .check = cpu_check,
     .probe = cpu_probe,
     .open = cpu_open,
 };

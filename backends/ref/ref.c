@@ -325,30 +325,35 @@ static lm_status probe(const lm_host *host, lm_devinfo *out, int cap, int *n)
 }
 
 /* type=f64: plans hold doubles wherever the model says float32. strict=0|1 is for the chain of devices to obey. */
-static lm_status take_options(lm_device *d, const lm_kv *opts)
+static lm_status read_options(const lm_kv *opts, lm_dtype *compute)
 {
     int type = 0;
     bool strict = false;
     LM_TRY(lm_kv_check(opts, "ref", "type|strict"));
-    LM_TRY(lm_kv_word(opts, "type", "f32|f64", &type));
-    LM_TRY(lm_kv_bool(opts, "strict", &strict));
-    d->compute = type ? LM_F64 : LM_F32;
+    LM_TRY(lm_context(lm_kv_word(opts, "type", "f32|f64", &type), "ref"));
+    LM_TRY(lm_context(lm_kv_bool(opts, "strict", &strict), "ref"));
+    *compute = type ? LM_F64 : LM_F32;
     return LM_OK;
+}
+
+static lm_status check(const lm_host *host, const lm_kv *opts)
+{
+    (void)host;
+    lm_dtype compute;
+    return read_options(opts, &compute);
 }
 
 static lm_status open_device(const lm_host *host, int index, const lm_kv *opts, lm_device **out)
 {
     (void)host;
     LM_REQUIRE(index == 0, LM_DEVICE, "ref: there is no device number %d; the only one is 0", index);
+    lm_dtype compute;
+    LM_TRY(read_options(opts, &compute));
     lm_device *d;
     LM_NEW(d);
     d->vt = &vt;
     d->info = info;
-    lm_status status = lm_context(take_options(d, opts), "ref");
-    if (status != LM_OK) {
-        lm_free(d);
-        return status;
-    }
+    d->compute = compute;
     *out = d;
     return LM_OK;
 }
@@ -358,6 +363,7 @@ const lm_backend lm_backend_ref = {
     .abi = LM_BACKEND_ABI,
     .name = "ref",
     .priority = -100,
+    .check = check,
     .probe = probe,
     .open = open_device,
 };

@@ -107,7 +107,8 @@ static bool in_range(const char *allowed, int64_t number)
     return sscanf(allowed, "%lld-%lld", &least, &most) != 2 || (number >= least && number <= most);
 }
 
-static lm_status check(lm_env_id id, const char *text)
+/* `who` gave the text: the variable, or an option that stands for it. */
+static lm_status check(lm_env_id id, const char *who, const char *text)
 {
     const lm_env_row *row = &rows[id];
     int64_t number;
@@ -115,15 +116,13 @@ static lm_status check(lm_env_id id, const char *text)
     switch (types[id]) {
     case INT:
         LM_REQUIRE(lm_parse_int(text, &number) && in_range(row->allowed, number), LM_USAGE,
-                   "%s=%s: give a whole number in %s", row->name, text, row->allowed);
+                   "%s=%.99s: give a whole number in %s", who, text, row->allowed);
         break;
     case SIZE:
-        LM_REQUIRE(lm_parse_size(text, &size), LM_USAGE, "%s=%s: give a number of bytes, such as 512M or 2G",
-                   row->name, text);
+        LM_REQUIRE(lm_parse_size(text, &size), LM_USAGE, "%s=%.99s: give a number of bytes, such as 512M or 2G", who, text);
         break;
     case WORD:
-        LM_REQUIRE(lm_word_index(row->allowed, text) >= 0, LM_USAGE, "%s=%s: give one of %s", row->name, text,
-                   row->allowed);
+        LM_REQUIRE(lm_word_index(row->allowed, text) >= 0, LM_USAGE, "%s=%.99s: give one of %s", who, text, row->allowed);
         break;
     default: break;
     }
@@ -134,7 +133,7 @@ static lm_status check(lm_env_id id, const char *text)
 static lm_status checked(lm_env_id id, const char **text)
 {
     *text = lm_env_text(id);
-    return **text ? check(id, *text) : LM_OK;
+    return **text ? check(id, rows[id].name, *text) : LM_OK;
 }
 
 lm_status lm_env_int(lm_env_id id, int64_t *out)
@@ -166,12 +165,17 @@ lm_status lm_env_word(lm_env_id id, int *out)
 
 lm_status lm_env_set(lm_env_id id, const char *value)
 {
+    return lm_env_option(id, rows[id].name, value);
+}
+
+lm_status lm_env_option(lm_env_id id, const char *option, const char *value)
+{
     if (!value) {
         atomic_store(&override_of[id], NULL);
         return LM_OK;
     }
     if (*value)
-        LM_TRY(check(id, value));
+        LM_TRY(check(id, option, value));
     size_t bytes = strlen(value) + 1;
     kept *fresh = lm_malloc(sizeof *fresh + bytes, 1);
     if (!fresh)
@@ -185,12 +189,16 @@ lm_status lm_env_set(lm_env_id id, const char *value)
     return LM_OK;
 }
 
+lm_status lm_env_check_row(lm_env_id id)
+{
+    const char *text;
+    return checked(id, &text);
+}
+
 lm_status lm_env_check(void)
 {
-    for (int id = 0; id < LM_ENV_COUNT; id++) {
-        const char *text;
-        LM_TRY(checked((lm_env_id)id, &text));
-    }
+    for (int id = 0; id < LM_ENV_COUNT; id++)
+        LM_TRY(lm_env_check_row((lm_env_id)id));
     return LM_OK;
 }
 

@@ -37,10 +37,14 @@ lm_status lm_env_size(lm_env_id id, uint64_t *out);
 lm_status lm_env_word(lm_env_id id, int *out); /* position in the row's list of words */
 bool lm_env_flag(lm_env_id id);
 
-/* Let a command-line option beat the variable; NULL takes the override back. LM_USAGE when the value does not fit. */
+/* Let a value beat the variable; "" means unset, NULL takes the override back. LM_USAGE when the value does not fit. */
 lm_status lm_env_set(lm_env_id id, const char *value);
 
-/* Check all rows; the first that does not fit is the status. */
+/* The same on behalf of a command-line option ("--mem"), which the message then names. */
+lm_status lm_env_option(lm_env_id id, const char *option, const char *value);
+
+/* Check one row, or all; the first that does not fit is the status. */
+lm_status lm_env_check_row(lm_env_id id);
 lm_status lm_env_check(void);
 
 /* Drop all overrides, for tests and the end of the program; texts handed out before become invalid. */

@@ -18,13 +18,13 @@ static lm_status split(char *text, lm_kv *kv)
             *next++ = '\0';
         char *equals = strchr(item, '=');
         if (!equals || equals == item) {
-            status = lm_fail(LM_USAGE, "'%s' is no option; write key=value", item);
+            status = lm_fail(LM_USAGE, "'%.99s' is no option; write key=value", item);
             break;
         }
         *equals = '\0';
         for (size_t i = 0; i < pairs.count && status == LM_OK; i++)
             if (strcmp(pairs.at[i].key, item) == 0)
-                status = lm_fail(LM_USAGE, "the option '%s' is given twice", item);
+                status = lm_fail(LM_USAGE, "the option '%.99s' is given twice", item);
         if (status == LM_OK)
             status = lm_vec_push(&pairs, (lm_pair){item, equals + 1});
         if (status != LM_OK)
@@ -78,7 +78,7 @@ lm_status lm_kv_int(const lm_kv *kv, const char *key, int64_t least, int64_t mos
     if (!value)
         return LM_OK;
     LM_REQUIRE(lm_parse_int(value, &number) && number >= least && number <= most, LM_USAGE,
-               "%s=%s: give a whole number from %lld to %lld", key, value, (long long)least, (long long)most);
+               "%s=%.99s: give a whole number from %lld to %lld", key, value, (long long)least, (long long)most);
     *out = number;
     return LM_OK;
 }
@@ -97,7 +97,7 @@ lm_status lm_kv_word(const lm_kv *kv, const char *key, const char *words, int *o
     if (!value)
         return LM_OK;
     int position = lm_word_index(words, value);
-    LM_REQUIRE(position >= 0, LM_USAGE, "%s=%s: give one of %s", key, value, words);
+    LM_REQUIRE(position >= 0, LM_USAGE, "%s=%.99s: give one of %s", key, value, words);
     *out = position;
     return LM_OK;
 }
@@ -105,7 +105,7 @@ lm_status lm_kv_word(const lm_kv *kv, const char *key, const char *words, int *o
 lm_status lm_kv_check(const lm_kv *kv, const char *who, const char *known)
 {
     for (int i = 0; kv && i < kv->count; i++)
-        LM_REQUIRE(lm_word_index(known, kv->pair[i].key) >= 0, LM_USAGE, "%s has no option '%s'; it takes %s", who,
+        LM_REQUIRE(lm_word_index(known, kv->pair[i].key) >= 0, LM_USAGE, "%s has no option '%.99s'; it takes %s", who,
                    kv->pair[i].key, *known ? known : "none");
     return LM_OK;
 }

@@ -40,11 +40,12 @@ void lm_log(lm_log_level level, const char *format, ...)
 {
     if ((int)level > atomic_load(&level_now) || level == LM_LOG_OFF)
         return;
-    char line[LINE_BYTES];
+    char text[LINE_BYTES], line[LINE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    lm_one_line(line, sizeof line, text);
     pthread_mutex_lock(&lock);
     if (sink_now)
         sink_now(sink_ctx, level, line);

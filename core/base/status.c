@@ -10,6 +10,34 @@ enum { MESSAGE_BYTES = 1024 };
 
 static _Thread_local char message[MESSAGE_BYTES];
 
+/* Bytes of the control character at `p` (ASCII's, DEL, and U+0080 to U+009F, which terminals obey too); 0 for any other. */
+static size_t control_length(const unsigned char *p)
+{
+    if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] <= 0x9F)
+        return 2;
+    return (*p && *p < 0x20) || *p == 0x7F;
+}
+
+void lm_one_line(char *to, size_t room, const char *text)
+{
+    size_t used = 0;
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        char shown[8] = {(char)*p};
+        size_t control = control_length(p);
+        if (*p == '\n' || *p == '\t' || *p == '\r')
+            snprintf(shown, sizeof shown, "\\%c", *p == '\n' ? 'n' : *p == '\t' ? 't' : 'r');
+        else if (control)
+            snprintf(shown, sizeof shown, "\\x%02x", p[control - 1]);
+        size_t length = strlen(shown);
+        if (used + length >= room)
+            break;
+        memcpy(to + used, shown, length);
+        used += length;
+        p += control ? control : 1;
+    }
+    to[used] = '\0';
+}
+
 lm_status lm_fail(lm_status status, const char *format, ...)
 {
     /* The arguments may quote the message that is being replaced. */
@@ -18,7 +46,7 @@ lm_status lm_fail(lm_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(fresh, sizeof fresh, format, args);
     va_end(args);
-    memcpy(message, fresh, sizeof message);
+    lm_one_line(message, sizeof message, fresh);
     return status;
 }
 
@@ -37,7 +65,7 @@ lm_status lm_context(lm_status status, const char *format, ...)
         memcpy(fresh + used + 2, message, (more < room ? more : room) - 2);
         fresh[(size_t)used + (more < room ? more : room)] = 0;
     }
-    memcpy(message, fresh, sizeof message);
+    lm_one_line(message, sizeof message, fresh);
     return status;
 }
 
@@ -48,7 +76,7 @@ const char *lm_message(void)
 
 void lm_message_set(const char *text)
 {
-    snprintf(message, sizeof message, "%s", text);
+    lm_one_line(message, sizeof message, text);
 }
 
 const char *limn_message(void)

@@ -3,6 +3,8 @@
 #ifndef LM_BASE_STATUS_H
 #define LM_BASE_STATUS_H
 
+#include <stddef.h>
+
 #include <limn/status.h>
 
 typedef limn_status lm_status;
@@ -26,6 +28,10 @@ typedef limn_status lm_status;
 #endif
 
 #define LM_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Copy `text` as it may stand in one line on a terminal: control characters written as \n, \t, \r or \x1b, all else as it is;
+ * what does not fit into `room` bytes is cut. Messages are kept in this form, whatever they quote. */
+void lm_one_line(char *to, size_t room, const char *text);
 
 /* Replace this thread's message and hand `status` back: `return lm_fail(LM_INPUT, "rank %d is over %d", r, LM_RANK);` */
 lm_status lm_fail(lm_status status, const char *format, ...) LM_PRINTF(2, 3);

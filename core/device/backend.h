@@ -16,7 +16,7 @@
 #include "core/tensor/tensor.h"
 
 /* Raised when anything in the headers this file includes changes its meaning or layout. */
-#define LM_BACKEND_ABI 1u
+#define LM_BACKEND_ABI 2u
 
 typedef struct lm_device lm_device;
 typedef struct lm_kernel lm_kernel;
@@ -117,7 +117,8 @@ typedef struct lm_device_vt {
 
     /* Run: arg[0..nx) then arg[nx..nx+ny); workspace as the kernel asked, or NULL. May return before the work is done;
      * errors found later come out of `sync`. Launches from one thread run in order; launches from several threads may
-     * queue. Bad values in data (an index out of range) are LM_INPUT with a message, never a trap. */
+     * queue. Bad values in data (an index out of range, unless the op gives it a meaning as OneHot does) are LM_INPUT with a
+     * message, never a trap. */
     lm_status (*launch)(lm_device *, const lm_kernel *, const lm_arg *arg, lm_buffer *workspace);
 
     /* Block until everything launched is done. */
@@ -147,11 +148,14 @@ typedef struct lm_host {
 
 /* A family of devices. `probe` lists at most `cap` of them into `out` and sets *n; no device at all is n = 0 and LM_OK.
  * `open` opens the index-th of that list; `opts` are the `key=value` pairs of its word in LIMN_BACKEND, borrowed
- * for the call; unknown ones are LM_USAGE naming those that exist. */
+ * for the call. `check` says beforehand whether `open` would understand them: it is asked about every word of a list before
+ * anything opens, looks at no device, and answers LM_USAGE naming the family and the keys or values that exist. NULL: the
+ * family takes no options. */
 typedef struct lm_backend {
     uint32_t abi;
     const char *name; /* first word of the devices' names */
     int priority;     /* `auto` prefers the highest among eligible devices */
+    lm_status (*check)(const lm_host *, const lm_kv *opts);
     lm_status (*probe)(const lm_host *, lm_devinfo *out, int cap, int *n);
     lm_status (*open)(const lm_host *, int index, const lm_kv *opts, lm_device **out);
 } lm_backend;

@@ -51,6 +51,7 @@ static lm_status unknown(const search *s, const char *name)
     return status;
 }
 
+/* Everything that can be wrong with the list itself, all of it before anything opens. */
 static lm_status check_words(const search *s)
 {
     char text[LM_SPEC_TEXT];
@@ -59,6 +60,9 @@ static lm_status check_words(const search *s)
         if (!lm_spec_is_auto(word) && !find(s, word->name))
             return unknown(s, word->name);
     }
+    for (int i = 0; i < s->spec->count; i++)
+        if (s->spec->word[i].opts.count)
+            LM_TRY(lm_family_check(find(s, s->spec->word[i].name), &s->spec->word[i].opts));
     for (int i = 0; i < s->spec->count; i++)
         LM_REQUIRE(!s->spec->word[i].joined, LM_UNSUPPORTED,
                    "'+%s': one run cannot be split over several devices; name one, or list alternatives with commas",
@@ -109,8 +113,8 @@ static lm_status open_from(search *s, const lm_family *f, const lm_spec_word *wo
     int n = 0, looked_at = 0;
     const lm_kv none = {0};
     lm_status status = lm_family_probe(f, found, &n), result = LM_NO;
-    if (status != LM_OK)
-        lm_context(status, "leave it out with LIMN_BACKEND=-%s, or mend it", name);
+    if (status == LM_DEVICE)
+        lm_context(status, "leave it out with LIMN_BACKEND=-%s, or repair its driver", name);
     for (int i = 0; status == LM_OK && i < n; i++) {
         if (word ? !lm_spec_names(word, found[i].name) : !eligible(&found[i]))
             continue;

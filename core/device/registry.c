@@ -21,7 +21,7 @@
 /* Entries are written once under the lock and never change, so callers may read those they were told of without it. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static lm_family family[LM_FAMILIES_MAX] = {
-#define LM_BACKEND(name) {&lm_backend_##name, NULL},
+#define LM_BACKEND(name) {.backend = &lm_backend_##name},
 #include "backends.def"
 #undef LM_BACKEND
 };
@@ -55,10 +55,11 @@ lm_status lm_machine(const lm_topo **out)
     return status;
 }
 
-static lm_status add_plugin(const char *file)
+/* `facts` are NULL when the file is not there, which loading it puts into words. */
+static lm_status add_plugin(const char *file, const struct stat *facts)
 {
-    for (int i = 0; i < families; i++)
-        if (family[i].file && strcmp(family[i].file, file) == 0)
+    for (int i = 0; facts && i < families; i++)
+        if (family[i].file && family[i].volume == (uint64_t)facts->st_dev && family[i].inode == (uint64_t)facts->st_ino)
             return LM_OK;
     LM_REQUIRE(families < LM_FAMILIES_MAX, LM_DEVICE, "plug-in %s: at most %d families of devices fit", file, LM_FAMILIES_MAX);
     char *kept = lm_strdup(file);
@@ -79,21 +80,23 @@ static lm_status add_plugin(const char *file)
             lm_free(kept);
             return LM_DEVICE;
         }
-    family[families++] = (lm_family){backend, kept};
+    family[families++] = (lm_family){backend, kept, facts ? (uint64_t)facts->st_dev : 0, facts ? (uint64_t)facts->st_ino : 0};
     return LM_OK;
 }
 
 static lm_status add_folder(const char *path)
 {
     lm_names names = {0};
-    LM_TRY(lm_dir_list(path, ".so", &names));
+    lm_status status = lm_dir_list(path, ".so", &names);
+    if (status == LM_INPUT)
+        return lm_fail(LM_DEVICE, "plug-in folder %s; correct or unset LIMN_PLUGINS", lm_message());
     lm_str file = {0};
-    lm_status status = LM_OK;
     for (size_t i = 0; status == LM_OK && i < names.count; i++) {
         lm_str_clear(&file);
         status = lm_str_printf(&file, "%s/%s", path, names.at[i]);
+        struct stat facts;
         if (status == LM_OK)
-            status = add_plugin(file.text);
+            status = add_plugin(file.text, stat(file.text, &facts) == 0 ? &facts : NULL);
     }
     lm_str_free(&file);
     lm_names_free(&names);
@@ -112,8 +115,9 @@ static lm_status add_plugins(const char *list)
         if (next)
             *next++ = '\0';
         struct stat facts;
+        bool there = stat(path, &facts) == 0;
         if (*path)
-            status = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode) ? add_folder(path) : add_plugin(path);
+            status = there && S_ISDIR(facts.st_mode) ? add_folder(path) : add_plugin(path, there ? &facts : NULL);
     }
     lm_free(copy);
     return status;
@@ -137,6 +141,16 @@ static lm_status blame(lm_status status, const lm_family *f, const char *what)
     if (status != LM_OK && !*lm_message())
         lm_fail(status, "it gave no reason");
     return f->file ? lm_context(status, "plug-in %s: %s", f->file, what) : status;
+}
+
+lm_status lm_family_check(const lm_family *f, const lm_kv *opts)
+{
+    if (!f->backend->check)
+        return lm_kv_check(opts, f->backend->name, "");
+    const lm_topo *topo;
+    LM_TRY(lm_machine(&topo));
+    lm_message_set("");
+    return blame(f->backend->check(&host, opts), f, "options");
 }
 
 static void end_texts(lm_devinfo *info)

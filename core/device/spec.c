@@ -28,6 +28,15 @@ static bool is_index(const char *text)
     }
 }
 
+/* No option means anything without a value. */
+static lm_status check_values(const lm_kv *opts)
+{
+    for (int i = 0; i < opts->count; i++)
+        LM_REQUIRE(*opts->pair[i].value, LM_USAGE, "the value of '%.99s=' is missing; give one or leave the option out",
+                   opts->pair[i].key);
+    return LM_OK;
+}
+
 /* `strict` belongs to the chain, not to the device. */
 static lm_status take_strict(lm_spec_word *word)
 {
@@ -48,20 +57,21 @@ static lm_status parse_word(char *text, lm_spec_word *word)
     if (rest)
         *rest++ = '\0';
     LM_REQUIRE(is_name(text), LM_USAGE,
-               "'%s' is no device name; write auto or name[:index][:key=value], separated by commas", text);
+               "'%.99s' is no device name; write auto or name[:number][:key=value...], separated by commas", text);
     snprintf(word->name, sizeof word->name, "%s", text);
     if (rest && !memchr(rest, '=', strcspn(rest, ":"))) {
         char *end = strchr(rest, ':');
         if (end)
             *end++ = '\0';
         LM_REQUIRE(is_index(rest) && strlen(rest) < LM_SPEC_INDEX, LM_USAGE,
-                   "%s:%s: '%s' is neither a device's number such as 0 or 0.1 nor key=value", text, rest, rest);
+                   "%s: '%.99s' is neither a device's number such as 0 or 0.1 nor key=value", text, rest);
         snprintf(word->index, sizeof word->index, "%s", rest);
         rest = end;
     }
     if (rest)
         LM_REQUIRE(*rest, LM_USAGE, "%s: an option key=value is missing after the ':'", text);
     LM_TRY(lm_context(lm_kv_parse(rest, &word->opts), "%s", text));
+    LM_TRY(lm_context(check_values(&word->opts), "%s", text));
     return lm_context(take_strict(word), "%s", text);
 }
 
@@ -86,7 +96,7 @@ static lm_status parse_item(char *text, words *list)
         next = strchr(at, '+');
         if (next)
             *next++ = '\0';
-        LM_REQUIRE(!exclude || !next, LM_USAGE, "-%s: exclude one device at a time", at);
+        LM_REQUIRE(!exclude || !next, LM_USAGE, "-%.99s: exclude one device at a time", at);
         LM_TRY(lm_vec_push(list, (lm_spec_word){.exclude = exclude, .joined = joined}));
         lm_spec_word *word = &list->at[list->count - 1];
         LM_TRY(parse_word(at, word));
@@ -124,7 +134,7 @@ lm_status lm_spec_parse(const char *text, lm_spec *out)
         *out = spec;
     else
         lm_spec_free(&spec);
-    return lm_context(status, "device list '%s'", text);
+    return lm_context(status, "device list '%.99s%s'", text, strlen(text) > 99 ? "..." : "");
 }
 
 void lm_spec_free(lm_spec *spec)

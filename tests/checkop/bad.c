@@ -13,7 +13,8 @@ typedef struct bad_row {
 
 #define X(...) .x = {__VA_ARGS__}
 
-/* Fine to bind, wrong once the values are seen. */
+/* Fine to bind, wrong once the values are seen. OneHot is not here, because an index outside its depth has a meaning: all
+ * `off` (cases_index.c has such rows). */
 static const bad_row data_rows[] = {
     {{.op = LM_OP_GATHER, .label = "high", X("11,5", "i64:3@=0;11;2"), .a = {.index = {.axis = 0}}}, "11"},
     {{.op = LM_OP_GATHER, .label = "low", X("11,5", "i64:3@=0;-12;2"), .a = {.index = {.axis = 0}}}, "-12"},

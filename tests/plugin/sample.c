@@ -277,11 +277,17 @@ static lm_status read_options(const lm_host *host, const lm_kv *opts, long *limi
         *limit = 0;
         for (const char *c = opts->pair[i].value; *c; c++) {
             if (*c < '0' || *c > '9' || *limit > 1000000000)
-                return host->fail(LM_USAGE, "memory=%s: give a number of bytes", opts->pair[i].value);
+                return host->fail(LM_USAGE, "sample: memory=%s: give a number of bytes", opts->pair[i].value);
             *limit = *limit * 10 + (*c - '0');
         }
     }
     return LM_OK;
+}
+
+static lm_status sample_check(const lm_host *host, const lm_kv *opts)
+{
+    long limit;
+    return read_options(host, opts, &limit);
 }
 
 static lm_status sample_open(const lm_host *host, int index, const lm_kv *opts, lm_device **out)
@@ -312,6 +318,7 @@ static const lm_backend backend = {
     .abi = FAULT == OTHER_ABI ? LM_BACKEND_ABI + 1 : LM_BACKEND_ABI,
     .name = FAULT == TAKEN_NAME ? "cpu" : SAMPLE_NAME,
     .priority = 1,
+    .check = sample_check,
     .probe = sample_probe,
     .open = sample_open,
 };

@@ -2,6 +2,9 @@
  * the folder with the plug-ins, one per fault of sample.c. */
 #include "tests/unit/test.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "core/base/env.h"
 #include "core/device/registry.h"
 #include "core/device/spec.h"
@@ -57,7 +60,8 @@ static void spec_nonsense(void)
     static const char *const wrong[] = {"",          ",",        "cpu,",        "cpu:",      "cpu:x",       "cpu:0.",  "cpu:threads",
                                         "cpu:=2",    "CPU",      "-",           "--cpu",     "-cpu:a=1",    "-a+b",    "auto:0",
                                         "auto:a=1",  "-auto",    "auto+cpu",    "cpu+auto",  "cpu+",        "+cpu",    "cpu:strict=2",
-                                        "cpu:a=1:a=2", " cpu",   "cpu:0:1",     "cpu:a=1:0", "cpu:0:",      "cpu::a=1"};
+                                        "cpu:a=1:a=2", " cpu",   "cpu:0:1",     "cpu:a=1:0", "cpu:0:",      "cpu::a=1",
+                                        "cpu:isa=",  "cpu:a=1:b=", "ref,cpu:a="};
     for (size_t i = 0; i < LM_COUNT(wrong); i++) {
         lm_spec s;
         if (!CHECK_FAILS(lm_spec_parse(wrong[i], &s), LM_USAGE))
@@ -126,6 +130,44 @@ static void refusals(void)
     CHECK_FAILS(lm_chain_open("cpu:threads=0", &c), LM_USAGE);
     CHECK_FAILS(lm_chain_open("cpu:isa=z80", &c), LM_USAGE);
     CHECK_FAILS(lm_chain_open("ref:type=f16", &c), LM_USAGE);
+    CHECK_STR(lm_message(), "ref: type=f16: give one of f32|f64");
+}
+
+/* Also the words behind the one that opens are read, since the machine may need them tomorrow. */
+static void later_words_are_checked(void)
+{
+    static const struct {
+        const char *spec, *first, *second;
+    } wrong[] = {{"ref,cpu:nope=1", "cpu has no option 'nope'", "isa|threads|bind"},
+                 {"ref,cpu:isa=z80", "z80", "avx2"},
+                 {"ref,cpu:threads=0", "cpu: threads=0", NULL},
+                 {"ref,cpu:bind=2", "cpu: bind=2", NULL},
+                 {"cpu,ref:type=f16", "ref: type=f16", "f32|f64"},
+                 {"cpu:7,ref:nope=1", "ref has no option 'nope'", "type"},
+                 {"cpu:nope=1+ref", "nope", NULL}};
+    for (size_t i = 0; i < LM_COUNT(wrong); i++) {
+        lm_chain c;
+        if (CHECK_FAILS(lm_chain_open(wrong[i].spec, &c), LM_USAGE))
+            says(wrong[i].first, wrong[i].second);
+    }
+    CHECK_STR(opened("ref,cpu:isa=scalar:threads=1:bind=0"), "ref");
+}
+
+/* What an open device says of itself is what it does, not what the machine could do. */
+static void options_show(void)
+{
+    lm_chain c;
+    CHECK_OK(lm_chain_open("cpu:isa=scalar:threads=1", &c));
+    CHECK_STR(c.dev[0]->info.levels, "scalar");
+    CHECK_INT(c.dev[0]->info.units, 1);
+    lm_chain_close(&c);
+    const lm_topo *topo;
+    CHECK_OK(lm_machine(&topo));
+    int most = 4 * lm_cpuset_count(&topo->allowed);
+    CHECK_OK(lm_chain_open("cpu:threads=4096", &c));
+    CHECK_INT(c.dev[0]->info.units, most < 4096 ? most : 4096);
+    lm_chain_close(&c);
+    CHECK_FAILS(lm_chain_open("cpu:threads=4097", &c), LM_USAGE);
 }
 
 static lm_status open_once(void)
@@ -249,6 +291,10 @@ static void plugin_options(void)
     plugins("NONE");
     CHECK_FAILS(lm_chain_open("none:colour=red", &c), LM_USAGE);
     says("colour", "memory");
+    CHECK_FAILS(lm_chain_open("cpu,none:colour=red", &c), LM_USAGE);
+    says("colour", "memory");
+    CHECK_FAILS(lm_chain_open("cpu,none:memory=much", &c), LM_USAGE);
+    says("memory=much", ".so");
     CHECK_OK(lm_chain_open("none:memory=64", &c));
     CHECK_OK(sum_make(&s, LM_OP_RELU, 1000));
     CHECK_FAILS(lm_exec_open(&c, &s.call, &ex), LM_MEMORY);
@@ -257,7 +303,7 @@ static void plugin_options(void)
     plugins(NULL);
 }
 
-/* Plug-ins that are refused when they are loaded: every use of devices fails until LIMN_PLUGINS is mended. */
+/* Plug-ins that are refused when they are loaded: every use of devices fails until LIMN_PLUGINS is corrected. */
 static void refused_at_load(void)
 {
     static const struct {
@@ -274,6 +320,111 @@ static void refused_at_load(void)
     }
     plugins(NULL);
     CHECK_STR(opened("cpu"), "cpu ref");
+}
+
+/* A copy of the first `bytes` bytes of a file; false when it has no more. */
+static bool copy_part(const char *from, const char *to, size_t bytes)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    char *held = malloc(bytes + 1);
+    size_t there = in && out && held ? fread(held, 1, bytes + 1, in) : 0;
+    size_t kept = there < bytes ? there : bytes;
+    bool good = there && fwrite(held, 1, kept, out) == kept;
+    if (in)
+        fclose(in);
+    if (out)
+        fclose(out);
+    free(held);
+    return good && there > bytes;
+}
+
+/* A plug-in that has been cut short is refused wherever the cut is; the loader would die of it. What is cut behind the last
+ * segment still loads, and then this one declines. */
+static void cut_short(void)
+{
+    char from[4096], place[] = "/tmp/limn-cut-XXXXXX", to[64];
+    snprintf(from, sizeof from, "%s/%s.so", folder, "DECLINES");
+    if (!CHECK(mkdtemp(place) != NULL))
+        return;
+    snprintf(to, sizeof to, "%s/cut.so", place);
+    CHECK_OK(lm_env_set(LM_ENV_PLUGINS, to));
+    size_t refused = 0;
+    for (size_t bytes = 1; copy_part(from, to, bytes); bytes += bytes < 1500 ? 7 : 509) {
+        lm_chain c;
+        size_t before = lm_mem_count().live;
+        if (!CHECK_FAILS(lm_chain_open("cpu", &c), LM_DEVICE))
+            break;
+        CHECK_INT(lm_mem_count().live, before);
+        if (strstr(lm_message(), "device interface"))
+            continue;
+        refused++;
+        says("cut.so", "it ends ");
+    }
+    CHECK(refused > 200);
+    plugins(NULL);
+    test_remove(place);
+}
+
+static void nonsense_as_plugin(void)
+{
+    static const char *const text[] = {"", "x", "#!/bin/sh\n", "\177ELF",
+                                       "\177ELF and no more of the kind, but as long as a header would be, and some more of it"};
+    char place[] = "/tmp/limn-odd-XXXXXX", to[64];
+    if (!CHECK(mkdtemp(place) != NULL))
+        return;
+    snprintf(to, sizeof to, "%s/odd.so", place);
+    CHECK_OK(lm_env_set(LM_ENV_PLUGINS, to));
+    for (size_t i = 0; i < LM_COUNT(text); i++) {
+        FILE *out = fopen(to, "wb");
+        lm_chain c;
+        CHECK(out && fputs(text[i], out) >= 0 && fclose(out) == 0);
+        CHECK_FAILS(lm_chain_open("cpu", &c), LM_DEVICE);
+        says("odd.so", "LIMN_PLUGINS");
+    }
+    plugins(NULL);
+    test_remove(place);
+}
+
+/* One file is one plug-in, by whatever path; a folder stands for its *.so. */
+static void by_several_paths(void)
+{
+    char place[] = "/tmp/limn-paths-XXXXXX", link[64], file[4096], list[8400];
+    int n = 0, again = 0;
+    lm_devinfo *devices;
+    if (!CHECK(mkdtemp(place) != NULL))
+        return;
+    plugins("NONE");
+    if (CHECK_OK(lm_device_list(&devices, &n, NULL)))
+        lm_free(devices);
+    snprintf(file, sizeof file, "%s/%s.so", folder, "NONE");
+    snprintf(link, sizeof link, "%s/other.so", place);
+    CHECK(symlink(file, link) == 0);
+    snprintf(list, sizeof list, "%s/./NONE.so:%s:%s", folder, link, place);
+    CHECK_OK(lm_env_set(LM_ENV_PLUGINS, list));
+    if (CHECK_OK(lm_device_list(&devices, &again, NULL)))
+        lm_free(devices);
+    CHECK_INT(again, n);
+    plugins(NULL);
+    test_remove(place);
+}
+
+static void unreadable_folder(void)
+{
+    char place[] = "/tmp/limn-shut-XXXXXX";
+    lm_chain c;
+    if (!CHECK(mkdtemp(place) != NULL))
+        return;
+    CHECK(chmod(place, 0) == 0);
+    bool root = geteuid() == 0; /* may read anything */
+    if (!root || CHECK(seteuid(65534) == 0)) {
+        CHECK_OK(lm_env_set(LM_ENV_PLUGINS, place));
+        CHECK_FAILS(lm_chain_open("cpu", &c), LM_DEVICE);
+        says("plug-in folder /tmp/limn-shut-", "LIMN_PLUGINS");
+    }
+    if (root)
+        CHECK(seteuid(0) == 0);
+    plugins(NULL);
+    test_remove(place);
 }
 
 /* Plug-ins that load and fail when they are used; other devices keep working. */
@@ -362,6 +513,8 @@ int main(int argc, char **argv)
     CASE(spec_memory);
     CASE(order);
     CASE(refusals);
+    CASE(later_words_are_checked);
+    CASE(options_show);
     CASE(chain_memory);
     if (argc < 2) /* a build that cannot load plug-ins */
         return test_end();
@@ -372,6 +525,10 @@ int main(int argc, char **argv)
     CASE(refused_ops_fall_back);
     CASE(plugin_options);
     CASE(refused_at_load);
+    CASE(cut_short);
+    CASE(nonsense_as_plugin);
+    CASE(by_several_paths);
+    CASE(unreadable_folder);
     CASE(refused_at_open);
     CASE(fails_in_use);
     CASE(plugin_memory);

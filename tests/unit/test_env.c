@@ -96,6 +96,16 @@ static void wrong_values_are_named(void)
         unsetenv(name);
     }
     CHECK_OK(lm_env_check());
+    /* an option is what the person wrote, so the message names it and not the variable behind it */
+    CHECK_FAILS(lm_env_option(LM_ENV_MEM, "--mem", "3x"), LM_USAGE);
+    CHECK(strncmp(lm_message(), "--mem=3x: ", 10) == 0 && !strstr(lm_message(), "LIMN_MEM"));
+    setenv("LIMN_LOG", "loud", 1);
+    CHECK_FAILS(lm_env_check_row(LM_ENV_LOG), LM_USAGE);
+    CHECK_OK(lm_env_check_row(LM_ENV_MEM));
+    CHECK_OK(lm_env_set(LM_ENV_LOG, "")); /* masks the variable */
+    CHECK_OK(lm_env_check());
+    CHECK(!lm_env_is_set(LM_ENV_LOG));
+    forget_everything();
     lm_env_set(LM_ENV_CPU, "sse");
     CHECK(strstr(lm_message(), "scalar|avx2|avx512|neon") != NULL);
 }
@@ -233,6 +243,33 @@ static void logging(void)
     forget_everything();
 }
 
+/* Messages quote what people typed; they stay one line that no terminal obeys. */
+static void one_line(void)
+{
+    CHECK_FAILS(lm_fail(LM_INPUT, "%s", "a\nb\tc\rd\x1b[31me\x7f\xc2\x9b" "f"), LM_INPUT);
+    CHECK_STR(lm_message(), "a\\nb\\tc\\rd\\x1b[31me\\x7f\\x9bf");
+    lm_context(LM_INPUT, "x\ny");
+    CHECK_STR(lm_message(), "x\\ny: a\\nb\\tc\\rd\\x1b[31me\\x7f\\x9bf");
+    lm_message_set("caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x90\xb1 \\n");
+    CHECK_STR(lm_message(), "caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x90\xb1 \\n"); /* letters of any script stay */
+    char cut[5];
+    lm_one_line(cut, sizeof cut, "ab\x1b");
+    CHECK_STR(cut, "ab"); /* never half an escape */
+    char flood[3000];
+    memset(flood, '\n', sizeof flood - 1);
+    flood[sizeof flood - 1] = '\0';
+    lm_fail(LM_INPUT, "%s", flood);
+    CHECK(strlen(lm_message()) > 1000 && !strchr(lm_message(), '\n'));
+    lm_str lines = {0};
+    lm_log_to(collect, &lines);
+    lm_log_level_set(LM_LOG_WARN);
+    lm_log(LM_LOG_WARN, "a\nb");
+    CHECK_STR(lm_str_text(&lines), "[warn]a\\nb");
+    lm_log_to(NULL, NULL);
+    lm_log_level_set(LM_LOG_OFF);
+    lm_str_free(&lines);
+}
+
 static lm_status set_and_parse(void)
 {
     lm_kv kv = {0};
@@ -262,6 +299,7 @@ int main(void)
     CASE(reads_beside_writes);
     CASE(option_lists);
     CASE(logging);
+    CASE(one_line);
     CASE(every_allocation_may_fail);
     return test_end();
 }

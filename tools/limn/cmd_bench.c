@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "core/base/env.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/nearest.h"
 #include "core/base/vec.h"
@@ -23,6 +24,7 @@ typedef struct peak {
     const char *level;
     int threads;
     double gflops;
+    bool again; /* measured a second time, because a kernel was faster */
 } peak;
 
 typedef struct row {
@@ -30,7 +32,7 @@ typedef struct row {
     char kernel[80], shape[64], device[64];
     int threads;
     double seconds, flops, bytes;
-    double fraction;     /* of the peak; 0: there is nothing to compare with */
+    int peak;            /* that its arithmetic is compared with; -1: none */
     double yard_seconds; /* of a streaming loop of the same traffic; 0: not measured */
 } row;
 
@@ -76,7 +78,37 @@ static bool wanted(const char *list, const char *name)
     return !list;
 }
 
+/* How much of the yardstick a row reaches; 0: there is nothing to compare with. */
+static double fraction(const bench *b, const row *r)
+{
+    if (r->yard_seconds > 0)
+        return r->yard_seconds / r->seconds;
+    return r->peak < 0 ? 0 : r->flops / r->seconds * 1e-9 / b->peaks[r->peak].gflops;
+}
+
 #if defined(LIMN_WITH_CPU)
+
+static bool level_named(const char *name, lm_cpu_level *out)
+{
+    for (int i = 0; i < LM_CPU_LEVELS; i++) {
+        *out = (lm_cpu_level)i;
+        if (strcmp(lm_cpu_level_name(*out), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The better of what was measured before and what is measured now. */
+static lm_status raise_peak(const lm_topo *topo, peak *p)
+{
+    lm_cpu_level level;
+    double gflops = 0;
+    if (level_named(p->level, &level))
+        LM_TRY(lm_cpu_peak_gflops(topo, level, p->threads, &gflops));
+    if (gflops > p->gflops)
+        p->gflops = gflops;
+    return LM_OK;
+}
 
 static lm_status calibrate(bench *b, const lm_topo *topo, int threads)
 {
@@ -84,9 +116,8 @@ static lm_status calibrate(bench *b, const lm_topo *topo, int threads)
         if (!lm_cpu_level_usable((lm_cpu_level)level))
             continue;
         peak *p = &b->peaks[b->npeaks++];
-        p->level = lm_cpu_level_name((lm_cpu_level)level);
-        p->threads = threads;
-        LM_TRY(lm_cpu_peak_gflops(topo, (lm_cpu_level)level, threads, &p->gflops));
+        *p = (peak){.level = lm_cpu_level_name((lm_cpu_level)level), .threads = threads};
+        LM_TRY(raise_peak(topo, p));
     }
     return LM_OK;
 }
@@ -95,13 +126,17 @@ static lm_status stream(const lm_topo *topo, const char *level, int threads, con
 {
     size_t in, out;
     bench_call_traffic(call, &in, &out);
-    for (int i = 0; i < LM_CPU_LEVELS; i++)
-        if (strcmp(lm_cpu_level_name((lm_cpu_level)i), level) == 0)
-            return lm_cpu_stream_seconds(topo, (lm_cpu_level)i, threads, in, out, seconds);
-    return LM_OK;
+    lm_cpu_level found;
+    return level_named(level, &found) ? lm_cpu_stream_seconds(topo, found, threads, in, out, seconds) : LM_OK;
 }
 
 #else
+
+static lm_status raise_peak(const lm_topo *topo, peak *p)
+{
+    (void)topo, (void)p;
+    return LM_OK;
+}
 
 static lm_status calibrate(bench *b, const lm_topo *topo, int threads)
 {
@@ -153,6 +188,7 @@ static void level_of(const char *kernel, char level[16])
         snprintf(level, 16, "%.*s", (int)strcspn(kernel + 4, "."), kernel + 4);
 }
 
+/* Find the row's yardstick. A kernel that beats it makes it doubtful, so then it is measured once more. */
 static lm_status compare(bench *b, const bench_case *c, const bench_call *call, const lm_topo *topo, row *r)
 {
     char level[16];
@@ -161,12 +197,21 @@ static lm_status compare(bench *b, const bench_case *c, const bench_call *call, 
         return LM_OK;
     if (c->streams) {
         LM_TRY(stream(topo, level, r->threads, call, &r->yard_seconds));
-        r->fraction = r->yard_seconds / r->seconds;
+        if (fraction(b, r) > 1) {
+            double first = r->yard_seconds;
+            LM_TRY(stream(topo, level, r->threads, call, &r->yard_seconds));
+            if (first < r->yard_seconds)
+                r->yard_seconds = first;
+        }
         return LM_OK;
     }
-    for (int i = 0; i < b->npeaks; i++)
+    for (int i = 0; i < b->npeaks && r->peak < 0; i++)
         if (b->peaks[i].threads == r->threads && strcmp(b->peaks[i].level, level) == 0)
-            r->fraction = r->flops / r->seconds * 1e-9 / b->peaks[i].gflops;
+            r->peak = i;
+    if (fraction(b, r) > 1 && !b->peaks[r->peak].again) {
+        b->peaks[r->peak].again = true;
+        return raise_peak(topo, &b->peaks[r->peak]);
+    }
     return LM_OK;
 }
 
@@ -174,7 +219,7 @@ static lm_status time_case(bench *b, const lm_chain *chain, const bench_case *c)
 {
     bench_call call;
     lm_exec *ex = NULL;
-    row r = {.name = c->name, .threads = chain->dev[0]->info.units};
+    row r = {.name = c->name, .threads = chain->dev[0]->info.units, .peak = -1};
     const lm_topo *topo;
     lm_status status = bench_call_make(c, b->seed, &call);
     if (status != LM_OK)
@@ -260,6 +305,18 @@ static void peaks_json(const bench *b, lm_json *j)
     lm_json_end_object(j);
 }
 
+/* Nothing beats the machine: such a row says that its yardstick fell short, which the table alone would not. */
+static void warn_of_doubtful_rows(const bench *b)
+{
+    for (size_t i = 0; i < b->rows.count; i++) {
+        const row *r = &b->rows.at[i];
+        if (fraction(b, r) > 1)
+            lm_log(LM_LOG_WARN, "%s %s, %d thread%s: %.1f %% of a yardstick measured twice; other work may have slowed that, "
+                   "run it again on a quiet machine", r->name, r->shape, r->threads, r->threads == 1 ? "" : "s",
+                   100 * fraction(b, r));
+    }
+}
+
 static void as_json(bench *b)
 {
     lm_json j;
@@ -281,7 +338,7 @@ static void as_json(bench *b)
         number(&j, "ms", r->seconds * 1e3, true);
         number(&j, "gflops", r->flops / r->seconds * 1e-9, r->flops > 0);
         number(&j, "gbps", r->bytes / r->seconds * 1e-9, true);
-        number(&j, "peak_fraction", r->fraction, r->fraction > 0);
+        number(&j, "peak_fraction", fraction(b, r), fraction(b, r) > 0);
         lm_json_key(&j, "yardstick");
         if (r->yard_seconds > 0) {
             lm_json_object(&j);
@@ -310,15 +367,15 @@ static void as_table(bench *b)
     table_row(out, width, head, LM_COUNT(head));
     for (size_t i = 0; i < b->rows.count; i++) {
         const row *r = &b->rows.at[i];
-        char threads[16], ms[16], gflops[16] = "-", gbps[16], fraction[32] = "-";
+        char threads[16], ms[16], gflops[16] = "-", gbps[16], reached[32] = "-";
         snprintf(threads, sizeof threads, "%d", r->threads);
         snprintf(ms, sizeof ms, "%.3f", r->seconds * 1e3);
         snprintf(gbps, sizeof gbps, "%.1f", r->bytes / r->seconds * 1e-9);
         if (r->flops > 0)
             snprintf(gflops, sizeof gflops, "%.1f", r->flops / r->seconds * 1e-9);
-        if (r->fraction > 0)
-            snprintf(fraction, sizeof fraction, "%.0f %% %s", 100 * r->fraction, r->yard_seconds > 0 ? "stream" : "fma");
-        table_row(out, width, (const char *[]){r->name, r->shape, threads, ms, gflops, gbps, fraction, r->kernel}, LM_COUNT(head));
+        if (fraction(b, r) > 0)
+            snprintf(reached, sizeof reached, "%.0f %% %s", 100 * fraction(b, r), r->yard_seconds > 0 ? "stream" : "fma");
+        table_row(out, width, (const char *[]){r->name, r->shape, threads, ms, gflops, gbps, reached, r->kernel}, LM_COUNT(head));
     }
 }
 
@@ -367,6 +424,7 @@ static lm_status run(bench *b)
     if (!lm_env_is_set(LM_ENV_THREADS))
         LM_TRY(pass(b, "1", 0, &one));
     LM_TRY(pass(b, NULL, one, &all));
+    warn_of_doubtful_rows(b);
     if (given(b->cmd, OPT_json))
         as_json(b);
     else

@@ -6,6 +6,36 @@
 
 #include <limn/limn.h>
 
+#include "core/base/env.h"
+#include "core/base/log.h"
+
+/* What the list of --backend or LIMN_BACKEND picks, if there is one. */
+typedef struct pick {
+    const char *by;
+    char device[64]; /* "" when nothing of the list can be used */
+} pick;
+
+/* A list that makes no sense is an error, also here; one whose devices are not to be had is a reason to look at this list. */
+static lm_status find_pick(const command *cmd, pick *p)
+{
+    *p = (pick){.by = given(cmd, OPT_backend) ? "--backend" : "LIMN_BACKEND"};
+    if (!lm_env_is_set(LM_ENV_BACKEND))
+        return LM_OK;
+    limn_device *device;
+    limn_device_info info;
+    lm_status status = limn_device_open(NULL, &device);
+    if (status == LM_DEVICE) {
+        lm_log(LM_LOG_WARN, "%s: %s", p->by, lm_message());
+        return LM_OK;
+    }
+    LM_TRY(status);
+    status = limn_device_describe(device, &info);
+    limn_device_free(device);
+    LM_TRY(status);
+    snprintf(p->device, sizeof p->device, "%s", info.name);
+    return LM_OK;
+}
+
 /* Blank-separated words as a JSON list. */
 static void words(lm_json *j, const char *text)
 {
@@ -26,7 +56,7 @@ static void pair(lm_json *j, const char *key, const char *text)
     lm_json_string(j, text);
 }
 
-static void as_json(command *cmd, const limn_device_info *list, size_t count)
+static void as_json(command *cmd, const limn_device_info *list, size_t count, const pick *p)
 {
     lm_json j;
     lm_json_start(&j, &cmd->out);
@@ -46,6 +76,8 @@ static void as_json(command *cmd, const limn_device_info *list, size_t count)
         words(&j, d->levels);
         pair(&j, "class", d->exact ? "exact" : "close");
         pair(&j, "locality", d->locality);
+        lm_json_key(&j, "picked");
+        lm_json_bool(&j, *p->device ? strcmp(d->name, p->device) == 0 : !lm_env_is_set(LM_ENV_BACKEND) && d->chosen);
         lm_json_key(&j, "auto");
         lm_json_bool(&j, d->chosen);
         lm_json_end_object(&j);
@@ -60,7 +92,7 @@ static void comma(lm_str *out, const char *label, const char *text)
         lm_str_printf(out, ", %s%s", label, text);
 }
 
-static void as_lines(command *cmd, const limn_device_info *list, size_t count)
+static void as_lines(command *cmd, const limn_device_info *list, size_t count, const pick *p)
 {
     size_t widest = 0;
     for (size_t i = 0; i < count; i++)
@@ -80,7 +112,9 @@ static void as_lines(command *cmd, const limn_device_info *list, size_t count)
         comma(out, "", d->exact ? "exact" : "close");
         comma(out, "driver ", d->driver);
         comma(out, "", d->locality);
-        lm_str_add(out, d->chosen ? ", picked by auto\n" : "\n");
+        comma(out, "", d->chosen ? "picked by auto" : "");
+        comma(out, "picked by ", strcmp(d->name, p->device) == 0 ? p->by : "");
+        lm_str_char(out, '\n');
     }
 }
 
@@ -88,11 +122,13 @@ lm_status cmd_devices(command *cmd)
 {
     limn_device_info *list;
     size_t count;
+    pick p;
+    LM_TRY(find_pick(cmd, &p));
     LM_TRY(limn_device_list(&list, &count));
     if (given(cmd, OPT_json))
-        as_json(cmd, list, count);
+        as_json(cmd, list, count, &p);
     else
-        as_lines(cmd, list, count);
+        as_lines(cmd, list, count, &p);
     limn_device_list_free(list);
     return LM_OK;
 }

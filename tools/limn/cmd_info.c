@@ -8,6 +8,7 @@
 #include "core/device/chain.h"
 #include "core/device/registry.h"
 #include "core/ops/op.h"
+#include "settings.h"
 #if defined(LIMN_WITH_CPU)
 #include "backends/cpu/bind.h"
 #endif
@@ -133,7 +134,7 @@ static lm_status families(lm_str *out)
     return out->status;
 }
 
-static lm_status about(command *cmd)
+static lm_status about(command *cmd, const settings *s)
 {
 #if defined(LM_HAVE_PLUGINS)
     const char *plugins = "yes";
@@ -146,8 +147,12 @@ static lm_status about(command *cmd)
     lm_status status = families(&devices);
     if (status == LM_OK)
         status = lm_topo_print(topo, &machine);
-    const char *fact[][2] = {{"version", limn_version()}, {"compiler", __VERSION__},          {"devices", lm_str_text(&devices)},
-                             {"plugins", plugins},        {"machine", lm_str_text(&machine)}};
+    const char *fact[][2] = {{"version", limn_version()},
+                             {"compiler", __VERSION__},
+                             {"devices", lm_str_text(&devices)},
+                             {"device", *s->device ? s->device : "nothing: no device can be used"},
+                             {"plugins", plugins},
+                             {"machine", lm_str_text(&machine)}};
     lm_json j;
     lm_json_start(&j, &cmd->out);
     if (status == LM_OK && given(cmd, OPT_json))
@@ -173,11 +178,14 @@ static lm_status about(command *cmd)
 
 lm_status cmd_info(command *cmd)
 {
-    if (!given(cmd, OPT_ops))
-        return about(cmd);
-    if (given(cmd, OPT_json))
+    settings s = {0};
+    lm_status status = settings_find(cmd, &s);
+    if (status == LM_OK && !given(cmd, OPT_ops))
+        status = about(cmd, &s);
+    else if (status == LM_OK && given(cmd, OPT_json))
         ops_json(cmd);
-    else
+    else if (status == LM_OK)
         ops_table(cmd);
-    return LM_OK;
+    settings_free(&s);
+    return status;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "core/base/json.h"
+#include "core/base/log.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
 
@@ -61,6 +62,9 @@ bool option_fits(option_id id, verb_id verb);
 
 /* The usage text of a verb, or of the whole command for VERBS. */
 lm_status command_help(verb_id verb, lm_str *out);
+
+/* What is reported where LIMN_LOG says nothing: a person sits in front of the command, other than of the library. */
+static const lm_log_level COMMAND_LOG = LM_LOG_WARN;
 
 static inline bool given(const command *cmd, option_id id)
 {

@@ -5,6 +5,8 @@
 
 #include <limn/limn.h>
 
+#include "core/base/env.h"
+
 static bool shown(int verb)
 {
     return verbs[verb].name[0] != '_';
@@ -32,6 +34,27 @@ static int option_lines(lm_str *out, verb_id verb)
     return n;
 }
 
+/* For the manual page and the two verbs that show what a list comes to. */
+static const char device_lists[] =
+    "A device list (--backend, LIMN_BACKEND) is tried from left to right, and the first item that opens is used: auto; "
+    "name[:number][:key=value...], such as cpu:threads=2; or -name, never this one. Exclusions alone mean: and otherwise auto. "
+    "cpu takes isa=scalar|avx2|avx512|neon, threads=N and bind=0|1, ref takes type=f32|f64, and every name takes strict=1, which "
+    "lets no other device help out. name+name asks for one run split over both and is refused (exit 4). What a device has no "
+    "kernel for runs on cpu, and what that lacks on ref.";
+
+/* `text` broken into lines of at most `width` bytes. */
+static void wrapped(lm_str *out, const char *text, size_t width)
+{
+    while (*text) {
+        size_t length = strlen(text);
+        if (length > width)
+            for (length = width; length > 1 && text[length] != ' '; length--)
+                ;
+        lm_str_printf(out, "%.*s\n", (int)length, text);
+        text += length + strspn(text + length, " ");
+    }
+}
+
 static void verb_help(verb_id id, lm_str *out)
 {
     const verb_row *v = &verbs[id];
@@ -43,6 +66,10 @@ static void verb_help(verb_id id, lm_str *out)
     lm_str_free(&own);
     lm_str_add(out, "\noptions of every verb:\n");
     option_lines(out, VERB_every);
+    if (id == VERB_devices || id == VERB_env) {
+        lm_str_char(out, '\n');
+        wrapped(out, device_lists, 110);
+    }
     lm_str_printf(out, "\nexample:\n  %s\n", v->example);
 }
 
@@ -112,7 +139,15 @@ lm_status cmd_man(command *cmd)
     }
     lm_str_add(out, ".SH OPTIONS\nEvery verb takes these.\n");
     troff_options(out, VERB_every);
-    lm_str_add(out, ".SH ENVIRONMENT\n\\fBlimn env\\fR lists every variable, its value and what is in force.\n");
+    lm_str_add(out, ".SH DEVICE LISTS\n");
+    troff(out, device_lists);
+    lm_str_add(out, "\n.SH ENVIRONMENT\n\\fBlimn env\\fR lists every variable, its value and what is in force.\n");
+    for (int i = 0; i < LM_ENV_COUNT; i++) {
+        const lm_env_row *row = lm_env_info((lm_env_id)i);
+        lm_str_printf(out, ".TP\n\\fB%s\\fR\n", row->name);
+        troff(out, row->help);
+        lm_str_printf(out, "%s%s\n", *row->allowed ? ": " : "", row->allowed);
+    }
     lm_str_printf(out, ".SH EXIT STATUS\n%s\n", exit_statuses);
     return out->status;
 }

@@ -37,8 +37,14 @@ void bold(command *cmd, const char *text)
     lm_str_printf(&cmd->out, "%s%s%s", cmd->colour ? "\033[1m" : "", text, cmd->colour ? "\033[0m" : "");
 }
 
+/* Is it a verb by which people find out what is wrong with their settings? Those it must not fail over itself. */
+static bool diagnoses(verb_id verb)
+{
+    return verb == VERB_env || verb == VERB_info;
+}
+
 /* Options that stand for a variable beat it. */
-static lm_status apply(const command *cmd)
+static lm_status apply_options(const command *cmd)
 {
     static const struct {
         option_id option;
@@ -46,17 +52,27 @@ static lm_status apply(const command *cmd)
     } pairs[] = {{OPT_backend, LM_ENV_BACKEND}, {OPT_threads, LM_ENV_THREADS}, {OPT_mem, LM_ENV_MEM}};
     for (size_t i = 0; i < LM_COUNT(pairs); i++) {
         const char *value = cmd->option[pairs[i].option];
+        char option[32];
+        snprintf(option, sizeof option, "--%s", options[pairs[i].option].name);
         if (value && !*value)
-            return lm_fail(LM_USAGE, "--%s: its value is empty; leave the option out or give one", options[pairs[i].option].name);
+            return lm_fail(LM_USAGE, "%s: its value is empty; leave the option out or give one", option);
         if (value)
-            LM_TRY(lm_context(lm_env_set(pairs[i].variable, value), "--%s", options[pairs[i].option].name));
+            LM_TRY(lm_env_option(pairs[i].variable, option, value));
     }
+    return LM_OK;
+}
+
+static lm_status apply(const command *cmd)
+{
+    LM_TRY(apply_options(cmd));
     if (given(cmd, OPT_verbose))
         LM_TRY(lm_env_set(LM_ENV_LOG, "info"));
-    else if (!lm_env_is_set(LM_ENV_LOG))
-        LM_TRY(lm_env_set(LM_ENV_LOG, "warn"));
+    lm_log_level_set(COMMAND_LOG);
+    lm_status logging = lm_env_is_set(LM_ENV_LOG) ? lm_log_from_env() : LM_OK;
+    if (diagnoses(cmd->verb))
+        return LM_OK; /* nor does LIMN_MEM bind them, so that they can tell of one that is too small */
+    LM_TRY(logging);
     LM_TRY(lm_env_check());
-    LM_TRY(lm_log_from_env());
     uint64_t bytes = 0;
     LM_TRY(lm_env_size(LM_ENV_MEM, &bytes));
     lm_mem_cap(bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
@@ -72,7 +88,7 @@ static lm_status run(command *cmd)
     LM_REQUIRE(cmd->verb < VERBS, LM_USAGE, "limn: no verb is given; try `limn devices`, `limn --help` shows all");
     const verb_row *v = &verbs[cmd->verb];
     if (!*v->operands)
-        LM_REQUIRE(!cmd->operands, LM_USAGE, "%s: does not know what to do with '%s'; leave it out", v->name, cmd->operand[0]);
+        LM_REQUIRE(!cmd->operands, LM_USAGE, "%s: does not know what to do with '%.99s'; leave it out", v->name, cmd->operand[0]);
     LM_TRY(apply(cmd));
     return lm_context(v->run(cmd), "%s", v->name);
 }
@@ -102,12 +118,12 @@ static const char *advice(lm_status status)
     }
 }
 
-static void complain(const command *cmd, lm_status status)
+static void complain(bool json, lm_status status)
 {
     const char *message = *lm_message() ? lm_message() : limn_status_name(status);
     const char *does = strstr(message, "; ") ? "" : advice(status);
     fprintf(stderr, "limn: error: %s%s%s\n", message, *does ? "; " : "", does);
-    if (!given(cmd, OPT_json) || status == LM_OUTPUT)
+    if (!json || status == LM_OUTPUT)
         return;
     lm_str text = {0};
     lm_json j;
@@ -128,11 +144,21 @@ static void complain(const command *cmd, lm_status status)
     lm_str_free(&text);
 }
 
+/* A failure is told as JSON wherever the word stands, also behind the one that is wrong. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, interrupted);
     command cmd = {.verb = VERBS};
+    bool json = asks_for_json(argc - 1, argv + 1);
     lm_status status = command_parse(argc - 1, argv + 1, &cmd);
     bool quiet = given(&cmd, OPT_quiet);
     lm_log_to(report, &quiet);
@@ -144,7 +170,7 @@ int main(int argc, char **argv)
     if (status == LM_OK)
         status = write_all(lm_str_text(&cmd.out), cmd.out.count);
     if (status != LM_OK)
-        complain(&cmd, status);
+        complain(json, status);
     lm_str_free(&cmd.out);
     lm_env_reset();
     return (int)status;

@@ -36,7 +36,7 @@ static lm_status unknown(const char *word, const char *what, const char *const *
     bool near = lm_nearest(word, known, count, &words);
     if (!near)
         lm_list_words(known, count, &words);
-    lm_status status = lm_fail(LM_USAGE, "%s: unknown %s, %s %s; see `limn%s --help`", word, what,
+    lm_status status = lm_fail(LM_USAGE, "%.99s: unknown %s, %s %s; see `limn%s --help`", *word ? word : "''", what,
                                near ? "nearest:" : "there is", lm_str_text(&words), see);
     lm_str_free(&words);
     return status;
@@ -121,7 +121,7 @@ lm_status command_parse(int argc, char **argv, command *cmd)
         const char *value = NULL;
         LM_TRY(find_option(word, cmd, &id, &value));
         const option_row *o = &options[id];
-        LM_REQUIRE(o->argument || !value, LM_USAGE, "--%s: takes no value; leave out '=%s'", o->name, value);
+        LM_REQUIRE(o->argument || !value, LM_USAGE, "--%s: takes no value; leave out '=%.99s'", o->name, value);
         if (o->argument && !value) {
             LM_REQUIRE(i + 1 < argc, LM_USAGE, "--%s: its value is missing; write --%s %s", o->name, o->name, o->argument);
             value = argv[++i];
