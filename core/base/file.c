@@ -63,6 +63,36 @@ static bool is_special(const char *path)
     return stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
 }
 
+/* Temporary files that exist now, for a program that is about to be ended; more than there is room for stay unnoticed. */
+static _Atomic(char *) in_progress[16];
+
+static void note_temporary(char *path)
+{
+    for (size_t i = 0; path && i < LM_COUNT(in_progress); i++) {
+        char *none = NULL;
+        if (atomic_compare_exchange_strong(&in_progress[i], &none, path))
+            return;
+    }
+}
+
+static void forget_temporary(char *path)
+{
+    for (size_t i = 0; path && i < LM_COUNT(in_progress); i++) {
+        char *same = path;
+        if (atomic_compare_exchange_strong(&in_progress[i], &same, NULL))
+            return;
+    }
+}
+
+void lm_out_abandon_all(void)
+{
+    for (size_t i = 0; i < LM_COUNT(in_progress); i++) {
+        const char *path = atomic_load(&in_progress[i]);
+        if (path)
+            unlink(path);
+    }
+}
+
 /* A fresh file beside the path, readable by whom the program's mask allows; a name that is taken is passed over. */
 static lm_status make_temporary(lm_out *out)
 {
@@ -97,6 +127,7 @@ lm_status lm_out_open(const char *path, lm_out *out)
         lm_free(fresh.temporary);
         return status;
     }
+    note_temporary(fresh.temporary);
     *out = fresh;
     return LM_OK;
 }
@@ -120,6 +151,7 @@ static void finish(lm_out *out, bool named)
 {
     if (!named && out->temporary)
         unlink(out->temporary);
+    forget_temporary(out->temporary);
     lm_free(out->path);
     lm_free(out->temporary);
     *out = (lm_out){.fd = -1};

@@ -33,6 +33,9 @@ lm_status lm_out_write(lm_out *out, const void *bytes, size_t count);
 lm_status lm_out_commit(lm_out *out); /* closes in any case; on failure `path` is as it was */
 void lm_out_drop(lm_out *out);        /* give up; fine after commit */
 
+/* Remove all temporary files of this process; safe in a signal handler, which must end the process then. */
+void lm_out_abandon_all(void);
+
 /* Open, write, commit. LM_OUTPUT names the path and the system's reason. */
 lm_status lm_file_write(const char *path, const void *bytes, size_t count);
 

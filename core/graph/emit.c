@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/str.h"
+#include "core/graph/fold.h"
 
 /* When the first result of an op cannot be below zero. Ops without a row: nothing is known. A quotient has none,
  * because -0 counts as not below zero and 1 / -0 does not. */
@@ -35,6 +36,8 @@ static bool result_nonneg(const lm_emit *e, const lm_node *n)
     const lm_value *y = lm_graph_value(e->g, n->y[0]);
     if (!lm_dtype_is_float(y->type.dt))
         return y->nonneg;
+    if (n->ep && n->ep->active)
+        return sign_rule[n->ep->act] == SIGN_ALWAYS || (n->ep->act == LM_OP_CLIP && n->ep->attr.a >= 0);
     if (n->op == LM_OP_CLIP)
         return n->a->act.a >= 0;
     if (n->op == LM_OP_MUL && n->x[0] == n->x[1])
@@ -61,24 +64,61 @@ static bool result_nonneg(const lm_emit *e, const lm_node *n)
     }
 }
 
-void lm_emit_op(lm_emit *e, lm_opid op, const lm_attrs *a, int nx, const lm_val *x, int ny, lm_val *y)
+/* Is there an answer without a new node? Failures of looking for one are the emitter's. */
+static bool settled(lm_emit *e, const lm_node_desc *d, const lm_type *type, const lm_share_key *key, lm_val *y)
 {
-    for (int i = 0; i < ny; i++)
+    e->name = d->name; /* goes to what a rule emits instead */
+    lm_val same = lm_simplify(e, d, type);
+    e->name = NULL;
+    if (same != LM_NOVAL) {
+        y[0] = same;
+        return true;
+    }
+    if (e->status != LM_OK || lm_fold(e, d, type, y))
+        return true;
+    same = lm_share_find(e->g, key);
+    for (int i = 0; same != LM_NOVAL && i < d->ny; i++)
+        y[i] = lm_graph_value(e->g, same)->producer->y[i];
+    return same != LM_NOVAL;
+}
+
+static const lm_attrs no_attrs;
+
+void lm_emit_node(lm_emit *e, const lm_node_desc *desc, lm_val *y)
+{
+    for (int i = 0; i < desc->ny; i++)
         y[i] = LM_NOVAL;
     if (e->status != LM_OK)
         return;
-    lm_node_desc d = {.op = op, .a = a, .nx = nx, .ny = ny, .x = x, .name = e->name, .scope = e->scope};
+    lm_node_desc d = *desc;
+    d.a = d.a ? d.a : &no_attrs;
+    d.name = d.name ? d.name : e->name;
+    d.scope = d.scope ? d.scope : e->scope;
     e->name = NULL;
     lm_type type[LM_OUT_MAX];
-    const lm_node *n = NULL;
+    lm_share_key key = {0};
     e->status = lm_infer_node(e->g, &d, type);
-    if (e->status == LM_OK)
-        e->status = lm_graph_node(e->g, &d, type, &n);
+    if (e->status != LM_OK)
+        return;
+    if (e->fold) {
+        lm_share_node_key(&d, &key);
+        if (settled(e, &d, type, &key, y))
+            return;
+    }
+    const lm_node *n = NULL;
+    e->status = lm_graph_node(e->g, &d, type, &n);
     if (e->status != LM_OK)
         return;
     lm_graph_value(e->g, n->y[0])->nonneg = result_nonneg(e, n);
-    for (int i = 0; i < ny; i++)
+    e->status = lm_share_put(e->g, &key, n->y[0]);
+    for (int i = 0; i < d.ny; i++)
         y[i] = n->y[i];
+}
+
+void lm_emit_op(lm_emit *e, lm_opid op, const lm_attrs *a, int nx, const lm_val *x, int ny, lm_val *y)
+{
+    const lm_node_desc d = {.op = op, .a = a, .nx = nx, .ny = ny, .x = x};
+    lm_emit_node(e, &d, y);
 }
 
 lm_val lm_emit_one(lm_emit *e, lm_opid op, const lm_attrs *a, int nx, const lm_val *x)
@@ -122,35 +162,44 @@ bool lm_emit_nonneg(const lm_emit *e, lm_val v)
     return lm_graph_value(e->g, v)->nonneg;
 }
 
-/* Fresh content `view` becomes a constant; the reference that came with it is the graph's or gone. */
-static lm_val constant_take(lm_emit *e, const lm_view *view)
+lm_val lm_emit_content(lm_emit *e, const lm_view *content)
 {
-    lm_val v = LM_NOVAL;
-    e->status = lm_graph_constant(e->g, NULL, view, &v);
-    lm_buffer_unref(view->buf);
-    return v;
+    if (e->status != LM_OK)
+        return LM_NOVAL;
+    lm_share_key key = {0};
+    if (e->fold)
+        lm_share_constant_key(content, &key);
+    lm_val v = lm_share_find(e->g, &key);
+    if (v != LM_NOVAL)
+        return v;
+    e->status = lm_graph_constant(e->g, NULL, content, &v);
+    if (e->status == LM_OK)
+        e->status = lm_share_put(e->g, &key, v);
+    return e->status == LM_OK ? v : LM_NOVAL;
 }
 
 lm_val lm_emit_const(lm_emit *e, lm_dtype dt, double value)
 {
     if (e->status != LM_OK)
         return LM_NOVAL;
-    struct {
-        int64_t dt;
-        double value;
-    } key = {dt, value};
-    const lm_cell *known = lm_map_get(&e->g->scalars, &key, sizeof key);
-    if (known)
-        return (lm_val)known->num;
-    lm_shape scalar = {0};
-    lm_view view;
+    int64_t element[2] = {0};
+    lm_store_f64(dt, element, value);
+    lm_buffer borrowed = {.bytes = sizeof element, .host = element};
+    const lm_shape scalar = {0};
+    lm_view view = lm_view_row(dt, &scalar, &borrowed);
+    lm_share_key key;
+    lm_share_constant_key(&view, &key);
+    lm_val v = lm_share_find(e->g, &key);
+    if (v != LM_NOVAL)
+        return v;
     e->status = lm_view_new(dt, &scalar, &view);
     if (e->status != LM_OK)
         return LM_NOVAL;
     lm_view_set(&view, 0, value);
-    lm_val v = constant_take(e, &view);
+    e->status = lm_graph_constant(e->g, NULL, &view, &v);
+    lm_buffer_unref(view.buf);
     if (e->status == LM_OK)
-        e->status = lm_map_put(&e->g->scalars, &key, sizeof key, (lm_cell){.num = v});
+        e->status = lm_share_put(e->g, &key, v);
     return e->status == LM_OK ? v : LM_NOVAL;
 }
 
@@ -166,7 +215,9 @@ lm_val lm_emit_iota(lm_emit *e, int64_t first, int64_t count)
     float *at = lm_view_data(&view);
     for (int64_t i = 0; i < count; i++)
         at[i] = (float)(first + i);
-    return constant_take(e, &view);
+    lm_val v = lm_emit_content(e, &view);
+    lm_buffer_unref(view.buf);
+    return v;
 }
 
 lm_val lm_emit_reshape(lm_emit *e, lm_val x, const lm_shape *to)

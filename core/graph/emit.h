@@ -1,9 +1,14 @@
 /* A cursor that appends nodes to a graph. Result types are inferred; the first failure sticks and everything after it
  * is a no-op that answers LM_NOVAL, so expansions and rules read as straight-line arithmetic and the status is looked
- * at once, at the end. */
+ * at once, at the end.
+ *
+ * With a chain to compute with (`fold`) a node is appended only where it is needed: ops on constants are done at once,
+ * ops that change nothing answer with their operand, and an op that was emitted before answers with the earlier node's
+ * results. The values are the same to the bit. */
 #ifndef LM_GRAPH_EMIT_H
 #define LM_GRAPH_EMIT_H
 
+#include "core/device/chain.h"
 #include "core/graph/graph.h"
 
 typedef struct lm_emit {
@@ -11,9 +16,14 @@ typedef struct lm_emit {
     lm_status status;  /* first failure; its message is lm_message() */
     const char *scope; /* given to every node; borrowed */
     const char *name;  /* given to the next node only; borrowed */
+    const lm_chain *fold; /* NULL: every op becomes a node; borrowed */
 } lm_emit;
 
-/* Append `op`; y[0..ny) get the results, or LM_NOVAL. `a` may be NULL where the op has no attributes. */
+/* Append a node; y[0..ny) get the results, or LM_NOVAL. The description's name and scope, where NULL, are the
+ * emitter's. */
+void lm_emit_node(lm_emit *e, const lm_node_desc *d, lm_val *y);
+
+/* The same for an op without an epilogue. `a` may be NULL where the op has no attributes. */
 void lm_emit_op(lm_emit *e, lm_opid op, const lm_attrs *a, int nx, const lm_val *x, int ny, lm_val *y);
 
 /* An op with one result. */
@@ -25,6 +35,10 @@ lm_val lm_emit_one(lm_emit *e, lm_opid op, const lm_attrs *a, int nx, const lm_v
 
 /* Record a failure unless there is one already. */
 void lm_emit_fail(lm_emit *e, lm_status status, const char *format, ...) LM_PRINTF(3, 4);
+
+/* A constant with this content on the host. The graph takes a reference of its own. With `fold`, equal constants of up
+ * to 64 bytes are one value. */
+lm_val lm_emit_content(lm_emit *e, const lm_view *content);
 
 /* A constant without axes; equal constants of a graph are one value. */
 lm_val lm_emit_const(lm_emit *e, lm_dtype dt, double value);

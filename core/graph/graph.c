@@ -7,6 +7,11 @@ static const size_t attr_bytes[] = {
 #undef X
 };
 
+size_t lm_attr_size(lm_opid op)
+{
+    return attr_bytes[lm_ops[op].attrs];
+}
+
 static lm_status value_new(lm_graph *g, const char *name, const lm_type *type, lm_val *out)
 {
     LM_REQUIRE(g->values.count < INT32_MAX, LM_UNSUPPORTED, "graph: more than %d values", INT32_MAX);
@@ -55,7 +60,7 @@ void lm_graph_free(lm_graph *g)
     lm_vec_free(&g->nodes);
     lm_vec_free(&g->inputs);
     lm_vec_free(&g->outputs);
-    lm_map_free(&g->scalars);
+    lm_map_free(&g->shared);
     lm_arena_free(&g->arena);
     lm_free(g);
 }
@@ -77,6 +82,13 @@ static bool content_nonneg(const lm_view *c)
     int64_t n = lm_shape_count(&c->sh);
     if (n > SIGN_SCAN)
         return false;
+    if (c->dt == LM_F32 && lm_view_is_row(c)) {
+        const float *at = lm_view_data(c);
+        for (int64_t i = 0; i < n; i++)
+            if (at[i] < 0)
+                return false;
+        return true;
+    }
     for (int64_t i = 0; i < n; i++)
         if (lm_view_get(c, i) < 0)
             return false;
@@ -136,8 +148,13 @@ static lm_status node_fill(lm_graph *g, const lm_node_desc *d, lm_node *n)
     lm_attrs *a;
     LM_ARENA_NEW(&g->arena, a);
     if (d->a)
-        memcpy(a, d->a, attr_bytes[lm_ops[d->op].attrs]);
+        memcpy(a, d->a, lm_attr_size(d->op));
     n->a = a;
+    if (d->ep) {
+        n->ep = lm_arena_copy(&g->arena, d->ep, 1, sizeof *d->ep);
+        if (!n->ep)
+            return LM_MEMORY;
+    }
     n->x = lm_arena_copy(&g->arena, d->x, (size_t)d->nx, sizeof(lm_val));
     if (!n->x)
         return LM_MEMORY;

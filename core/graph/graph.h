@@ -10,7 +10,7 @@
 #include "core/base/arena.h"
 #include "core/base/map.h"
 #include "core/base/vec.h"
-#include "core/ops/op.h"
+#include "core/device/backend.h"
 
 typedef struct lm_graph lm_graph;
 typedef struct lm_node lm_node;
@@ -39,7 +39,8 @@ typedef struct lm_value {
 struct lm_node {
     lm_opid op;
     int32_t id; /* position in the graph */
-    int32_t nx, ny;
+    int32_t nx, ny; /* nx counts the residual of an epilogue, which comes last */
+    const lm_epilogue *ep; /* what follows a product on its way out; NULL: nothing */
     const lm_attrs *a; /* bytes past the op's own kind are zero, so equal attributes are equal bytes */
     const lm_val *x, *y;
     const char *name;  /* as the model calls it, or NULL */
@@ -55,7 +56,7 @@ struct lm_graph {
     LM_VEC(lm_node *) nodes;   /* topological order */
     LM_VEC(lm_val) inputs;
     LM_VEC(lm_val) outputs;
-    lm_map scalars; /* one-element constants made by emit: (type, value) to lm_val */
+    lm_map shared; /* nodes and small constants that may be used again (fold.h): what they are to lm_val */
 };
 
 lm_status lm_graph_new(lm_graph **out);
@@ -76,6 +77,7 @@ lm_status lm_graph_name(lm_graph *g, lm_val v, const char *name);
 typedef struct lm_node_desc {
     lm_opid op;
     const lm_attrs *a; /* NULL: all zero */
+    const lm_epilogue *ep; /* NULL: none */
     int nx, ny; /* ny: results wanted */
     const lm_val *x;
     const char *name, *scope;
@@ -83,6 +85,9 @@ typedef struct lm_node_desc {
 
 /* Append a node whose results have the given types. Use emit.h, which infers them. */
 lm_status lm_graph_node(lm_graph *g, const lm_node_desc *d, const lm_type *y, const lm_node **out);
+
+/* Bytes that the attributes of an op take. */
+size_t lm_attr_size(lm_opid op);
 
 /* Give a body to a control-flow node of `g`; on success the node owns it. */
 lm_status lm_graph_body(lm_graph *g, const lm_node *n, lm_graph *body);

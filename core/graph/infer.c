@@ -4,8 +4,32 @@
 /* Operands that fit here need no allocation. */
 enum { NEAR = 8 };
 
+static lm_status check_epilogue(const lm_node_desc *d)
+{
+    const char *name = lm_ops[d->op].name;
+    if (!d->ep)
+        return LM_OK;
+    LM_REQUIRE(lm_ops[d->op].flags & LM_FLAG_EPILOGUE, LM_USAGE, "%s: it cannot carry an epilogue", name);
+    LM_REQUIRE(!d->ep->active || lm_op_is_unary(d->ep->act), LM_USAGE, "%s: its activation takes more than one operand",
+               name);
+    return LM_OK;
+}
+
+/* The residual has the result's type and shape, so an epilogue changes neither. */
+static lm_status check_residual(const lm_node_desc *d, const lm_type *x, const lm_type *y)
+{
+    const char *name = lm_ops[d->op].name;
+    const lm_type *r = &x[d->nx - 1];
+    char is[LM_SHAPE_TEXT], should[LM_SHAPE_TEXT];
+    LM_REQUIRE(r->dt == y->dt && lm_shape_equal(&r->sh, &y->sh), LM_INPUT,
+               "%s: the residual is %s%s; expected %s%s like the result", name, lm_dtype_name(r->dt),
+               lm_shape_text(&r->sh, is), lm_dtype_name(y->dt), lm_shape_text(&y->sh, should));
+    return LM_OK;
+}
+
 lm_status lm_infer_node(const lm_graph *g, const lm_node_desc *d, lm_type *y)
 {
+    LM_TRY(check_epilogue(d));
     lm_type near_type[NEAR], *type = near_type;
     const lm_view *near_value[NEAR], **value = near_value;
     void *far = NULL;
@@ -23,8 +47,11 @@ lm_status lm_infer_node(const lm_graph *g, const lm_node_desc *d, lm_type *y)
     }
     lm_attrs none;
     memset(&none, 0, sizeof none);
-    lm_shape_args args = {.op = d->op, .a = d->a ? d->a : &none, .nx = d->nx, .ny = d->ny, .x = type, .value = value};
+    const int own = d->nx - (d->ep && d->ep->residual);
+    lm_shape_args args = {.op = d->op, .a = d->a ? d->a : &none, .nx = own, .ny = d->ny, .x = type, .value = value};
     lm_status status = lm_op_infer(&args, y);
+    if (status == LM_OK && own < d->nx)
+        status = check_residual(d, type, y);
     lm_free(far);
     return status;
 }
@@ -33,7 +60,7 @@ lm_status lm_graph_infer(lm_graph *g)
 {
     for (size_t i = 0; i < g->nodes.count; i++) {
         const lm_node *n = g->nodes.at[i];
-        lm_node_desc d = {.op = n->op, .a = n->a, .nx = n->nx, .ny = n->ny, .x = n->x};
+        lm_node_desc d = {.op = n->op, .a = n->a, .ep = n->ep, .nx = n->nx, .ny = n->ny, .x = n->x};
         lm_type y[LM_OUT_MAX];
         lm_status status = lm_infer_node(g, &d, y);
         if (status != LM_OK)

@@ -52,6 +52,9 @@ static const field fields[] = {
     ARRAY(resize, roi_hi, F64, LM_RANK),
     FIELD(einsum, equation, TEXT),
     FIELD(attention, scale, F32), FIELD(attention, softcap, F32), FIELD(attention, causal, BOOL),
+    FIELD(recurrent, way, I32), FIELD(recurrent, linear_before_reset, BOOL), FIELD(recurrent, input_forget, BOOL),
+    FIELD(recurrent, clip, F32), ARRAY(recurrent, act, I32, 6), ARRAY(recurrent, alpha, F32, 6),
+    ARRAY(recurrent, beta, F32, 6),
     FIELD(loss, reduction, I32), FIELD(loss, has_ignore, BOOL), FIELD(loss, ignore, I64),
     FIELD(update, momentum, F32), FIELD(update, beta1, F32), FIELD(update, beta2, F32), FIELD(update, epsilon, F32),
     FIELD(update, decay, F32), FIELD(update, nesterov, BOOL),
@@ -114,7 +117,8 @@ static bool is_zero(const char *at, size_t bytes)
 static int items_of(const field *f, const lm_graph *g, const lm_node *n)
 {
     int rank = lm_graph_value(g, n->x[0])->type.sh.rank - (f->items == LM_SPATIAL ? 2 : 0);
-    return f->items == 1 || rank < 0 || rank > f->items ? f->items : rank;
+    bool per_axis = f->items == LM_RANK || f->items == LM_SPATIAL;
+    return !per_axis || rank < 0 || rank > f->items ? f->items : rank;
 }
 
 /* Members that are zero are left out. */
@@ -139,6 +143,18 @@ static void print_attrs(lm_str *out, const lm_graph *g, const lm_node *n)
     lm_str_add(out, strcmp(sep, " {") == 0 ? "" : "}");
 }
 
+/* " +%7 relu": what follows the product itself, in this order. */
+static void print_epilogue(lm_str *out, const lm_node *n)
+{
+    if (n->ep && n->ep->residual)
+        lm_str_printf(out, " +%%%d", n->x[n->nx - 1]);
+    if (!n->ep || !n->ep->active)
+        return;
+    lm_str_printf(out, " %s", lm_ops[n->ep->act].name);
+    if (n->ep->attr.a != 0 || n->ep->attr.b != 0)
+        lm_str_printf(out, "(%.9g,%.9g)", (double)n->ep->attr.a, (double)n->ep->attr.b);
+}
+
 static void print_value(lm_str *out, const lm_graph *g, lm_val v)
 {
     const lm_value *value = lm_graph_value(g, v);
@@ -159,7 +175,8 @@ static void print_node(lm_str *out, const lm_graph *g, const lm_node *n, int ind
         print_value(out, g, n->y[i]);
     }
     lm_str_printf(out, " = %s(", lm_ops[n->op].name);
-    for (int i = 0; i < n->nx; i++) {
+    const int own = n->nx - (n->ep && n->ep->residual);
+    for (int i = 0; i < own; i++) {
         lm_str_add(out, i ? ", " : "");
         if (n->x[i] == LM_NOVAL)
             lm_str_add(out, "-");
@@ -168,6 +185,7 @@ static void print_node(lm_str *out, const lm_graph *g, const lm_node *n, int ind
     }
     lm_str_add(out, ")");
     print_attrs(out, g, n);
+    print_epilogue(out, n);
     if (n->scope)
         lm_str_printf(out, " @%s", n->scope);
     if (n->name)

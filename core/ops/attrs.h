@@ -181,6 +181,19 @@ typedef struct lm_attr_attention {
     bool causal;
 } lm_attr_attention;
 
+typedef enum lm_way { LM_FORWARD, LM_REVERSE, LM_BOTH } lm_way;
+
+/* LSTM, GRU and RNN. Functions f, g, h of the first direction, then of the second, as lm_opids of elementwise ops with their
+ * parameters; tanh means alpha * tanh(beta * x) and Identity alpha * x + beta. RNN has f only, GRU f and g. `clip` bounds
+ * what goes into a function; 0: it does not. */
+typedef struct lm_attr_recurrent {
+    lm_way way;
+    bool linear_before_reset, input_forget;
+    float clip;
+    int32_t act[6];
+    float alpha[6], beta[6];
+} lm_attr_recurrent;
+
 typedef enum lm_loss_reduction { LM_LOSS_MEAN, LM_LOSS_SUM, LM_LOSS_NONE } lm_loss_reduction;
 
 typedef struct lm_attr_loss {
@@ -198,8 +211,8 @@ typedef struct lm_attr_update {
 /* The kind of a union is the op's `attrs` column. */
 #define LM_ATTR_KINDS(X)                                                                                               \
     X(none) X(act) X(actdx) X(cast) X(reduce) X(axis) X(topk) X(matmul) X(gemm) X(conv) X(pool) X(norm) X(shape)       \
-    X(perm) X(slice) X(pad) X(tile) X(trilu) X(onehot) X(block) X(index) X(resize) X(einsum) X(attention) X(loss)      \
-    X(update)
+    X(perm) X(slice) X(pad) X(tile) X(trilu) X(onehot) X(block) X(index) X(resize) X(einsum) X(attention) X(recurrent)  \
+    X(loss) X(update)
 
 typedef union lm_attrs {
 #define X(kind) lm_attr_##kind kind;

@@ -43,6 +43,15 @@ lm_status lm_buffer_new(size_t bytes, lm_buffer **out)
     return LM_OK;
 }
 
+void *lm_buffer_steal(lm_buffer *b)
+{
+    if (b->destroy != free_owned || atomic_load_explicit(&b->refs, memory_order_acquire) != 1)
+        return NULL;
+    void *host = b->host;
+    lm_free(b);
+    return host;
+}
+
 lm_buffer *lm_buffer_ref(lm_buffer *b)
 {
     atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);

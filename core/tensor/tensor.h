@@ -36,6 +36,10 @@ lm_status lm_buffer_new(size_t bytes, lm_buffer **out);
 /* Borrow memory that outlives the buffer (a file mapping, a caller's array). */
 lm_status lm_buffer_wrap(void *host, size_t bytes, lm_buffer **out);
 
+/* The memory of a buffer of lm_buffer_new, which becomes the caller's (lm_free it) together with the only reference; NULL,
+ * and nothing happened, when there are other references or the memory is not the buffer's own. */
+void *lm_buffer_steal(lm_buffer *b);
+
 lm_buffer *lm_buffer_ref(lm_buffer *b);
 void lm_buffer_unref(lm_buffer *b); /* NULL is fine */
 

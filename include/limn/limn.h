@@ -2,8 +2,12 @@
 #ifndef LIMN_LIMN_H
 #define LIMN_LIMN_H
 
+#include <limn/build.h>
 #include <limn/device.h>
+#include <limn/model.h>
+#include <limn/run.h>
 #include <limn/status.h>
+#include <limn/tensor.h>
 #include <limn/types.h>
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@
 
 const ck_rows *const ck_table[] = {&ck_rows_unary, &ck_rows_binary, &ck_rows_reduce, &ck_rows_product,
                                    &ck_rows_conv,  &ck_rows_pool,   &ck_rows_norm,   &ck_rows_move,
-                                   &ck_rows_index, &ck_rows_resize, &ck_rows_learn,  NULL};
+                                   &ck_rows_index, &ck_rows_resize, &ck_rows_learn,  &ck_rows_recurrent, NULL};
 
 static const char *const layout_names[CK_LAYOUTS] = {"",       "unaligned", "strided", "negative", "zero",
                                                      "column", "nhwc",      "nhwcin",  "nhwcout"};

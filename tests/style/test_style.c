@@ -26,7 +26,7 @@ static const struct {
     {"core/ops/", LOW},
     {"core/device/", DEVICE},
     {"core/graph/", DEVICE},
-    {"core/run/", DEVICE "core/graph/"},
+    {"core/run/", DEVICE "core/graph/ core/model/"},
     {"core/rules/", LOW "core/ops/ core/graph/"},
     {"core/model/", DEVICE "core/graph/"},
     {"core/explain/", DEVICE "core/graph/ core/run/ core/rules/ core/model/"},
@@ -55,7 +55,7 @@ static const struct {
     const char *header, *folder;
 } libraries[] = {
     {"hwloc", "backends/topo/"}, {"CL/", "backends/opencl/"}, {"png.h", "core/data/"}, {"jpeglib.h", "core/data/"},
-    {"mpi.h", "tools/mpi/"},     {"dlfcn.h", "core/device/plugin.c"},
+    {"mpi.h", "tools/mpi/"},     {"dlfcn.h", "core/device/plugin.c"}, {"zlib.h", "core/data/"},
 };
 
 static bool listed(const char *list, const char *name, size_t length)

@@ -55,6 +55,7 @@ static real gauss_w(real u) { return 1 / gauss_f(u); }
 
 static const fit fits[] = {
     {"exp", -0.3467L, 0.3467L, 5, exp_f, exp_w},     {"exp2", -0.5005L, 0.5005L, 7, exp2_f, exp2_w},
+    {"weight", -0.5005L, 0.5005L, 5, exp2_f, exp2_w},
     {"log", -0.29290L, 0.41423L, 9, log_f, log_w},   {"log2", 1e-6L, 0.02945L, 4, log2_f, log2_w},
     {"sin", 1e-6L, 0.64L, 4, sin_f, sin_w},          {"cos", 1e-4L, 0.64L, 4, cos_f, cos_w},
     {"tan", 1e-6L, 0.64L, 7, tan_f, tan_w},          {"tanh", 1e-6L, 0.3907L, 5, tanh_f, tanh_w},

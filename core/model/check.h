@@ -1,0 +1,32 @@
+/* What stands between a model and an answer, all at once; and feeds made up for a model that nobody has fed yet. */
+#ifndef LM_MODEL_CHECK_H
+#define LM_MODEL_CHECK_H
+
+#include "core/model/model.h"
+
+/* Feeds for every input that must be fed, in the order of lm_model_inputs: zeros, free sizes chosen so that the model can be
+ * built (1 for the first axis, and the first of a few usual sizes that works for the others). The build for them comes
+ * along. feed[i].buf belongs to the caller. */
+lm_status lm_model_guess(lm_model *m, const lm_chain *fold, lm_feed *feed, lm_built **out);
+void lm_feeds_free(lm_feed *feed, int n);
+
+typedef struct lm_problem {
+    const char *node, *op; /* "" when unknown */
+    const char *reason;
+    bool forward; /* the model cannot run; otherwise no gradient passes */
+} lm_problem;
+
+typedef struct lm_problems {
+    LM_VEC(lm_problem) at;
+    lm_arena arena;
+} lm_problems;
+
+/* Every operator that is missing, whatever graph or function of the file it stands in; if none is, what building finds; if
+ * that goes well, every op on a way from a float input to an output that no gradient passes. Starts from {0}. */
+lm_status lm_model_check(lm_model *m, const lm_chain *fold, lm_problems *out);
+void lm_problems_free(lm_problems *p);
+
+/* Does a gradient pass from the outputs to this value? By value, from lm_malloc. */
+bool *lm_gradient_reach(const lm_graph *g);
+
+#endif

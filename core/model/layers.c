@@ -1,0 +1,338 @@
+/* Which operators of a built model matter, and which module of its framework each belongs to. */
+#include "core/model/layers.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/str.h"
+
+/* Does every result of the node reach an output? By value. */
+static bool *reach_back(const lm_graph *g)
+{
+    bool *live = lm_calloc(g->values.count, sizeof *live);
+    for (size_t i = 0; live && i < g->outputs.count; i++)
+        live[g->outputs.at[i]] = true;
+    for (size_t i = g->nodes.count; live && i-- > 0;) {
+        const lm_node *n = g->nodes.at[i];
+        bool any = false;
+        for (int k = 0; k < n->ny; k++)
+            any |= live[n->y[k]];
+        for (int k = 0; any && k < n->nx; k++)
+            live[n->x[k]] = true;
+    }
+    return live;
+}
+
+/* "['', 'm', 'm.bert', 'm.bert.embeddings', 'embedding']": the last scope but one, which is the module. */
+static const char *module_of_scopes(lm_arena *arena, const char *list)
+{
+    const char *last = NULL, *module = NULL;
+    size_t last_bytes = 0, bytes = 0;
+    for (const char *at = list; (at = strpbrk(at, "'\""));) {
+        const char *end = strchr(at + 1, *at);
+        if (!end)
+            break;
+        module = last;
+        bytes = last_bytes;
+        last = at + 1;
+        last_bytes = (size_t)(end - last);
+        at = end + 1;
+    }
+    char *text = lm_arena_alloc(arena, bytes + 1, 1);
+    if (text && module)
+        memcpy(text, module, bytes);
+    return text;
+}
+
+/* "/layer4/layer4.1/conv2/Conv" to "layer4.1.conv2": the operator goes, and a part that repeats its parent's path replaces
+ * it. "" for names without scopes. */
+static const char *module_of_name(lm_arena *arena, const char *name)
+{
+    char *path = lm_arena_alloc(arena, strlen(name) + 1, 1);
+    if (!path)
+        return NULL;
+    const char *part = name + (name[0] == '/'), *parent = "";
+    size_t parent_bytes = 0, count = 0;
+    for (const char *end; (end = strchr(part, '/')); part = end + 1) {
+        size_t bytes = (size_t)(end - part);
+        bool repeats = parent_bytes && bytes > parent_bytes && part[parent_bytes] == '.' &&
+                       strncmp(part, parent, parent_bytes) == 0;
+        if (repeats)
+            count -= parent_bytes;
+        else if (count)
+            path[count++] = '.';
+        memcpy(path + count, part, bytes);
+        count += bytes;
+        parent = part;
+        parent_bytes = bytes;
+    }
+    path[count] = 0;
+    return path;
+}
+
+/* "layer4.1.conv2.weight" to "layer4.1.conv2"; "" for names that an exporter made up. */
+static const char *module_of_weight(lm_arena *arena, const char *weight)
+{
+    const char *dot = strrchr(weight, '.');
+    size_t bytes = dot && !strstr(weight, "::") ? (size_t)(dot - weight) : 0;
+    char *text = lm_arena_alloc(arena, bytes + 1, 1);
+    if (text)
+        memcpy(text, weight, bytes);
+    return text;
+}
+
+static const char *metadata(const onnx_node *n, const char *key)
+{
+    for (size_t i = 0; i < n->n_metadata; i++)
+        if (strcmp(n->metadata[i].key, key) == 0)
+            return n->metadata[i].value;
+    return NULL;
+}
+
+/* The value that an operator reads under this name: made beside it, or outside. */
+static lm_val operand(const lm_built *b, const lm_layer *l, const char *name)
+{
+    lm_str full = {0};
+    const lm_cell *cell = NULL;
+    if (l->path[0] && lm_str_printf(&full, "%s/%s", l->path, name) == LM_OK)
+        cell = lm_map_gets(&b->values, full.text);
+    lm_str_free(&full);
+    if (!cell && name[0])
+        cell = lm_map_gets(&b->values, name);
+    return cell ? (lm_val)cell->num : LM_NOVAL;
+}
+
+/* Which values are weights not counted yet. */
+static bool *mark_weights(const lm_built *b)
+{
+    bool *fresh = lm_calloc(b->graph->values.count, sizeof *fresh);
+    for (size_t i = 0; fresh && i < b->weights.count; i++)
+        fresh[b->weights.at[i]] = true;
+    return fresh;
+}
+
+/* What is known by value while the rows are made, in order of execution. */
+typedef struct notes {
+    bool *live;  /* reaches an output */
+    bool *fresh; /* a weight that was not counted yet */
+    int *owner;  /* the last row that has it as a result, ~i for input i, NOBODY */
+} notes;
+
+enum { NOBODY = INT_MAX };
+
+static void forget(notes *t)
+{
+    lm_free(t->live);
+    lm_free(t->fresh);
+    lm_free(t->owner);
+}
+
+static lm_status take_notes(const lm_built *b, notes *t)
+{
+    *t = (notes){reach_back(b->graph), mark_weights(b), lm_malloc(b->graph->values.count, sizeof *t->owner)};
+    if (!t->live || !t->fresh || !t->owner) {
+        forget(t);
+        return LM_MEMORY;
+    }
+    for (size_t i = 0; i < b->graph->values.count; i++)
+        t->owner[i] = NOBODY;
+    for (size_t i = 0; i < b->graph->inputs.count; i++)
+        t->owner[b->graph->inputs.at[i]] = ~(int)i;
+    return LM_OK;
+}
+
+/* Its first result that matters; -1: it has none. */
+static int first_result(const lm_graph *g, const lm_layer *layer, const bool *live)
+{
+    for (int k = 0; k < layer->ny; k++)
+        if (layer->y[k] != LM_NOVAL && live[layer->y[k]] && !lm_graph_value(g, layer->y[k])->constant)
+            return k;
+    return -1;
+}
+
+static void read_from(lm_layer_row *row, int *from, int owner)
+{
+    for (int i = 0; i < row->n_from; i++)
+        if (from[i] == owner)
+            return;
+    if (owner != NOBODY)
+        from[row->n_from++] = owner;
+}
+
+static const char *full_name(lm_arena *arena, const lm_layer *layer, int result)
+{
+    const char *name = (size_t)result < layer->node->n_outputs ? layer->node->outputs[result] : "";
+    size_t bytes = strlen(layer->path) + strlen(name) + 2;
+    char *text = lm_arena_alloc(arena, bytes, 1);
+    if (text)
+        snprintf(text, bytes, "%s%s%s", layer->path, layer->path[0] ? "/" : "", name);
+    return text;
+}
+
+static lm_status describe(lm_layers *l, const lm_layer *layer, int result, notes *t, lm_layer_row *row)
+{
+    const lm_graph *g = l->built->graph;
+    const onnx_node *n = layer->node;
+    const char *weight = "";
+    int *from = lm_arena_alloc(&l->arena, n->n_inputs, sizeof *from);
+    bool *fresh = t->fresh;
+    row->layer = layer;
+    row->out = layer->y[result];
+    row->value = full_name(&l->arena, layer, result);
+    row->from = from;
+    if (!from || !row->value)
+        return LM_MEMORY;
+    for (size_t i = 0; i < n->n_inputs; i++) {
+        lm_val x = operand(l->built, layer, n->inputs[i]);
+        if (x == LM_NOVAL)
+            continue;
+        const lm_value *v = lm_graph_value(g, x);
+        read_from(row, from, t->owner[x]);
+        if (!v->constant && row->in == LM_NOVAL)
+            row->in = x;
+        if (!v->constant || !fresh[x] || !lm_dtype_is_float(v->type.dt))
+            continue;
+        fresh[x] = false;
+        row->parameters += lm_shape_count(&v->type.sh);
+        if (!weight[0])
+            weight = n->inputs[i];
+    }
+    const char *scopes = metadata(n, "pkg.torch.onnx.name_scopes");
+    row->module = scopes ? module_of_scopes(&l->arena, scopes) : module_of_name(&l->arena, n->name);
+    const char *carried = module_of_weight(&l->arena, weight);
+    if (!row->module || !carried)
+        return LM_MEMORY;
+    if (!row->module[0])
+        row->module = carried;
+    row->alias = strcmp(carried, row->module) ? carried : "";
+    return LM_OK;
+}
+
+/* The output that explanations start from unless another is named. */
+static lm_val main_output(const lm_graph *g)
+{
+    for (size_t i = 0; i < g->outputs.count; i++)
+        if (lm_dtype_is_float(lm_graph_value(g, g->outputs.at[i])->type.dt))
+            return g->outputs.at[i];
+    return g->outputs.at[0];
+}
+
+/* Walk back from the main output with the set of values still to be explained: when it is one value, all passes there. */
+static lm_status find_narrow(lm_layers *l, const bool *live)
+{
+    const lm_graph *g = l->built->graph;
+    if (!g->outputs.count)
+        return LM_OK;
+    bool *open = lm_calloc(g->values.count, sizeof *open);
+    if (!open)
+        return LM_MEMORY;
+    lm_val last = main_output(g);
+    size_t width = 1;
+    open[last] = true;
+    lm_status status = LM_OK;
+    for (size_t i = g->nodes.count; i-- > 0 && status == LM_OK;) {
+        const lm_node *n = g->nodes.at[i];
+        bool wanted = false;
+        for (int k = 0; k < n->ny; k++)
+            if (open[n->y[k]] && live[n->y[k]]) {
+                if (width == 1)
+                    status = lm_vec_push(&l->narrow, n->y[k]);
+                open[n->y[k]] = false;
+                width--;
+                wanted = true;
+            }
+        for (int k = 0; wanted && k < n->nx; k++)
+            if (n->x[k] != LM_NOVAL && !lm_graph_value(g, n->x[k])->constant && !open[n->x[k]]) {
+                open[n->x[k]] = true;
+                width++;
+            }
+    }
+    for (size_t i = 0, n = l->narrow.count; i < n / 2; i++) {
+        lm_val v = l->narrow.at[i];
+        l->narrow.at[i] = l->narrow.at[n - 1 - i];
+        l->narrow.at[n - 1 - i] = v;
+    }
+    lm_free(open);
+    return status;
+}
+
+lm_status lm_layers_list(const lm_built *b, lm_layers *out)
+{
+    lm_layers l = {.built = b};
+    notes t;
+    LM_TRY(take_notes(b, &t));
+    lm_status status = LM_OK;
+    for (size_t i = 0; i < b->layers.count && status == LM_OK; i++) {
+        const lm_layer *layer = &b->layers.at[i];
+        lm_layer_row row = {0};
+        int result = first_result(b->graph, layer, t.live);
+        if (result < 0)
+            continue;
+        status = describe(&l, layer, result, &t, &row);
+        for (int k = 0; k < layer->ny && status == LM_OK; k++)
+            if (layer->y[k] != LM_NOVAL)
+                t.owner[layer->y[k]] = (int)l.rows.count;
+        if (status == LM_OK)
+            status = lm_vec_push(&l.rows, row);
+    }
+    if (status == LM_OK)
+        status = find_narrow(&l, t.live);
+    forget(&t);
+    if (status == LM_OK)
+        *out = l;
+    else
+        lm_layers_free(&l);
+    return status;
+}
+
+void lm_layers_free(lm_layers *l)
+{
+    lm_vec_free(&l->rows);
+    lm_vec_free(&l->narrow);
+    lm_arena_free(&l->arena);
+}
+
+/* Does the node weigh tokens against each other? */
+static bool attends(const lm_graph *g, const lm_node *n)
+{
+    bool weighs = lm_ops[n->op].cls == LM_CLASS_SOFTMAX || n->op == LM_OP_ATTENTION;
+    return weighs && lm_graph_value(g, n->y[0])->type.sh.rank >= 3;
+}
+
+static bool is_spatial(const lm_type *t)
+{
+    bool spatial = t->sh.rank >= 4 && lm_dtype_is_float(t->dt);
+    for (int k = 2; spatial && k < t->sh.rank; k++)
+        spatial = t->sh.dim[k] > 1;
+    return spatial;
+}
+
+static bool is_tokens(const lm_type *t)
+{
+    return t->sh.rank == 3 && t->sh.dim[1] > 1 && lm_dtype_is_float(t->dt);
+}
+
+/* The last narrow value of a kind that is made before node `end`. */
+static lm_val last_narrow(const lm_layers *l, bool (*fits)(const lm_type *), int32_t end)
+{
+    for (size_t i = l->narrow.count; i-- > 0;) {
+        const lm_value *v = lm_graph_value(l->built->graph, l->narrow.at[i]);
+        if (v->producer && v->producer->id < end && fits(&v->type))
+            return l->narrow.at[i];
+    }
+    return LM_NOVAL;
+}
+
+lm_val lm_layers_suggest(const lm_layers *l)
+{
+    const lm_graph *g = l->built->graph;
+    lm_val image = last_narrow(l, is_spatial, INT32_MAX);
+    int32_t first = image == LM_NOVAL ? -1 : lm_graph_value(g, image)->producer->id;
+    for (int32_t i = (int32_t)g->nodes.count; i-- > first + 1;)
+        if (attends(g, g->nodes.at[i])) {
+            lm_val tokens = last_narrow(l, is_tokens, i);
+            return tokens == LM_NOVAL ? image : tokens;
+        }
+    return image;
+}

@@ -1,0 +1,94 @@
+/* Making and freeing plans. */
+#include "core/base/fpu.h"
+#include "core/run/plan_parts.h"
+
+/* Devices whose buffers are plain host memory share them; any other has a space of its own. */
+static lm_status find_spaces(lm_plan *p)
+{
+    int host = -1;
+    p->one_space = true;
+    for (int d = 0; d < p->chain.n; d++) {
+        lm_device *device = p->chain.dev[d];
+        lm_buffer *sample;
+        LM_TRY(device->vt->alloc(device, 1, &sample));
+        bool plain = !sample->device && sample->host;
+        lm_buffer_unref(sample);
+        if (plain && host < 0)
+            host = d;
+        p->space[d] = plain ? host : d;
+        p->host[d] = plain && host == d;
+        p->one_space = p->one_space && p->space[d] == p->space[0];
+    }
+    return LM_OK;
+}
+
+static lm_status make(lm_plan *p)
+{
+    LM_TRY(lm_graph_new(&p->graph));
+    LM_TRY(find_spaces(p));
+    LM_TRY(lm_plan_items(p));
+    LM_TRY(lm_plan_places(p));
+    LM_TRY(lm_plan_bind(p));
+    LM_TRY(lm_plan_memory(p));
+    p->facts.steps = (int)p->steps.count;
+    return LM_OK;
+}
+
+lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g, const lm_plan_options *options,
+                       lm_plan **out)
+{
+    lm_plan *p;
+    LM_NEW(p);
+    p->chain = *chain;
+    p->cache = cache;
+    p->model = g;
+    p->plain = options && options->plain;
+    lm_fpu caller = lm_fpu_enter();
+    lm_status status = make(p);
+    lm_fpu_leave(caller);
+    if (status != LM_OK) {
+        lm_plan_close(p);
+        return status;
+    }
+    *out = p;
+    return LM_OK;
+}
+
+/* Kernels go before the memory that they may point to, and that before the constants it was made from. */
+void lm_plan_close(lm_plan *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->steps.count; i++) {
+        if (p->steps.at[i].kernel)
+            p->steps.at[i].kernel->free(p->steps.at[i].kernel);
+        lm_buffer_unref(p->steps.at[i].stage);
+    }
+    for (size_t i = 0; i < p->derived.count; i++)
+        lm_derived_put(p->cache, p->derived.at[i]);
+    for (int d = 0; d < LM_CHAIN_MAX; d++) {
+        lm_buffer_unref(p->room[d]);
+        lm_buffer_unref(p->scratch[d]);
+    }
+    for (size_t i = 0; i < p->values.count; i++) {
+        for (int s = 0; s < LM_CHAIN_MAX; s++)
+            lm_buffer_unref(p->values.at[i].copy[s]);
+        if (p->values.at[i].constant)
+            lm_buffer_unref(p->values.at[i].view.buf);
+    }
+    lm_vec_free(&p->items);
+    lm_vec_free(&p->values);
+    lm_vec_free(&p->cells);
+    lm_vec_free(&p->slots);
+    lm_vec_free(&p->steps);
+    lm_vec_free(&p->entries);
+    lm_vec_free(&p->derived);
+    lm_graph_free(p->graph);
+    lm_arena_free(&p->arena);
+    lm_free(p);
+}
+
+lm_plan_facts lm_plan_describe(const lm_plan *p)
+{
+    return p->facts;
+}

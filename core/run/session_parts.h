@@ -1,0 +1,51 @@
+/* The inside of a session, shared by session.c and session_batch.c. */
+#ifndef LM_RUN_SESSION_PARTS_H
+#define LM_RUN_SESSION_PARTS_H
+
+#include "core/run/session.h"
+
+/* What is known about running many samples at once: for a plan of one sample whether batches are out of the question, for a
+ * plan of many whether it gives what single runs give. */
+typedef enum session_batch { BATCH_UNKNOWN, BATCH_PROVEN, BATCH_LOOP } session_batch;
+
+/* A plan and the graph it was made from, to which the session holds a claim. */
+typedef struct session_plan {
+    const lm_ready *ready;
+    lm_plan *plan;
+    session_batch batch;
+    uint64_t clock; /* of its last use; 0: free */
+} session_plan;
+
+enum { SESSION_PLANS = 8 };
+
+struct lm_session {
+    lm_model *m;
+    const lm_chain *chain;
+    lm_shared *shared;
+    bool own_shared, plain, one_only;
+    session_plan plans[SESSION_PLANS];
+    session_plan *last;
+    const lm_ready *built; /* what lm_session_built handed out last, or NULL */
+    uint64_t clock;
+};
+
+/* What is wanted: all values by number in the graph's outputs. Names are borrowed from the caller. */
+typedef struct session_fetch {
+    int n;
+    int *output;        /* by wanted value: which output of the graph */
+    const char **inner; /* names of further outputs */
+    int n_inner;
+} session_fetch;
+
+/* session.c: the plan for these feeds, one per port; it stays valid while two more are asked for. */
+lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch *fetch, session_plan **out);
+
+/* Run it; y gets fresh views. */
+lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *feed, const session_fetch *fetch, lm_view *y,
+                              const lm_plan_run_options *options);
+
+/* session_batch.c: run n samples where the model says 1; bit i of `many`: port i holds n. */
+lm_status lm_session_run_batch(lm_session *s, const lm_feed *feed, const bool *many, int64_t n, const session_fetch *fetch,
+                               lm_view *y, const lm_plan_run_options *options);
+
+#endif

@@ -1,0 +1,149 @@
+/* Writes the models that the tests of the command run: make_models FOLDER. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/api/samples.h"
+
+static const int64_t any_by_3[] = {-1, 3};
+
+static void mlp(limn_builder *b)
+{
+    sample_mlp(b, -1);
+}
+
+/* Exported for a batch of one. */
+static void mlp1(limn_builder *b)
+{
+    sample_mlp(b, 1);
+}
+
+/* NaN for negative numbers, infinity for 0; the nodes that make them have names. */
+static void logarithm(limn_builder *b)
+{
+    limn_build_input(b, "x", LIMN_F32, 2, any_by_3);
+    limn_build_op(b, "Sigmoid", "x", "s");
+    limn_build_name(b, "side");
+    limn_build_op(b, "Log", "x", "l");
+    limn_build_name(b, "culprit");
+    limn_build_op(b, "Mul", "l s", "y");
+    limn_build_name(b, "victim");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
+static void no_inputs(limn_builder *b)
+{
+    const int64_t dim[] = {2, 3};
+    sample_weight(b, "w", 2, dim, 1);
+    limn_build_op(b, "Relu", "w", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, dim);
+}
+
+static void unknown_ops(limn_builder *b)
+{
+    limn_build_input(b, "x", LIMN_F32, 2, any_by_3);
+    limn_build_op(b, "Frobnicate", "x", "h");
+    limn_build_name(b, "first");
+    limn_build_op(b, "Defenestrate", "h", "y");
+    limn_build_name(b, "second");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
+/* Runs, but no gradient gets through. */
+static void steps(limn_builder *b)
+{
+    limn_build_input(b, "x", LIMN_F32, 2, any_by_3);
+    limn_build_op(b, "Floor", "x", "y");
+    limn_build_name(b, "stairs");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
+/* Two inputs of two types, two outputs. */
+static void two(limn_builder *b)
+{
+    const int64_t table[] = {5, 3};
+    const int64_t any[] = {-1};
+    sample_weight(b, "table", 2, table, 1);
+    limn_build_input(b, "ids", LIMN_I64, 1, any);
+    limn_build_input(b, "bias", LIMN_F32, 2, any_by_3);
+    limn_build_op(b, "Gather", "table ids", "rows");
+    limn_build_op(b, "Add", "rows bias", "sum");
+    limn_build_op(b, "ArgMax", "sum", "best");
+    limn_build_int(b, "axis", 1);
+    limn_build_int(b, "keepdims", 0);
+    limn_build_output(b, "sum", LIMN_F32, 2, NULL);
+    limn_build_output(b, "best", LIMN_I64, 1, NULL);
+}
+
+/* Takes seconds: for interrupting it. */
+static void slow(limn_builder *b)
+{
+    const int64_t dim[] = {2048, 2048};
+    char from[16] = "x", to[16];
+    limn_build_input(b, "x", LIMN_F32, 2, dim);
+    for (int i = 0; i < 400; i++) {
+        snprintf(to, sizeof to, "y%d", i);
+        char both[40];
+        snprintf(both, sizeof both, "%s %s", from, from);
+        limn_build_op(b, "MatMul", both, to);
+        snprintf(from, sizeof from, "%s", to);
+    }
+    limn_build_output(b, "y399", LIMN_F32, 2, NULL);
+}
+
+static int save_numbers(const char *folder, const char *name, limn_dtype type, int rank, const int64_t *dim, int salt)
+{
+    char path[4096];
+    limn_tensor t;
+    if (limn_tensor_new(type, rank, dim, &t) != LIMN_OK)
+        return 1;
+    if (type == LIMN_F32)
+        sample_fill((float *)t.data, limn_tensor_count(&t), salt);
+    for (size_t i = 0; type == LIMN_F64 && i < limn_tensor_count(&t); i++)
+        ((double *)t.data)[i] = 0.5 * (double)i;
+    for (size_t i = 0; type == LIMN_I64 && i < limn_tensor_count(&t); i++)
+        ((int64_t *)t.data)[i] = (int64_t)i;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int failed = limn_tensor_save(path, &t) != LIMN_OK;
+    limn_tensor_free(&t);
+    return failed;
+}
+
+static int save_inputs(const char *folder)
+{
+    const int64_t batch[] = {2, 4}, one[] = {4}, three[] = {3}, ids[] = {3}, bias[] = {3, 3}, image[] = {3, 8, 8};
+    const int64_t big[] = {2048, 2048}, cube[] = {2, 2, 2};
+    return save_numbers(folder, "batch.npy", LIMN_F32, 2, batch, 1) | save_numbers(folder, "one.npy", LIMN_F32, 1, one, 2) |
+           save_numbers(folder, "double.npy", LIMN_F64, 1, one, 0) | save_numbers(folder, "long.npy", LIMN_I64, 1, one, 0) |
+           save_numbers(folder, "three.npy", LIMN_F32, 1, three, 1) | save_numbers(folder, "ids.npy", LIMN_I64, 1, ids, 0) |
+           save_numbers(folder, "bias.npy", LIMN_F32, 2, bias, 3) | save_numbers(folder, "image.npy", LIMN_F32, 3, image, 4) |
+           save_numbers(folder, "big.npy", LIMN_F32, 2, big, 5) | save_numbers(folder, "cube.npy", LIMN_F32, 3, cube, 6);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *file;
+        void (*fill)(limn_builder *);
+    } models[] = {{"mlp.onnx", mlp},        {"mlp1.onnx", mlp1},   {"cnn.onnx", sample_cnn}, {"log.onnx", logarithm},
+                  {"none.onnx", no_inputs}, {"ops.onnx", unknown_ops}, {"steps.onnx", steps}, {"two.onnx", two},
+                  {"slow.onnx", slow}};
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        char path[4096];
+        limn_builder *b;
+        snprintf(path, sizeof path, "%s/%s", argv[1], models[i].file);
+        if (limn_builder_new(&b) != LIMN_OK)
+            return 1;
+        models[i].fill(b);
+        int failed = limn_build_save(b, path) != LIMN_OK;
+        limn_builder_free(b);
+        if (failed) {
+            fprintf(stderr, "%s: %s\n", path, limn_message());
+            return 1;
+        }
+    }
+    return save_inputs(argv[1]);
+}

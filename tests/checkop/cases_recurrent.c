@@ -1,0 +1,33 @@
+/* Cases of the recurrent ops. */
+#include "tests/checkop/harness.h"
+
+#define SIGMOID LM_OP_SIGMOID
+#define TANH LM_OP_TANH
+/* f, g, h of both directions; the scales of tanh are 1 */
+#define CELL(f, g, h, ...)                                                                                             \
+    {.recurrent = {.act = {f, g, h, f, g, h}, .alpha = {1, 1, 1, 1, 1, 1}, .beta = {1, 1, 1, 1, 1, 1}, __VA_ARGS__}}
+#define LSTM .op = LM_OP_LSTM
+#define GRU .op = LM_OP_GRU
+#define RNN .op = LM_OP_RNN
+
+static const ck_row rows[] = {
+    {LSTM, .label = "plain", .x = {"t,2,5", "1,28,5", "1,28,7", "1,56"}, .a = CELL(SIGMOID, TANH, TANH), .ny = 3,
+     .sweep = "t=1,2,9", .constant = 14},
+    {LSTM, .label = "both", .x = {"3,2,5", "2,12,5", "2,12,3", "2,24", "i32:2@idx4", "2,2,3", "2,2,3", "2,9"},
+     .a = CELL(SIGMOID, TANH, TANH, .way = LM_BOTH), .ny = 3, .types = CK_FLOATS, .layouts = CK_PLAIN_LAYOUTS},
+    {LSTM, .label = "clipped", .x = {"3,2,5", "1,12,5", "1,12,3"},
+     .a = CELL(LM_OP_HARDSIGMOID, LM_OP_RELU, LM_OP_SOFTSIGN, .clip = 0.5f, .input_forget = true), .ny = 3},
+    {GRU, .label = "plain", .x = {"t,2,5", "1,21,5", "1,21,7", "1,42"}, .a = CELL(SIGMOID, TANH, 0), .ny = 2,
+     .sweep = "t=1,2,9", .constant = 14},
+    {GRU, .label = "late", .x = {"3,2,5", "1,9,5", "1,9,3", "1,18", "-", "1,2,3"},
+     .a = CELL(SIGMOID, TANH, 0, .way = LM_REVERSE, .linear_before_reset = true), .ny = 2, .types = CK_FLOATS},
+    {GRU, .label = "both", .x = {"3,2,5", "2,9,5", "2,9,3", "2,18", "i32:2@idx4"},
+     .a = CELL(SIGMOID, TANH, 0, .way = LM_BOTH), .ny = 2, .layouts = CK_PLAIN_LAYOUTS},
+    {RNN, .label = "plain", .x = {"t,2,5", "1,7,5", "1,7,7", "1,14"}, .a = CELL(TANH, 0, 0), .ny = 2,
+     .sweep = "t=1,2,9", .constant = 14},
+    {RNN, .label = "both", .x = {"3,2,5", "2,3,5", "2,3,3", "2,6", "i32:2@idx4", "2,2,3"},
+     .a = CELL(TANH, 0, 0, .way = LM_BOTH), .ny = 2, .types = CK_FLOATS, .layouts = CK_PLAIN_LAYOUTS},
+    {RNN, .label = "empty", .x = {"0,2,5", "1,3,5", "1,3,3"}, .a = CELL(TANH, 0, 0), .ny = 2},
+};
+
+const ck_rows ck_rows_recurrent = CK_ROWS(rows);
