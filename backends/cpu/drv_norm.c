@@ -4,7 +4,6 @@
 #include "backends/cpu/elementwise.h"
 #include "core/base/mem.h"
 
-
 enum { WORK = 16384, SIDE = 16 };
 
 /* Rows of n elements: the last axes, or a group of channels of one sample, each channel with `spatial` elements. */
@@ -15,6 +14,7 @@ typedef struct norm {
     int64_t rows, n, channels, groups, spatial, size;
     float epsilon, alpha, beta, bias;
     bool rms, means, inverses; /* which optional results exist */
+    bool large;                /* more than the caches hold */
 } norm;
 
 typedef struct launch {
@@ -61,12 +61,15 @@ static void layer_tile(void *ctx, int64_t tile, int worker)
     for (int64_t i = from; i < from + width && i < k->rows; i++) {
         const float *x = l->x + i * k->n;
         float *y = l->y + i * k->n;
+        bool past = k->large && (uintptr_t)y % 64 == 0;
         if (k->rms)
-            k->stream->rmsnorm_row(y, x, l->scale, (size_t)k->n, k->epsilon);
+            k->stream->rmsnorm_row(y, x, l->scale, (size_t)k->n, k->epsilon, past);
         else
             k->stream->layernorm_row(y, x, l->scale, l->bias, (size_t)k->n, k->epsilon,
-                                     k->means ? l->mean + i : NULL, k->inverses ? l->inverse + i : NULL);
+                                     k->means ? l->mean + i : NULL, k->inverses ? l->inverse + i : NULL, past);
     }
+    if (k->large)
+        k->stream->stream_end();
 }
 
 static lm_status layer_run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, void *workspace)
@@ -98,6 +101,7 @@ static lm_status bind_layer(lm_cpu *cpu, const lm_call *call, bool rms, lm_kerne
     norm *k;
     LM_TRY(make(cpu, call, layer_run, &k));
     k->rows = rows, k->n = n, k->rms = rms;
+    k->large = cpu->topo && (double)rows * (double)n * sizeof(float) > (double)cpu->topo->cache[LM_L3].bytes;
     k->means = call->ny > 1 && lm_view_present(&call->y[1]);
     k->inverses = call->ny > 2 && lm_view_present(&call->y[2]);
     *out = &k->k.base;

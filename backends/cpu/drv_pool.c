@@ -2,6 +2,7 @@
  * (NHWC), or row by row where the image's rows are contiguous (NCHW): the same order of taps, hence the same bits. */
 #include "backends/cpu/bind.h"
 #include "backends/cpu/index.h"
+#include "backends/cpu/kernels.h"
 #include "backends/cpu/pooling.h"
 #include "core/base/mem.h"
 
@@ -12,12 +13,19 @@
  * its rows are asked for. */
 enum { PART = 256, LINE = 16, AHEAD = 1024 };
 
+/* Maxima over rows wait in a patch of the first cache for those along the row; so many rows a window may have, and so
+ * many elements along the row. */
+enum { PATCH = 2048, TAPS = 32 };
+
 typedef struct pooling {
     lm_cpu_kernel k;
     const lm_pool_fns *fns;
+    const lm_stream *stream;
     lm_pool_op op;
     bool channels; /* contiguous, otherwise rows */
     bool places;   /* y[1] is wanted */
+    bool large;    /* more than the caches hold: results go past them */
+    int64_t block; /* channels of a patch; 0: maxima are taken window by window */
     float p;       /* of a power */
     lm_image x, y, index;
     lm_windows w;
@@ -28,6 +36,7 @@ typedef struct pooling {
     lm_span *spans[3]; /* in `span` */
     lm_span span[];
 } pooling;
+
 
 typedef struct pooling_run {
     const pooling *k;
@@ -63,14 +72,93 @@ static void ask_ahead(const pooling *k, const float *from, const lm_pool_window 
             __builtin_prefetch(p, 0, 3);
 }
 
+/* Columns `from` up to but not including the return value have results 0 ... n - 1 of `span` that fit in a patch. */
+static int64_t patch_end(const lm_span *span, int64_t n, int64_t room, int64_t *results)
+{
+    int64_t end = span[0].at;
+    for (*results = 0; *results < n; ++*results) {
+        const lm_span *s = &span[*results];
+        int64_t last = s->at + (s->taps - 1) * s->step + 1;
+        if (last - span[0].at > room)
+            break;
+        end = last > end ? last : end;
+    }
+    return end;
+}
+
+/* Along the row: results of windows with equally many taps run as one. */
+static void along_row(const pooling *k, float *y, const float *patch, const lm_span *span, int64_t n, int64_t channels)
+{
+    int64_t tap[TAPS];
+    lm_pool_runs r = {.tap = tap, .n = channels, .x_step = k->w.stride[2] * channels, .y_step = k->y.st[2]};
+    r.past = k->large && (uintptr_t)y % 64 == 0 && r.y_step % LINE == 0 && channels % LINE == 0;
+    for (int64_t t = 0; t < k->w.kernel[2]; t++)
+        tap[t] = t * k->w.dilation[2] * channels;
+    for (int64_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && span[end].taps == span[i].taps; end++)
+            if (span[end].at - span[end - 1].at != k->w.stride[2])
+                break;
+        r.taps = span[i].taps;
+        r.count = end - i;
+        k->fns->largest(y + i * r.y_step, patch + (span[i].at - span[0].at) * channels, &r, true);
+    }
+}
+
+/* `results` maxima of one row and `channels` channels in two steps; window by window where there is a NaN or a -0. */
+static void largest_patch(const pooling *k, float *y, const float *x, const lm_span *sd, const lm_span *sh,
+                          const lm_span *span, int64_t results, int64_t columns, int64_t channels)
+{
+    _Alignas(64) float patch[PATCH];
+    const int64_t steps[] = {sd->step * k->x.st[0], sh->step * k->x.st[1]}, stride = k->w.stride[1];
+    int64_t tap[TAPS], taps = 0;
+    x += sd->at * k->x.st[0] + sh->at * k->x.st[1] + span->at * k->x.st[2];
+    for (int64_t i0 = 0; i0 < sd->taps; i0++)
+        for (int64_t i1 = 0; i1 < sh->taps; i1++)
+            tap[taps++] = i0 * steps[0] + i1 * steps[1];
+    const lm_pool_runs r = {.tap = tap, .taps = taps, .count = columns, .n = channels, .x_step = k->x.st[2],
+                            .y_step = channels, .fresh = stride < taps ? stride : taps, .ahead = stride * k->x.st[1]};
+    if (!k->fns->largest(patch, x, &r, false)) {
+        along_row(k, y, patch, span, results, channels);
+        return;
+    }
+    for (int64_t i = 0; i < results; i++) {
+        const lm_pool_window w = {{sd->taps, sh->taps, span[i].taps}, {steps[0], steps[1], span[i].step * k->x.st[2]},
+                                  false};
+        k->fns->at[LM_POOL_MAX](y + i * k->y.st[2], x + (span[i].at - span->at) * k->x.st[2], &w, 0, channels);
+    }
+}
+
+/* Rows from ... to - 1 of maxima, one strip of patches from top to bottom after the other: what two rows read stays in
+ * the first cache. */
+static void largest_rows(const pooling_run *r, int64_t from, int64_t to)
+{
+    const pooling *k = r->k;
+    int64_t results, width;
+    for (int64_t c = 0; c < k->y.c; c += width) {
+        width = k->y.c - c < k->block ? k->y.c - c : k->block;
+        for (int64_t i = 0; i < k->y.size[2]; i += results) {
+            const lm_span *span = &k->spans[2][i];
+            int64_t columns = patch_end(span, k->y.size[2] - i, PATCH / width, &results) - span->at;
+            for (int64_t row = from; row < to; row++) {
+                int64_t h = row % k->y.size[1], rest = row / k->y.size[1], d = rest % k->y.size[0];
+                int64_t n = rest / k->y.size[0];
+                float *y = r->y + n * k->y.st_n + d * k->y.st[0] + h * k->y.st[1] + i * k->y.st[2] + c;
+                largest_patch(k, y, r->x + n * k->x.st_n + c, &k->spans[0][d], &k->spans[1][h], span, results, columns,
+                              width);
+            }
+        }
+    }
+}
+
 /* One row of results of one image, all channels. */
 static void channels_row(const pooling_run *r, int64_t n, int64_t d, int64_t h)
 {
     const pooling *k = r->k;
     const lm_span *sd = &k->spans[0][d], *sh = &k->spans[1][h];
-    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->x.st[0], sh->step * k->x.st[1], 0}};
+    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->x.st[0], sh->step * k->x.st[1], 0}, false};
     const float *x = r->x + n * k->x.st_n + sd->at * k->x.st[0] + sh->at * k->x.st[1];
     float *y = r->y + n * k->y.st_n + d * k->y.st[0] + h * k->y.st[1];
+    w.past = k->large && (uintptr_t)y % 64 == 0 && k->y.st[2] % LINE == 0;
     for (int64_t i = 0; i < k->y.size[2]; i++) {
         const lm_span *sw = &k->spans[2][i];
         w.taps[2] = sw->taps;
@@ -177,7 +265,9 @@ static void pooling_tile(void *ctx, int64_t tile, int worker)
     const pooling *k = r->k;
     (void)worker;
     int64_t end = (tile + 1) * k->per_tile < k->rows ? (tile + 1) * k->per_tile : k->rows;
-    for (int64_t row = tile * k->per_tile; row < end; row++) {
+    if (k->block)
+        largest_rows(r, tile * k->per_tile, end);
+    for (int64_t row = tile * k->per_tile; row < end && !k->block; row++) {
         int64_t h = row % k->y.size[1], rest = row / k->y.size[1], d = rest % k->y.size[0];
         rest /= k->y.size[0];
         if (k->channels)
@@ -185,6 +275,8 @@ static void pooling_tile(void *ctx, int64_t tile, int worker)
         else
             rows_row(r, rest / k->y.c, rest % k->y.c, d, h);
     }
+    if (k->large)
+        k->stream->stream_end();
 }
 
 static lm_status run_pooling(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, void *workspace)
@@ -211,6 +303,19 @@ static lm_status set_places(const lm_call *call, pooling *k)
     k->places = true;
     k->index = lm_image_of(&call->y[1]);
     return LM_OK;
+}
+
+/* Channels of a patch, so many that it holds a few windows along the row; 0 where windows are too long for it. */
+static int64_t patch_block(const pooling *k)
+{
+    enum { WINDOWS = 4, STEP = 64 };
+    const lm_windows *w = &k->w;
+    int64_t extent = (w->kernel[2] - 1) * w->dilation[2] + 1, room = PATCH / WINDOWS / extent;
+    bool fits = w->kernel[0] * w->kernel[1] <= TAPS && w->kernel[2] <= TAPS;
+    for (int axis = 0; axis < 3; axis++)
+        for (int64_t i = 0; i < k->y.size[axis]; i++)
+            fits = fits && k->spans[axis][i].taps > 0;
+    return !fits ? 0 : k->x.c <= room ? k->x.c : room / STEP * STEP;
 }
 
 static lm_status bind_pooling(lm_cpu *cpu, const lm_call *call, lm_pool_op op, const char *what, lm_kernel **out)
@@ -246,6 +351,11 @@ static lm_status bind_pooling(lm_cpu *cpu, const lm_call *call, lm_pool_op op, c
     k->range = (lm_tap_range *)span;
     if (taps > 0)
         lm_windows_taps(&w, (lm_tap_range *)span);
+    if (channels && op == LM_POOL_MAX && (call->ny < 2 || !lm_view_present(&call->y[1])))
+        k->block = patch_block(k);
+    k->large = cpu->topo && 4.0 * (double)(lm_shape_count(&x->sh) + lm_shape_count(&y->sh)) >
+                                (double)cpu->topo->cache[LM_L3].bytes;
+    k->stream = lm_cpu_stream(cpu->level);
     int64_t row = yi.size[2] * (channels ? yi.c : 1);
     k->rows = row == 0 ? 0 : lm_shape_count(&y->sh) / row;
     k->per_tile = lm_rows_per_tile(k->rows, row);

@@ -71,7 +71,7 @@ static void divide_tile(void *ctx, int64_t tile, int worker)
 
 static void sum_channels(const average_dx *k, float *y, const float *t, const lm_span *sd, const lm_span *sh)
 {
-    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->t.st[0], sh->step * k->t.st[1], 0}};
+    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->t.st[0], sh->step * k->t.st[1], 0}, false};
     for (int64_t i = 0; i < k->y.size[2]; i++) {
         const lm_span *sw = &k->spans[2][i];
         w.taps[2] = sw->taps;

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum { WORK = 16384, SIDE = 16, KEEP = 4096 };
+/* KEEP: rows up to this length, two of them, wait in the first cache for their scale. */
+enum { WORK = 16384, SIDE = 16, KEEP = 2048 };
 
 typedef struct softmax {
     lm_cpu_kernel k;
@@ -29,22 +30,33 @@ static int64_t lines_of(const softmax *k)
     return lines > 1 ? lines : 1;
 }
 
+/* Rows of a tile that lie evenly apart run as one. */
+static int64_t even_rows(const softmax *k, int64_t from, int64_t to, int64_t *stride)
+{
+    const lm_axis *inner = &k->kept[k->keeps - 1];
+    int64_t rows = inner->n - from % inner->n;
+    *stride = inner->x / (int64_t)sizeof(float);
+    return rows < to - from ? rows : to - from;
+}
+
 static void row_tile(void *ctx, int64_t tile, int worker)
 {
     const launch *l = ctx;
     const softmax *k = l->k;
-    int64_t width = lines_of(k), from = tile * width;
-    _Alignas(64) float keep[KEEP];
+    int64_t width = lines_of(k), i = tile * width, end = i + width < k->lines ? i + width : k->lines;
+    _Alignas(64) float keep[2 * KEEP];
     (void)worker;
-    for (int64_t i = from; i < from + width && i < k->lines; i++) {
+    for (int64_t rows, stride; i < end; i += rows) {
         int64_t at = lm_axes_x(k->kept, k->keeps, i);
+        rows = even_rows(k, i, end, &stride);
         float *y = (float *)(l->y + at);
         const float *x = (const float *)(l->x[0] + at);
-        bool past = k->large && k->n <= KEEP && (uintptr_t)y % 64 == 0;
-        if (k->gradient)
-            k->stream->softmax_dx_row(y, x, (const float *)(l->x[1] + at), (size_t)k->n, k->log);
-        else
-            k->stream->softmax_row(y, x, past ? keep : y, (size_t)k->n, k->log, past);
+        for (int64_t r = 0; r < rows && k->gradient; r++)
+            k->stream->softmax_dx_row(y + r * stride, x + r * stride, (const float *)(l->x[1] + at) + r * stride,
+                                      (size_t)k->n, k->log);
+        bool past = k->large && !k->log && k->n <= KEEP && (uintptr_t)y % 64 == 0 && stride % 16 == 0;
+        if (!k->gradient)
+            k->stream->softmax_rows(y, x, stride, (size_t)rows, keep, (size_t)k->n, k->log, past);
     }
     if (k->large)
         k->stream->stream_end();

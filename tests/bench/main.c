@@ -1,9 +1,9 @@
-/* bench-products [--isa LEVEL] [--threads N] [--rows WORD] [--repeat N] [--take median|least]
+/* bench-products [--isa LEVEL] [--threads N] [--rows GROUP] [--repeat N] [--take median|least]
  *
  * One line per shape: milliseconds (median, or least) of interleaved repeats, GFLOP/s, percent of a multiply-add loop
  * measured in this run, and the rival's time over ours (1 or more: we are as fast). Geometric means at the end of a
- * group, and at the very end every bar with its figure (README.md says what they are). Exit status 1 when a kernel seems
- * faster than the loop by more than its padded taps explain: the yardstick is wrong then. */
+ * group, and at the very end every bar with its figure (README.md says what they are). Exit status 1 if a kernel seems
+ * faster than its yardstick by more than chance explains: the yardstick is wrong then. */
 #include "bench.h"
 
 #include <math.h>
@@ -14,16 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backends/cpu/peak.h"
 #include "core/device/chain.h"
 
 enum { REPEATS_MAX = 99 };
-
-typedef struct options {
-    const char *isa, *rows;
-    int threads, repeat;
-    bool least;
-} options;
 
 /* The bars, as shares; 0: none. Of peak and of the rival's speed, each for the mean of the group and for its worst row.
  */
@@ -44,10 +37,7 @@ typedef struct verdict {
 
 enum { VERDICTS_MAX = 64 };
 
-static options opt = {.isa = "avx512", .rows = "", .threads = 1, .repeat = 11};
-static const lm_topo *topo;
-static lm_device *device;
-static double peak; /* GFLOP/s of all threads */
+bench_setup bench = {.isa = "avx512", .rows = "", .threads = 1, .repeat = 11};
 static int failures;
 static verdict verdicts[VERDICTS_MAX];
 static int nverdicts;
@@ -105,8 +95,7 @@ static double timed(job *j, int turns)
     return (now() - start) / turns;
 }
 
-/* Medians of interleaved repeats, seconds; *b stays 0 without a second job. Frees both. */
-static void compare(job *ours, job *theirs, double *a, double *b)
+void bench_compare(job *ours, job *theirs, double *a, double *b)
 {
     double ta[REPEATS_MAX], tb[REPEATS_MAX];
     ours->run(ours);
@@ -114,17 +103,25 @@ static void compare(job *ours, job *theirs, double *a, double *b)
     const int turns = once < 2e-3 ? (int)(2e-3 / (once + 1e-9)) + 1 : 1;
     if (theirs)
         timed(theirs, turns);
-    for (int r = 0; r < opt.repeat; r++) {
+    for (int r = 0; r < bench.repeat; r++) {
         ta[r] = timed(ours, turns);
         tb[r] = theirs ? timed(theirs, turns) : 0;
     }
-    qsort(ta, (size_t)opt.repeat, sizeof *ta, ascending);
-    qsort(tb, (size_t)opt.repeat, sizeof *tb, ascending);
-    const int pick = opt.least ? 0 : opt.repeat / 2;
+    qsort(ta, (size_t)bench.repeat, sizeof *ta, ascending);
+    qsort(tb, (size_t)bench.repeat, sizeof *tb, ascending);
+    const int pick = bench.least ? 0 : bench.repeat / 2;
     *a = ta[pick], *b = tb[pick];
     ours->free(ours);
     if (theirs)
         theirs->free(theirs);
+}
+
+void bench_check(bool ok, const char *complaint)
+{
+    if (ok)
+        return;
+    printf("    %s\n", complaint);
+    failures++;
 }
 
 /* `most`: the share of peak above which the yardstick must be wrong; 0: not bound by arithmetic. */
@@ -132,22 +129,18 @@ static void row(group *g, const char *text, double flops, job *ours, job *theirs
 {
     double a, b;
     if (!ours) {
-        printf("%-12s %-34s failed\n", g->name, text);
-        failures++;
+        bench_check(false, text);
         if (theirs)
             theirs->free(theirs);
         return;
     }
-    compare(ours, theirs, &a, &b);
-    const double gflops = flops / a * 1e-9, share = gflops / peak;
+    bench_compare(ours, theirs, &a, &b);
+    const double gflops = flops / a * 1e-9, share = gflops / bench.peak;
     printf("%-12s %-34s %9.3f ms %8.1f GFLOP/s %6.1f %%", g->name, text, a * 1e3, gflops, 100 * share);
     if (b > 0)
         printf("  rival %9.3f ms  ratio %.3f", b * 1e3, b / a);
     printf("\n");
-    if (most > 0 && share > most) {
-        printf("    over the peak: the multiply-add loop was disturbed, run again\n");
-        failures++;
-    }
+    bench_check(!(most > 0 && share > most), "over the peak: the multiply-add loop was disturbed, run again");
     g->peak_worst = g->n == 0 || share < g->peak_worst ? share : g->peak_worst;
     g->n++;
     g->peak_log += log(share);
@@ -159,7 +152,7 @@ static void row(group *g, const char *text, double flops, job *ours, job *theirs
     fflush(stdout);
 }
 
-static void judge(const char *name, const char *what, double bar, double figure)
+void bench_judge(const char *name, const char *what, double bar, double figure)
 {
     if (!(bar > 0) || nverdicts == VERDICTS_MAX)
         return;
@@ -177,12 +170,12 @@ static void sum(const group *g, const bars *b)
     if (g->rivals)
         printf(", %.3f of the rival, worst %.3f", ratio, g->worst);
     printf("\n\n");
-    judge(g->name, "share of peak, mean", b->peak, share);
-    judge(g->name, "share of peak, worst", b->peak_worst, g->peak_worst);
+    bench_judge(g->name, "share of peak, mean", b->peak, share);
+    bench_judge(g->name, "share of peak, worst", b->peak_worst, g->peak_worst);
     if (!g->rivals)
         return;
-    judge(g->name, "rival's time over ours, mean", b->rival, ratio);
-    judge(g->name, "rival's time over ours, worst", b->rival_worst, g->worst);
+    bench_judge(g->name, "rival's time over ours, mean", b->rival, ratio);
+    bench_judge(g->name, "rival's time over ours, worst", b->rival_worst, g->worst);
 }
 
 static void print_verdicts(void)
@@ -191,11 +184,6 @@ static void print_verdicts(void)
         const verdict *v = &verdicts[i];
         printf("%-44s bar %.3f  figure %.3f  %s\n", v->what, v->bar, v->figure, v->figure >= v->bar ? "yes" : "no");
     }
-}
-
-static bool wanted(const char *name)
-{
-    return !*opt.rows || strcmp(opt.rows, name) == 0;
 }
 
 /* Share of a filter's taps that meet the image: the others may be skipped, so a kernel may beat the peak by that much.
@@ -213,165 +201,163 @@ static double live_taps(const conv_shape *s)
     return along * along;
 }
 
-static void convs(const char *name, conv_kind kind, const conv_shape *s, size_t n, bars b)
+/* A group of rows; for `scaling`, `stream` and the like there is only the name. */
+typedef struct group_of {
+    const char *name;
+    void (*run)(const struct group_of *of);
+    const void *shapes;
+    size_t n;
+    bars bars;
+    conv_kind kind;
+} group_of;
+
+static void convs(const group_of *of)
 {
-    group g = {.name = name};
-    for (size_t i = 0; i < n && wanted(name); i++, s++) {
+    group g = {.name = of->name};
+    const conv_shape *s = of->shapes;
+    for (size_t i = 0; i < of->n; i++, s++) {
         char text[64];
         const int out = conv_out(s);
         snprintf(text, sizeof text, "%d->%d @%d %dx%d /%d", s->channels, s->outputs, s->size, s->kernel, s->kernel,
                  s->stride);
         const double flops = 2.0 * out * out * s->outputs * (s->channels / s->groups) * s->kernel * s->kernel;
-        row(&g, text, flops, ours_conv(device, kind, s), rival_conv(kind, s), 1.02 / live_taps(s));
+        row(&g, text, flops, ours_conv(bench.device, of->kind, s), rival_conv(of->kind, s), 1.02 / live_taps(s));
     }
-    sum(&g, &b);
+    sum(&g, &of->bars);
 }
 
-/* The time of `ours` on the wall beside a streaming loop of the same traffic, turn by turn; medians. Frees the job. */
-static bool against_stream(job *ours, size_t in, size_t out, double *a, double *loop)
+static void gemms(const group_of *of)
 {
-    enum { ROUNDS = 3 };
-    double ta[ROUNDS], tb[ROUNDS];
-    lm_cpu_level level;
-    bool ok = ours && lm_cpu_level_choose(opt.isa, &level) == LM_OK;
-    const clockid_t before = watch;
-    watch = CLOCK_MONOTONIC;
-    for (int i = 0; i < ROUNDS && ok; i++) {
-        double each[REPEATS_MAX];
-        timed(ours, 1);
-        for (int r = 0; r < opt.repeat; r++)
-            each[r] = timed(ours, 1);
-        qsort(each, (size_t)opt.repeat, sizeof *each, ascending);
-        ta[i] = each[opt.repeat / 2];
-        ok = lm_cpu_stream_seconds(topo, level, opt.threads, in, out, &tb[i]) == LM_OK;
-    }
-    watch = before;
-    if (ours)
-        ours->free(ours);
-    if (!ok)
-        return false;
-    qsort(ta, ROUNDS, sizeof *ta, ascending);
-    qsort(tb, ROUNDS, sizeof *tb, ascending);
-    *a = ta[ROUNDS / 2], *loop = tb[ROUNDS / 2];
-    return true;
-}
-
-static void gemms(const char *name, const gemm_shape *s, size_t n, bars b)
-{
-    group g = {.name = name};
-    for (size_t i = 0; i < n && wanted(name); i++, s++) {
+    group g = {.name = of->name};
+    const gemm_shape *s = of->shapes;
+    for (size_t i = 0; i < of->n; i++, s++) {
         char text[64];
         snprintf(text, sizeof text, "%d x %dx%dx%d", s->batch, s->m, s->k, s->n);
         const double flops = 2.0 * s->batch * s->m * s->k * s->n;
-        row(&g, text, flops, ours_gemm(device, s), rival_gemm(s), 1.02);
-        double ours, loop;
-        if (s->m > 1 ||
-            !against_stream(ours_gemm(device, s), (size_t)s->k * (size_t)s->n * sizeof(float), 0, &ours, &loop))
-            continue;
-        printf("%-12s %-34s %9.3f ms, a read of the weights %.3f ms: %.1f %%\n", name, text, ours * 1e3, loop * 1e3,
-               100 * loop / ours);
-        judge(name, "one row against a read of the weights", 0.85, loop / ours);
+        row(&g, text, flops, ours_gemm(bench.device, s), rival_gemm(s), 1.02);
+        if (s->m == 1)
+            bench_beside_stream(of->name, "one row against a read of the weights", ours_gemm(bench.device, s),
+                                (size_t)s->k * (size_t)s->n * sizeof(float), 0, 0.85);
     }
-    sum(&g, &b);
-}
-
-/* Ops that memory limits: percent of a streaming loop with the same traffic. */
-static void streams(void)
-{
-    lm_attrs softmax, pool, none;
-    memset(&softmax, 0, sizeof softmax);
-    memset(&pool, 0, sizeof pool);
-    memset(&none, 0, sizeof none);
-    softmax.axis.axis = 1;
-    pool.pool.nd = 2;
-    for (int i = 0; i < 2; i++)
-        pool.pool.kernel[i] = 3, pool.pool.stride[i] = 2, pool.pool.dilation[i] = 1, pool.pool.pad_lo[i] = 1,
-        pool.pool.pad_hi[i] = 0;
-    const lm_shape flat = LM_SHAPE(16 << 20), wide = LM_SHAPE(16384, 1024);
-    const lm_shape image = LM_SHAPE(16, 64, 112, 112), pooled = LM_SHAPE(16, 64, 56, 56);
-    const struct {
-        const char *text;
-        lm_opid op;
-        const lm_attrs *a;
-        int nx;
-        const lm_shape *x, *y;
-        bool nhwc;
-    } list[] = {
-        {"relu", LM_OP_RELU, &none, 1, &flat, &flat, false},
-        {"add", LM_OP_ADD, &none, 2, &flat, &flat, false},
-        {"softmax 1024", LM_OP_SOFTMAX, &softmax, 1, &wide, &wide, false},
-        {"max pool 3x3/2", LM_OP_MAXPOOL, &pool, 1, &image, &pooled, true},
-    };
-    for (size_t i = 0; i < LM_COUNT(list) && wanted("stream"); i++) {
-        const size_t in = (size_t)(list[i].nx * lm_shape_count(list[i].x)) * sizeof(float);
-        const size_t out = (size_t)lm_shape_count(list[i].y) * sizeof(float);
-        double ours, loop;
-        if (!against_stream(ours_op(device, list[i].op, list[i].a, list[i].nx, list[i].x, list[i].y, list[i].nhwc), in,
-                            out, &ours, &loop)) {
-            failures++;
-            continue;
-        }
-        printf("%-12s %-34s %9.3f ms %8.1f GB/s    %6.1f %% of a streaming loop\n", "stream", list[i].text, ours * 1e3,
-               (double)(in + out) / ours * 1e-9, 100 * loop / ours);
-        judge("stream", list[i].text, 0.85, loop / ours);
-    }
-    printf("\n");
+    sum(&g, &of->bars);
 }
 
 /* How much faster the convolution set is with `threads` than with one. */
-static void second_core(void)
+static void second_core(const group_of *of)
 {
-    if (!wanted("scaling") || opt.threads < 2)
+    if (bench.threads < 2)
         return;
     char spec[64];
     lm_chain one;
-    snprintf(spec, sizeof spec, "cpu:isa=%s:threads=1:bind=0", opt.isa);
+    snprintf(spec, sizeof spec, "cpu:isa=%s:threads=1:bind=0", bench.isa);
     if (lm_chain_open(spec, &one) != LM_OK)
         return;
     double gain = 0;
     int n = 0;
     for (size_t i = 0; i < LM_COUNT(resnet50); i++) {
         double a, b;
-        job *all = ours_conv(device, CONV_FORWARD, &resnet50[i]),
+        job *all = ours_conv(bench.device, CONV_FORWARD, &resnet50[i]),
             *alone = ours_conv(one.dev[0], CONV_FORWARD, &resnet50[i]);
         if (!all || !alone)
             break;
-        compare(all, alone, &a, &b);
-        printf("scaling      %d->%d @%d %dx%d: %.3f times one thread\n", resnet50[i].channels, resnet50[i].outputs,
+        bench_compare(all, alone, &a, &b);
+        printf("%-12s %d->%d @%d %dx%d: %.3f times one thread\n", of->name, resnet50[i].channels, resnet50[i].outputs,
                resnet50[i].size, resnet50[i].kernel, resnet50[i].kernel, b / a);
         gain += log(b / a);
         n++;
     }
     if (n)
-        judge("scaling", "resnet50, threads over one, mean", 0.95 * opt.threads, exp(gain / n));
+        bench_judge(of->name, "resnet50, threads over one, mean", 0.95 * bench.threads, exp(gain / n));
     lm_chain_close(&one);
+}
+
+static void streaming(const group_of *of)
+{
+    bench_streams(of->name);
+}
+
+static void transcendental(const group_of *of)
+{
+    bench_math(of->name);
+}
+
+static void in_cache(const group_of *of)
+{
+    bench_small(of->name);
+}
+
+#define SHAPES(list) list, LM_COUNT(list)
+static const group_of groups[] = {
+    {"sgemm", gemms, SHAPES(square), {.peak_worst = 0.92, .rival_worst = 1.0}, 0},
+    {"transformer", gemms, SHAPES(transformer), {.rival = 1.0}, 0},
+    {"rows", gemms, SHAPES(rows), {.rival = 1.0}, 0},
+    {"resnet50", convs, SHAPES(resnet50), {.peak = 0.92, .rival = 0.97, .rival_worst = 0.85}, CONV_FORWARD},
+    {"vgg16", convs, SHAPES(vgg16), {.peak = 0.92, .rival = 0.97, .rival_worst = 0.85}, CONV_FORWARD},
+    {"depthwise", convs, SHAPES(mobilenet2), {.rival = 1.0}, CONV_FORWARD},
+    {"data", convs, SHAPES(resnet50), {.peak = 0.85, .rival = 0.97}, CONV_DATA},
+    {"weights", convs, SHAPES(resnet50), {.peak = 0.85, .rival = 0.97}, CONV_WEIGHTS},
+    {.name = "stream", .run = streaming},
+    {.name = "math", .run = transcendental},
+    {.name = "small", .run = in_cache},
+    {.name = "scaling", .run = second_core},
+};
+
+static bool is_group(const char *name)
+{
+    bool known = !*name;
+    for (size_t i = 0; i < LM_COUNT(groups); i++)
+        known = known || strcmp(groups[i].name, name) == 0;
+    return known;
+}
+
+static bool is_level(const char *name)
+{
+    bool known = false;
+    for (int i = 0; i < LM_CPU_LEVELS; i++)
+        known = known || strcmp(lm_cpu_level_name((lm_cpu_level)i), name) == 0;
+    return known;
 }
 
 static bool parse(int argc, char **argv)
 {
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (!strcmp(argv[i], "--isa"))
-            opt.isa = argv[i + 1];
-        else if (!strcmp(argv[i], "--rows"))
-            opt.rows = argv[i + 1];
-        else if (!strcmp(argv[i], "--take"))
-            opt.least = !strcmp(argv[i + 1], "least");
-        else if (!strcmp(argv[i], "--threads"))
-            opt.threads = atoi(argv[i + 1]);
-        else if (!strcmp(argv[i], "--repeat"))
-            opt.repeat = atoi(argv[i + 1]);
+    bool ok = argc % 2 == 1;
+    for (int i = 1; i + 1 < argc && ok; i += 2) {
+        const char *name = argv[i], *value = argv[i + 1];
+        if (!strcmp(name, "--isa"))
+            bench.isa = value, ok = is_level(value);
+        else if (!strcmp(name, "--rows"))
+            bench.rows = value, ok = is_group(value);
+        else if (!strcmp(name, "--take"))
+            bench.least = !strcmp(value, "least"), ok = bench.least || !strcmp(value, "median");
+        else if (!strcmp(name, "--threads"))
+            bench.threads = atoi(value);
+        else if (!strcmp(name, "--repeat"))
+            bench.repeat = atoi(value);
         else
-            return false;
+            ok = false;
     }
-    return argc % 2 == 1 && opt.threads > 0 && opt.repeat > 0 && opt.repeat <= REPEATS_MAX;
+    return ok && bench.threads > 0 && bench.repeat > 0 && bench.repeat <= REPEATS_MAX;
+}
+
+static int usage(const char *program)
+{
+    fprintf(stderr, "usage: %s [--isa LEVEL] [--threads N] [--rows GROUP] [--repeat N] [--take median|least]\nlevels:",
+            program);
+    for (int i = 0; i < LM_CPU_LEVELS; i++)
+        fprintf(stderr, " %s", lm_cpu_level_name((lm_cpu_level)i));
+    fprintf(stderr, "\ngroups:");
+    for (size_t i = 0; i < LM_COUNT(groups); i++)
+        fprintf(stderr, " %s", groups[i].name);
+    fprintf(stderr, "\n");
+    return 2;
 }
 
 /* The rivals read their settings when they are loaded, so the program starts itself again with them in place. */
 static void restart(char **argv)
 {
     char threads[16];
-    const bool wide = !strcmp(opt.isa, "avx512");
-    snprintf(threads, sizeof threads, "%d", opt.threads);
+    const bool wide = !strcmp(bench.isa, "avx512");
+    snprintf(threads, sizeof threads, "%d", bench.threads);
     if (setenv("BENCH_STARTED", "1", 0) != 0)
         return;
     setenv("OMP_NUM_THREADS", threads, 1);
@@ -388,7 +374,7 @@ static void pin(void)
     CPU_ZERO(&few);
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
         return;
-    for (int cpu = 0, n = 0; cpu < CPU_SETSIZE && n < opt.threads; cpu++)
+    for (int cpu = 0, n = 0; cpu < CPU_SETSIZE && n < bench.threads; cpu++)
         if (CPU_ISSET(cpu, &allowed)) {
             CPU_SET(cpu, &few);
             n++;
@@ -398,42 +384,28 @@ static void pin(void)
 
 int main(int argc, char **argv)
 {
-    if (!parse(argc, argv)) {
-        fprintf(stderr,
-                "usage: %s [--isa avx512|avx2|neon|scalar] [--threads N] [--rows GROUP] [--repeat N]\n"
-                "       [--take median|least]\n"
-                "groups: sgemm transformer rows resnet50 vgg16 depthwise data weights stream scaling\n",
-                argv[0]);
-        return 2;
-    }
+    if (!parse(argc, argv))
+        return usage(argv[0]);
     if (!getenv("BENCH_STARTED"))
         restart(argv);
     pin();
     /* One thread is timed by the processor time it gets, so that neighbours on a shared machine count for less. */
-    watch = opt.threads > 1 ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
+    watch = bench.threads > 1 ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
     char spec[64];
     lm_chain chain;
-    lm_cpu_level level;
-    snprintf(spec, sizeof spec, "cpu:isa=%s:threads=%d", opt.isa, opt.threads);
-    if (lm_machine(&topo) != LM_OK || lm_chain_open(spec, &chain) != LM_OK ||
-        lm_cpu_level_choose(opt.isa, &level) != LM_OK || lm_cpu_peak_gflops(topo, level, opt.threads, &peak) != LM_OK) {
+    snprintf(spec, sizeof spec, "cpu:isa=%s:threads=%d", bench.isa, bench.threads);
+    if (lm_machine(&bench.topo) != LM_OK || lm_chain_open(spec, &chain) != LM_OK ||
+        lm_cpu_level_choose(bench.isa, &bench.level) != LM_OK ||
+        lm_cpu_peak_gflops(bench.topo, bench.level, bench.threads, &bench.peak) != LM_OK) {
         fprintf(stderr, "%s\n", lm_message());
         return 77;
     }
-    device = chain.dev[0];
-    printf("%s, %d thread%s: multiply-add loop %.1f GFLOP/s; rivals: %s\n\n", opt.isa, opt.threads,
-           opt.threads > 1 ? "s" : "", peak, rival_names());
-    gemms("sgemm", square, LM_COUNT(square), (bars){.peak_worst = 0.92, .rival_worst = 1.0});
-    gemms("transformer", transformer, LM_COUNT(transformer), (bars){.rival = 1.0});
-    gemms("rows", rows, LM_COUNT(rows), (bars){.rival = 1.0});
-    const bars forward = {.peak = 0.92, .rival = 0.97, .rival_worst = 0.85}, backward = {.peak = 0.85, .rival = 0.97};
-    convs("resnet50", CONV_FORWARD, resnet50, LM_COUNT(resnet50), forward);
-    convs("vgg16", CONV_FORWARD, vgg16, LM_COUNT(vgg16), forward);
-    convs("depthwise", CONV_FORWARD, mobilenet2, LM_COUNT(mobilenet2), (bars){.rival = 1.0});
-    convs("data", CONV_DATA, resnet50, LM_COUNT(resnet50), backward);
-    convs("weights", CONV_WEIGHTS, resnet50, LM_COUNT(resnet50), backward);
-    streams();
-    second_core();
+    bench.device = chain.dev[0];
+    printf("%s, %d thread%s: multiply-add loop %.1f GFLOP/s; rivals: %s\n\n", bench.isa, bench.threads,
+           bench.threads > 1 ? "s" : "", bench.peak, rival_names());
+    for (size_t i = 0; i < LM_COUNT(groups); i++)
+        if (!*bench.rows || strcmp(bench.rows, groups[i].name) == 0)
+            groups[i].run(&groups[i]);
     print_verdicts();
     lm_chain_close(&chain);
     return failures > 0;

@@ -118,7 +118,7 @@ job *ours_op(lm_device *dev, lm_opid op, const lm_attrs *a, int nx, const lm_sha
 {
     lm_view views[ARGS - 1], out = nhwc ? lm_view_nhwc(LM_F32, y, NULL) : lm_view_row(LM_F32, y, NULL);
     for (int i = 0; i < nx; i++)
-        views[i] = nhwc ? lm_view_nhwc(LM_F32, x, NULL) : lm_view_row(LM_F32, x, NULL);
+        views[i] = nhwc ? lm_view_nhwc(LM_F32, &x[i], NULL) : lm_view_row(LM_F32, &x[i], NULL);
     lm_call call = {.op = op, .a = a, .nx = nx};
     return bind(dev, &call, views, &out);
 }

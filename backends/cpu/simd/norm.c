@@ -11,6 +11,8 @@ LM_VEC float chunk_sum(deviation what, const float *x, size_t n, float mean)
     lm_v16 sum = lm_v_zero(), m = lm_v_set(mean);
     for (size_t i = 0; i < n; i += 16) {
         lm_v16 v = lm_v_load_left(x + i, n - i);
+        if (what == DEVIATION) /* of a row that was read just now: fetch the next one meanwhile */
+            __builtin_prefetch((const void *)((uintptr_t)(x + i) + n * sizeof *x), 0, 3);
         v = what == DEVIATION ? lm_v_sub(v, m) : v;
         lm_v16 next = lm_v_add(sum, what == PLAIN ? v : lm_v_mul(v, v));
         sum = n - i >= 16 ? next : lm_v_select(lm_m_first(n - i), next, sum);
@@ -33,41 +35,48 @@ void LM_NAME(lm_row_moments)(const float *x, size_t n, float epsilon, float *mea
     *inverse = 1.0f / sqrtf(sum_of(DEVIATION, x, n, *mean) / (float)n + epsilon);
 }
 
-/* (x - m) k * scale + bias; a NULL operand is left out */
-LM_VEC void apply(float *y, const float *x, const float *scale, const float *bias, size_t n, float mean, float factor)
+/* (x - m) k * scale + bias; a NULL operand is left out. */
+LM_VEC void apply(float *y, const float *x, const float *scale, const float *bias, size_t n, float mean, float factor,
+                  bool centred, bool past)
 {
     lm_v16 m = lm_v_set(mean), k = lm_v_set(factor);
     for (size_t i = 0; i < n; i += 16) {
         size_t left = n - i;
-        lm_v16 v = lm_v_mul(lm_v_sub(lm_v_load_left(x + i, left), m), k);
+        lm_v16 v = lm_v_load_left(x + i, left);
+        v = lm_v_mul(centred ? lm_v_sub(v, m) : v, k);
         if (scale)
             v = lm_v_mul(v, lm_v_load_left(scale + i, left));
         if (bias)
             v = lm_v_add(v, lm_v_load_left(bias + i, left));
-        lm_v_store_left(y + i, v, left);
+        if (past && left >= 16)
+            lm_v_stream(y + i, v);
+        else
+            lm_v_store_left(y + i, v, left);
     }
 }
 
 void LM_NAME(lm_layernorm_row)(float *y, const float *x, const float *scale, const float *bias, size_t n, float epsilon,
-                               float *mean, float *inverse)
+                               float *mean, float *inverse, bool past)
 {
     float m, k;
     LM_NAME(lm_row_moments)(x, n, epsilon, &m, &k);
-    apply(y, x, scale, bias, n, m, k);
+    if (past)
+        apply(y, x, scale, bias, n, m, k, true, true);
+    else
+        apply(y, x, scale, bias, n, m, k, true, false);
     if (mean)
         *mean = m;
     if (inverse)
         *inverse = k;
 }
 
-void LM_NAME(lm_rmsnorm_row)(float *y, const float *x, const float *scale, size_t n, float epsilon)
+void LM_NAME(lm_rmsnorm_row)(float *y, const float *x, const float *scale, size_t n, float epsilon, bool past)
 {
     float k = 1.0f / sqrtf(sum_of(SQUARE, x, n, 0) / (float)n + epsilon);
-    lm_v16 factor = lm_v_set(k);
-    for (size_t i = 0; i < n; i += 16) {
-        lm_v16 v = lm_v_mul(lm_v_load_left(x + i, n - i), factor);
-        lm_v_store_left(y + i, lm_v_mul(v, lm_v_load_left(scale + i, n - i)), n - i);
-    }
+    if (past)
+        apply(y, x, scale, NULL, n, 0, k, false, true);
+    else
+        apply(y, x, scale, NULL, n, 0, k, false, false);
 }
 
 void LM_NAME(lm_affine_row)(float *y, const float *x, size_t n, float mean, float inverse, float scale, float bias)

@@ -64,27 +64,54 @@ static double fma_loop(int shape, int64_t turns, float *sink)
     return shape == 1 ? loop1(turns, start, a, b, sink) : loop2(turns, start, a, b, sink);
 }
 
-static void stream(const float *in, size_t nin, float *out, size_t nout, int past_caches, float *sink)
+/* Read and write side by side, four lines of the longer side at a time, of the shorter one when its share has grown to
+ * that. The input is one stream, or its two halves. */
+LM_VEC void run_stream(const float *in, size_t nin, float *out, size_t nout, int way, float *sink)
 {
+    enum { PIECE = 64, HALF = PIECE / 2, LINE = 16, AHEAD = 1024 };
+    const bool past_caches = way & 1, ahead = way & 2, halves = way & 4;
+    const size_t pieces = (nin > nout ? nin : nout) / PIECE, each = pieces * PIECE, step = halves ? HALF : PIECE;
+    const float *second = halves ? in + nin / 2 : in + HALF;
     lm_v16 s0 = lm_v_zero(), s1 = s0, s2 = s0, s3 = s0, one = lm_v_set(1.0f);
-    size_t i = 0, o = 0;
-    for (; i + 64 <= nin; i += 64) {
-        s0 = lm_v_add(s0, lm_v_load(in + i));
-        s1 = lm_v_add(s1, lm_v_load(in + i + 16));
-        s2 = lm_v_add(s2, lm_v_load(in + i + 32));
-        s3 = lm_v_add(s3, lm_v_load(in + i + 48));
+    for (size_t piece = 0, owed_in = 0, owed_out = 0; piece < pieces; piece++) {
+        for (owed_in += nin; owed_in >= each; owed_in -= each, in += step, second += step) {
+            for (size_t k = 0; ahead && k < HALF; k += LINE) {
+                __builtin_prefetch(in + AHEAD + k, 0, 3);
+                __builtin_prefetch(second + AHEAD + k, 0, 3);
+            }
+            s0 = lm_v_add(s0, lm_v_load(in));
+            s1 = lm_v_add(s1, lm_v_load(in + LINE));
+            s2 = lm_v_add(s2, lm_v_load(second));
+            s3 = lm_v_add(s3, lm_v_load(second + LINE));
+        }
+        for (owed_out += nout; owed_out >= each; owed_out -= each, out += PIECE)
+            for (size_t k = 0; k < PIECE; k += LINE)
+                if (past_caches)
+                    lm_v_stream(out + k, one);
+                else
+                    lm_v_store(out + k, one);
     }
-    for (; i + 16 <= nin; i += 16)
-        s0 = lm_v_add(s0, lm_v_load(in + i));
-    if (past_caches)
-        for (; o + 16 <= nout; o += 16)
-            lm_v_stream(out + o, one);
-    else
-        for (; o + 16 <= nout; o += 16)
-            lm_v_store(out + o, one);
     if (past_caches)
         lm_v_stream_end();
     lm_v_store(sink, lm_v_add(lm_v_add(s0, s1), lm_v_add(s2, s3)));
+}
+
+/* A loop per way, without a branch in it. */
+static void stream(const float *in, size_t nin, float *out, size_t nout, int way, float *sink)
+{
+#define WAY(n)                                                                                                         \
+    case n: run_stream(in, nin, out, nout, n, sink); break
+    switch (way) {
+        WAY(0);
+        WAY(1);
+        WAY(2);
+        WAY(3);
+        WAY(4);
+        WAY(5);
+        WAY(6);
+        WAY(7);
+    }
+#undef WAY
 }
 
 const lm_peak_loops LM_NAME(lm_peak_loops) = {fma_loop, stream};

@@ -1,6 +1,6 @@
 /* pool.c - pooling windows: over channels where they are contiguous, along rows of the image where those are. */
+#include "backends/cpu/simd/kernel.h"
 #include "backends/cpu/simd/pool_table.h"
-#include "backends/cpu/simd/vmath_trig.h"
 
 #include <math.h>
 
@@ -47,10 +47,10 @@ LM_VEC void window_64(lm_pool_op op, float *y, const float *x, const lm_pool_win
                 s3 = step(op, s3, lm_v_load(p + 48), a);
             }
         }
-    lm_v_store(y, finish(op, s0, a));
-    lm_v_store(y + 16, finish(op, s1, a));
-    lm_v_store(y + 32, finish(op, s2, a));
-    lm_v_store(y + 48, finish(op, s3, a));
+    put(y, finish(op, s0, a), w->past);
+    put(y + 16, finish(op, s1, a), w->past);
+    put(y + 32, finish(op, s2, a), w->past);
+    put(y + 48, finish(op, s3, a), w->past);
 }
 
 /* Up to 16 channels. */
@@ -64,42 +64,6 @@ LM_VEC void window_16(lm_pool_op op, float *y, const float *x, const lm_pool_win
                 sum = step(op, sum, c == 16 ? lm_v_load(p) : lm_v_load_n(p, c), a);
         }
     lm_v_store_n(y, finish(op, sum, a), c);
-}
-
-/* The largest without the care for NaN and zeros: a NaN or a second zero is passed over. What was passed over shows at
- * the end: a NaN in the running sum (so do infinities of both signs, which costs time only), and a zero in the result's
- * sign. */
-typedef struct quick {
-    lm_v16 most, sum;
-} quick;
-
-LM_VEC quick quick_step(quick q, lm_v16 x)
-{
-    return (quick){lm_v_select(lm_v_lt(q.most, x), x, q.most), lm_v_add(q.sum, x)};
-}
-
-LM_VEC lm_vm16 quick_doubt(quick q)
-{
-    return lm_m_or(lm_v_nan(q.sum), lm_i_eq(lm_v_as_i(q.most), lm_i_set(INT32_MIN)));
-}
-
-LM_VEC void largest_32(float *y, const float *x, const lm_pool_window *w)
-{
-    quick q0 = {lm_v_set(-INFINITY), lm_v_zero()}, q1 = q0;
-    for (int64_t i0 = 0; i0 < w->taps[0]; i0++)
-        for (int64_t i1 = 0; i1 < w->taps[1]; i1++) {
-            const float *p = x + i0 * w->step[0] + i1 * w->step[1];
-            for (int64_t i2 = 0; i2 < w->taps[2]; i2++, p += w->step[2]) {
-                q0 = quick_step(q0, lm_v_load(p));
-                q1 = quick_step(q1, lm_v_load(p + 16));
-            }
-        }
-    lm_v_store(y, q0.most);
-    lm_v_store(y + 16, q1.most);
-    if (lm_m_any(lm_m_or(quick_doubt(q0), quick_doubt(q1)))) {
-        window_16(LM_POOL_MAX, y, x, w, lm_v_zero(), 16);
-        window_16(LM_POOL_MAX, y + 16, x + 16, w, lm_v_zero(), 16);
-    }
 }
 
 LM_VEC void window(lm_pool_op op, float *y, const float *x, const lm_pool_window *w, float a, int64_t c)
@@ -140,9 +104,74 @@ static void power_at(float *y, const float *x, const lm_pool_window *w, float a,
 
 static void largest_at(float *y, const float *x, const lm_pool_window *w, float a, int64_t c)
 {
-    for (; c >= 32; c -= 32, x += 32, y += 32)
-        largest_32(y, x, w);
     window(LM_POOL_MAX, y, x, w, a, c);
+}
+
+/* The largest without the care for NaN and zeros, and the sum of all operands: a NaN that was passed over shows there. */
+typedef struct quick {
+    lm_v16 most, sum;
+} quick;
+
+LM_VEC quick quick_at(const float *x, const int64_t *tap, int64_t taps, size_t left)
+{
+    lm_v16 v = lm_v_load_left(x + tap[0], left);
+    quick q = {v, v};
+    for (int64_t t = 1; t < taps; t++) {
+        v = lm_v_load_left(x + tap[t], left);
+        q = (quick){lm_v_greater(v, q.most), lm_v_add(q.sum, v)};
+    }
+    return q;
+}
+
+LM_VEC lm_vm16 minus_zero(lm_v16 v)
+{
+    return lm_i_eq(lm_v_as_i(v), lm_i_set(INT32_MIN));
+}
+
+LM_VEC bool largest_runs(float *y, const float *x, const lm_pool_runs *r, int64_t taps, bool again)
+{
+    const bool whole = r->count == 1 || (r->x_step == r->n && r->y_step == r->n), past = r->past;
+    const int64_t count = whole ? 1 : r->count, n = whole ? r->count * r->n : r->n;
+    const int64_t x_step = r->x_step, y_step = r->y_step, *tap = r->tap, fresh = r->fresh, ahead = r->ahead;
+    lm_v16 sum = lm_v_zero();
+    lm_vm16 zero = lm_m_first(0);
+    for (int64_t o = 0; o < count; o++, x += x_step, y += y_step) {
+        int64_t i = 0;
+        for (; i + 32 <= n; i += 32) {
+            quick a = quick_at(x + i, tap, taps, 16), b = quick_at(x + i + 16, tap, taps, 16);
+            for (int64_t t = taps - fresh; t < taps && !again; t++) {
+                __builtin_prefetch(x + i + tap[t] + ahead, 0, 3);
+                __builtin_prefetch(x + i + tap[t] + ahead + 16, 0, 3);
+            }
+            put(y + i, a.most, past);
+            put(y + i + 16, b.most, past);
+            sum = again ? sum : lm_v_add(sum, lm_v_add(a.sum, b.sum));
+            zero = again ? zero : lm_m_or(zero, lm_m_or(minus_zero(a.most), minus_zero(b.most)));
+        }
+        for (; i < n; i += 16) {
+            const size_t left = n - i < 16 ? (size_t)(n - i) : 16;
+            quick a = quick_at(x + i, tap, taps, left);
+            lm_v_store_left(y + i, a.most, left);
+            sum = again ? sum : lm_v_add(sum, a.sum);
+            zero = again ? zero : lm_m_or(zero, minus_zero(a.most));
+        }
+    }
+    return !again && lm_m_any(lm_m_or(zero, lm_v_nan(sum)));
+}
+
+/* Usual numbers of taps are loops without a loop inside. */
+LM_VEC bool largest_taps(float *y, const float *x, const lm_pool_runs *r, bool again)
+{
+    if (r->taps == 2)
+        return largest_runs(y, x, r, 2, again);
+    if (r->taps == 3)
+        return largest_runs(y, x, r, 3, again);
+    return largest_runs(y, x, r, r->taps, again);
+}
+
+static bool largest(float *y, const float *x, const lm_pool_runs *r, bool again)
+{
+    return again ? largest_taps(y, x, r, true) : largest_taps(y, x, r, false);
 }
 
 static void max_at(float *y, int32_t *at, const float *x, const lm_pool_window *w, int32_t place,
@@ -287,6 +316,7 @@ static void root(float *y, const float *x, float p, int64_t n)
 
 const lm_pool_fns LM_NAME(lm_pool_fns) = {
     .at = {average_at, sum_at, abs_at, square_at, power_at, largest_at},
+    .largest = largest,
     .max_at = max_at,
     .row = {sum_row, sum_row, abs_row, square_row, power_row, largest_row},
     .max_row = max_row,

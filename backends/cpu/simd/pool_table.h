@@ -2,6 +2,7 @@
 #ifndef LM_CPU_SIMD_POOL_TABLE_H
 #define LM_CPU_SIMD_POOL_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a window does with its elements: from +0 on add x, |x|, x * x or |x|^p (rounded before it is added), or take the
@@ -17,15 +18,30 @@ typedef enum lm_pool_op {
     LM_POOL_OPS
 } lm_pool_op;
 
-/* The part of a window that lies inside the image: taps per axis, and elements from tap to tap. */
+/* The part of a window that lies inside the image: taps per axis, and elements from tap to tap. `past`: results, on cache
+ * lines, are stored past the caches. */
 typedef struct lm_pool_window {
     int64_t taps[3], step[3];
+    bool past;
 } lm_pool_window;
+
+/* The largest of shifted runs: y[o * y_step + i] from x[o * x_step + i + tap[t]], o < count, i < n, 0 < taps. What the
+ * last `fresh` taps read `ahead` elements further on will be wanted next. `past` as above. */
+typedef struct lm_pool_runs {
+    const int64_t *tap;
+    int64_t taps, count, n, x_step, y_step, fresh, ahead;
+    bool past;
+} lm_pool_runs;
 
 typedef struct lm_pool_fns {
     /* y[0..c) = op over the window of x[tap + 0..c), taps in row-major order; a is the average's count or the
      * power's p. */
     void (*at[LM_POOL_OPS])(float *y, const float *x, const lm_pool_window *w, float a, int64_t c);
+
+    /* The largest of shifted runs in two steps, first across rows and then along them, is much less work than window by
+     * window. Nothing is done for NaN and zeros of both signs here; the first step tells whether there might be any: true
+     * when x has a NaN (or infinities of both signs) or y a -0. `again`: x is the y of a first step that said false. */
+    bool (*largest)(float *y, const float *x, const lm_pool_runs *r, bool again);
 
     /* The largest and the place of the first of them: `place` at the first tap, place_step[axis] further per tap. */
     void (*max_at)(float *y, int32_t *at, const float *x, const lm_pool_window *w, int32_t place,

@@ -4,51 +4,53 @@
 
 enum { LONG = LM_RED_LONG, CHUNK = LM_RED_CHUNK };
 
-/* A NaN in the row may be passed over here: it makes the sum NaN, and with it every result. */
-LM_VEC float row_max(const float *x, size_t n)
+/* Rows pass through three stages, the greatest value, the weights and their sum, the scaling, one row in each at a time:
+ * so memory is read and written while the arithmetic goes on, and a row's last sums hide behind its neighbours. */
+typedef struct stages {
+    const float *next; /* its greatest value is wanted; NULL behind the last row */
+    lm_v16 best;
+    const float *row; /* its weights are wanted, exp(x - top), and stored unless for a logarithm */
+    float *weights;
+    lm_v16 top;
+    const float *last; /* weights that await their scale, for a logarithm values that await a shift; NULL at first */
+    float *y;
+    lm_v16 scale, shift;
+} stages;
+
+LM_VEC lm_v16 scaled(lm_v16 v, lm_v16 scale, lm_v16 shift, bool log)
 {
-    lm_v16 a = lm_v_set(-INFINITY), b = a, c = a, d = a;
-    size_t i = 0;
-    for (; i + 64 <= n; i += 64) {
-        a = lm_v_greater(lm_v_load(x + i), a), b = lm_v_greater(lm_v_load(x + i + 16), b);
-        c = lm_v_greater(lm_v_load(x + i + 32), c), d = lm_v_greater(lm_v_load(x + i + 48), d);
-    }
-    for (; i + 16 <= n; i += 16)
-        a = lm_v_greater(lm_v_load(x + i), a);
-    if (i < n)
-        b = lm_v_select(lm_m_first(n - i), lm_v_greater(lm_v_load_n(x + i, n - i), b), b);
-    return lm_v_fold_max(lm_v_max(lm_v_max(a, b), lm_v_max(c, d)));
+    return log ? lm_v_sub(lm_v_sub(v, shift), scale) : lm_v_mul(v, scale);
 }
 
-/* sum of exp(x - top) over at most one chunk; y, unless NULL, keeps the exponentials. `ahead` bytes on lies the next
- * row, fetched meanwhile: memory and arithmetic take about as long. */
-LM_VEC float exp_chunk(float *y, const float *x, size_t n, float top, size_t ahead)
+/* The first `left` lanes of `more`, the others of `so_far`. */
+LM_VEC lm_v16 take(lm_v16 more, lm_v16 so_far, size_t left)
 {
-    lm_v16 sum = lm_v_zero(), t = lm_v_set(top);
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __builtin_prefetch((const void *)((uintptr_t)(x + i) + ahead));
-        lm_v16 e = lm_v_exp_weight(lm_v_sub(lm_v_load(x + i), t));
-        if (y)
-            lm_v_store(y + i, e);
-        sum = lm_v_add(sum, e);
+    return left < 16 ? lm_v_select(lm_m_first(left), more, so_far) : more;
+}
+
+/* Elements begin ... end - 1 of all three rows; returns the sum of the weights among them. A NaN may be passed over in
+ * the search for the greatest: it makes the sum NaN, and with it every result. */
+LM_VEC float stages_over(stages *s, size_t begin, size_t end, bool log, bool past)
+{
+    const float *next = s->next, *row = s->row, *last = s->last;
+    float *weights = s->weights, *y = s->y;
+    const lm_v16 top = s->top, scale = s->scale, shift = s->shift;
+    lm_v16 best = s->best, sum = lm_v_zero();
+    for (size_t i = begin; i < end; i += 16) {
+        const size_t left = end - i;
+        lm_v16 e = lm_v_exp_weight(lm_v_sub(lm_v_load_left(row + i, left), top));
+        sum = take(lm_v_add(sum, e), sum, left);
+        if (!log)
+            lm_v_store_left(weights + i, e, left);
+        if (next)
+            best = take(lm_v_greater(lm_v_load_left(next + i, left), best), best, left);
+        if (last && past && left >= 16)
+            lm_v_stream(y + i, scaled(lm_v_load(last + i), scale, shift, log));
+        else if (last)
+            lm_v_store_left(y + i, scaled(lm_v_load_left(last + i, left), scale, shift, log), left);
     }
-    if (i < n) {
-        lm_v16 e = lm_v_exp_weight(lm_v_sub(lm_v_load_n(x + i, n - i), t));
-        if (y)
-            lm_v_store_n(y + i, e, n - i);
-        sum = lm_v_select(lm_m_first(n - i), lm_v_add(sum, e), sum);
-    }
+    s->best = best;
     return lm_v_fold_add(sum);
-}
-
-static float exp_sum(float *y, const float *x, size_t n, float top)
-{
-    size_t step = n > LONG ? CHUNK : n;
-    float sum = 0;
-    for (size_t i = 0; i < n; i += step)
-        sum += exp_chunk(y ? y + i : NULL, x + i, n - i < step ? n - i : step, top, n * sizeof *x);
-    return sum;
 }
 
 LM_VEC float log_of(float x)
@@ -58,22 +60,50 @@ LM_VEC float log_of(float x)
     return y[0];
 }
 
-void LM_NAME(lm_softmax_row)(float *y, const float *x, float *keep, size_t n, bool log, bool past)
+LM_VEC void finish_row(const stages *s, size_t n, bool log)
 {
-    float top = row_max(x, n), sum = exp_sum(log ? NULL : keep, x, n, top);
-    lm_v16 scale = lm_v_set(1.0f / sum), shift = lm_v_set(top), tail = lm_v_set(log ? log_of(sum) : 0.0f);
-    size_t i = 0;
-    if (log)
-        for (; i + 16 <= n; i += 16)
-            put(y + i, lm_v_sub(lm_v_sub(lm_v_load(x + i), shift), tail), past);
-    else
-        for (; i + 16 <= n; i += 16)
-            put(y + i, lm_v_mul(lm_v_load(keep + i), scale), past);
-    if (i < n) {
-        lm_v16 v = log ? lm_v_sub(lm_v_sub(lm_v_load_n(x + i, n - i), shift), tail)
-                       : lm_v_mul(lm_v_load_n(keep + i, n - i), scale);
-        lm_v_store_n(y + i, v, n - i);
+    for (size_t i = 0; i < n; i += 16)
+        lm_v_store_left(s->y + i, scaled(lm_v_load_left(s->last + i, n - i), s->scale, s->shift, log), n - i);
+}
+
+LM_VEC lm_v16 row_best(const float *x, size_t n)
+{
+    lm_v16 best = lm_v_set(-INFINITY);
+    for (size_t i = 0; i < n; i += 16)
+        best = take(lm_v_greater(lm_v_load_left(x + i, n - i), best), best, n - i);
+    return best;
+}
+
+LM_VEC void rows_of(float *y, const float *x, int64_t stride, size_t rows, float *keep, size_t n, bool log, bool past)
+{
+    stages s = {.best = row_best(x, n)};
+    for (size_t r = 0; r < rows; r++) {
+        const int64_t at = (int64_t)r * stride;
+        s.row = x + at;
+        s.next = r + 1 < rows ? s.row + stride : NULL;
+        s.weights = past ? keep + (r & 1) * n : y + at;
+        s.top = lm_v_set(lm_v_fold_greater(s.best));
+        s.best = lm_v_set(-INFINITY);
+        float sum = 0;
+        for (size_t i = 0, step = n > LONG ? CHUNK : n; i < n; i += step)
+            sum += stages_over(&s, i, n - i < step ? n : i + step, log, past);
+        s.last = log ? s.row : s.weights;
+        s.y = y + at;
+        s.shift = s.top;
+        s.scale = lm_v_set(log ? log_of(sum) : 1.0f / sum);
     }
+    finish_row(&s, n, log);
+}
+
+void LM_NAME(lm_softmax_rows)(float *y, const float *x, int64_t stride, size_t rows, float *keep, size_t n, bool log,
+                              bool past)
+{
+    if (log)
+        rows_of(y, x, stride, rows, keep, n, true, false);
+    else if (past)
+        rows_of(y, x, stride, rows, keep, n, false, true);
+    else
+        rows_of(y, x, stride, rows, keep, n, false, false);
 }
 
 /* sixteen lanes of every column, folded like those of a row */

@@ -237,6 +237,7 @@ LM_FOLD8(add, _mm256_add_ps)
 LM_FOLD8(mul, _mm256_mul_ps)
 LM_FOLD8(max, lm_max8)
 LM_FOLD8(min, lm_min8)
+LM_FOLD8(greater, _mm256_max_ps)
 #undef LM_FOLD8
 
 #endif

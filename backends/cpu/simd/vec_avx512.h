@@ -113,6 +113,7 @@ LM_FOLD512(add, lm_v_add)
 LM_FOLD512(mul, lm_v_mul)
 LM_FOLD512(max, lm_v_max)
 LM_FOLD512(min, lm_v_min)
+LM_FOLD512(greater, lm_v_greater)
 #undef LM_FOLD512
 
 #endif

@@ -258,6 +258,7 @@ LM_FOLD4(add, vaddq_f32, vadd_f32)
 LM_FOLD4(mul, vmulq_f32, vmul_f32)
 LM_FOLD4(max, vmaxq_f32, vmax_f32)
 LM_FOLD4(min, vminq_f32, vmin_f32)
+LM_FOLD4(greater, vmaxq_f32, vmax_f32)
 #undef LM_FOLD4
 
 #endif

@@ -155,6 +155,7 @@ LM_VEC void lm_v_store_f16(uint16_t *p, lm_v16 a) { LM_EACH p[i] = lm_float_to_h
 
 LM_VEC float lm_add1(float x, float y) { return x + y; }
 LM_VEC float lm_mul1(float x, float y) { return x * y; }
+LM_VEC float lm_greater1(float a, float b) { return a > b ? a : b; }
 #define LM_FOLD1(name, op)                                                                                            \
     LM_VEC float lm_v_fold_##name(lm_v16 a)                                                                           \
     {                                                                                                                 \
@@ -167,6 +168,7 @@ LM_FOLD1(add, lm_add1)
 LM_FOLD1(mul, lm_mul1)
 LM_FOLD1(max, lm_max1)
 LM_FOLD1(min, lm_min1)
+LM_FOLD1(greater, lm_greater1)
 #undef LM_FOLD1
 
 #endif

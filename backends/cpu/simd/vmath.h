@@ -59,15 +59,16 @@ LM_MATH lm_v16 lm_v_exp(lm_v16 x)
     return lm_v_ldexp(lm_v_add(e.q, one), e.n);
 }
 
-/* e^x for x <= 0, exactly 0 below -86: the weights of a softmax. Adding 1.5 x 2^23 + 127 rounds x / ln 2 to an integer
- * whose bits, moved up, are 2^n. */
+/* e^x for x <= 0, exactly 0 from -87.7 down: the weights of a softmax, off by less than 1.6 units in the last place near
+ * 1 and by 12 at the far end. Adding 1.5 x 2^23 + 127 rounds x / ln 2 to an integer n whose bits, moved up, are 2^n, and
+ * 0 for n = -127, the least there can be; P is fitted to (2^f - 1) / f, its signs turned since g = -f. */
 LM_MATH lm_v16 lm_v_exp_weight(lm_v16 x)
 {
-    lm_v16 round = lm_v_set(0x1.8000fep+23f), t = lm_v_fma(x, lm_v_set(LM_LOG2E), round);
-    lm_v16 n = lm_v_sub(t, round), scale = lm_i_as_v(lm_i_shl(lm_v_as_i(t), 23));
-    lm_v16 r = lm_v_fnma(n, lm_v_set(LM_LN2_LO), lm_v_fnma(n, lm_v_set(LM_LN2_HI), x));
-    lm_v16 y = lm_v_fma(lm_v_exp_near0(r), scale, scale); /* nonsense for the x that the last line drops */
-    return lm_v_select(lm_v_lt(x, lm_v_set(-86.0f)), lm_v_zero(), y);
+    lm_v16 log2e = lm_v_set(LM_LOG2E), round = lm_v_set(0x1.8000fep+23f), near = lm_v_greater(lm_v_set(-88.0f), x);
+    lm_v16 t = lm_v_fma(near, log2e, round), n = lm_v_sub(t, round), scale = lm_i_as_v(lm_i_shl(lm_v_as_i(t), 23));
+    lm_v16 g = lm_v_fnma(near, log2e, n);
+    lm_v16 p = LM_POLY(g, -0x1.62e432p-1f, 0x1.ebf9a2p-3f, -0x1.c6acf8p-5f, 0x1.3cf3a4p-7f, -0x1.603916p-10f);
+    return lm_v_fma(lm_v_mul(p, g), scale, scale);
 }
 
 /* e^x / 2, finite up to 89.4 */
