@@ -7,7 +7,7 @@
 #include "core/model/onnx_tensor.h"
 
 /* Calls and bodies inside each other; operators met in all, calls and rounds of loops counted each time. */
-enum { DEPTH_MAX = 64, MET_MAX = 1000000 };
+enum { DEPTH_MAX = 64, MET_MAX = 100000 };
 /* The largest dense form of a sparse initialiser. */
 static const size_t SPARSE_MAX = (size_t)1 << 30;
 
