@@ -8,13 +8,23 @@
 #include "backends/cpu/block.h"
 
 /* Scratch of one task lives on the worker's stack: about 50 KB. */
-enum { EDGE = 512, LINE = 16 };
+enum { EDGE = 512 };
+
+/* An output pixel. */
+typedef struct place {
+    int64_t sample, out[LM_AXES];
+} place;
+
+/* Rows of a tile that are neighbours in one output row; `at`: where the first one's window begins. */
+typedef struct strip {
+    int end;
+    int64_t at[LM_AXES];
+} strip;
 
 typedef struct rows {
-    int n;
+    int n, strips;
     bool inside; /* every tap of every row meets the image */
-    int64_t at[LM_TILE_MR][LM_AXES];
-    const float *next;          /* about where the next tile begins to read, for fetching ahead */
+    strip strip[LM_TILE_MR];
     const float *x[LM_TILE_MR]; /* the pixel at displacement 0; outside the image perhaps, then never read */
     float *c[LM_TILE_MR];
     const float *res[LM_TILE_MR];
@@ -34,64 +44,62 @@ typedef struct job {
     const lm_igemm_args *a;
 } job;
 
-/* Add `count` pixels of one output row, from (sample, out) on. */
-static void add_run(const lm_igemm *g, const lm_pass *p, const lm_part *part, const lm_igemm_args *a, rows *r,
-                    int64_t sample, const int64_t out[LM_AXES], int64_t count)
+/* Add `count` pixels of one output row, from `at` on. */
+static void add_run(const lm_igemm *g, const lm_pass *p, const lm_part *part, const lm_igemm_args *a, const place *at,
+                    int count, rows *r)
 {
-    int64_t x = part->x + sample * g->x_sample, y = part->y + sample * g->y_sample + p->y_off, at[LM_AXES];
+    int64_t x = part->x + at->sample * g->x_sample, y = part->y + at->sample * g->y_sample + p->y_off;
+    strip *own = &r->strip[r->strips++];
     for (int k = 0; k < LM_AXES; k++) {
-        at[k] = p->origin[k] + out[k] * p->step[k];
-        if (p->padded) {
-            const int64_t last = at[k] + (k == LM_AXES - 1 ? (count - 1) * p->step[k] : 0);
-            r->inside &= at[k] + p->reach_lo[k] >= 0 && last + p->reach_hi[k] < g->in[k];
-        }
-        x += at[k] * g->x_step[k];
-        y += out[k] * p->y_step[k];
+        const int64_t from = p->origin[k] + at->out[k] * p->step[k];
+        const int64_t last = from + (k == LM_AXES - 1 ? (count - 1) * p->step[k] : 0);
+        r->inside &= from + p->reach_lo[k] >= 0 && last + p->reach_hi[k] < g->in[k];
+        own->at[k] = from;
+        x += from * g->x_step[k];
+        y += at->out[k] * p->y_step[k];
     }
-    const int64_t dx = p->step[2] * g->x_step[2], dy = p->y_step[2];
-    const bool places = p->padded && !(p->chunk && r->inside); /* a piece of a row is all of its tile */
+    own->end = r->n + count;
+    const uintptr_t dx = (uintptr_t)(p->step[2] * g->x_step[2]) * sizeof(float);
     uintptr_t from = (uintptr_t)a->x + (uintptr_t)x * sizeof(float);
-    for (int i = r->n, end = i + (int)count; i < end;
-         i++, at[2] += p->step[2], from += (uintptr_t)dx * sizeof(float), y += dy) {
+    float *c = a->y + y;
+    for (int i = r->n; i < own->end; i++, from += dx, c += p->y_step[2]) {
         r->x[i] = (const float *)from;
-        r->c[i] = a->y + y;
-        if (places)
-            memcpy(r->at[i], at, sizeof at);
+        r->c[i] = c;
     }
-    r->n += (int)count;
+    r->n += count;
 }
 
-/* The output pixels of tile t of a pass: a piece of one output row, or any mr pixels in row-major order. */
-static void find_rows(const lm_igemm *g, const lm_pass *p, const lm_part *part, const lm_igemm_args *a, int64_t t,
+/* Where tile t of a pass begins. */
+static place place_of(const lm_pass *p, int64_t t)
+{
+    const int64_t line = p->chunk ? t / p->chunks : t * p->rows / p->out[2];
+    const int64_t x = p->chunk ? t % p->chunks * p->chunk : t * p->rows % p->out[2];
+    const int64_t z = line / p->out[1];
+    return (place){z / p->out[0], {z % p->out[0], line % p->out[1], x}};
+}
+
+/* The output pixels of the tile that begins at `at`, a piece of one output row or any mr pixels in row-major order;
+ * leaves `at` where the next one begins. */
+static void find_rows(const lm_igemm *g, const lm_pass *p, const lm_part *part, const lm_igemm_args *a, place *at,
                       rows *r)
 {
-    r->n = 0;
+    r->n = r->strips = 0;
     r->inside = true;
-    const int64_t pixels = p->out[0] * p->out[1] * p->out[2];
-    int64_t first, count, end = g->samples * pixels;
-    if (p->chunk) {
-        const int64_t start = t % p->chunks * p->chunk;
-        first = t / p->chunks * p->out[2] + start;
-        count = p->out[2] - start < p->chunk ? p->out[2] - start : p->chunk;
-    } else {
-        first = t * p->rows;
-        count = end - first < p->rows ? end - first : p->rows;
-    }
-    int64_t sample = first / pixels, rest = first % pixels;
-    int64_t out[LM_AXES] = {rest / (p->out[1] * p->out[2]), rest / p->out[2] % p->out[1], rest % p->out[2]};
-    while (count > 0) {
-        const int64_t left = p->out[2] - out[2], n = count < left ? count : left;
-        add_run(g, p, part, a, r, sample, out, n);
+    int64_t count = p->chunk ? p->chunk : p->rows;
+    do {
+        const int64_t left = p->out[2] - at->out[2], n = count < left ? count : left;
+        add_run(g, p, part, a, at, (int)n, r);
         count -= n;
-        out[2] = 0;
-        if (++out[1] < p->out[1])
-            continue;
-        out[1] = 0;
-        if (++out[0] < p->out[0])
-            continue;
-        out[0] = 0;
-        sample++;
-    }
+        at->out[2] += n;
+        if (n < left)
+            break;
+        at->out[2] = 0;
+        if (++at->out[1] == p->out[1]) {
+            at->out[1] = 0;
+            if (++at->out[0] == p->out[0])
+                at->out[0] = 0, at->sample++;
+        }
+    } while (count > 0 && !p->chunk && at->sample < g->samples);
     if (a->res)
         for (int i = 0; i < r->n; i++)
             r->res[i] = a->res + (r->c[i] - a->y);
@@ -112,27 +120,36 @@ static const float *edge_run(const lm_igemm *g, const float *x, int64_t at, floa
 
 /* Where the rows of a tile that meets the border read one tap, from channel c0 on. Returns whether any of it is image.
  * A row's part of `copy` serves the runs that lie half outside. */
-static bool border_points(const lm_igemm *g, const lm_igemm_args *a, const rows *r, const lm_tap *tap, int64_t c0,
-                          float *copy, const float **point)
+static bool border_points(const lm_igemm *g, const lm_igemm_args *a, const lm_pass *p, const rows *r, const lm_tap *tap,
+                          int64_t c0, float *copy, const float **point)
 {
-    const int64_t width = g->run_step ? g->channels / g->run_step : 1, off = (tap->a_off + c0) * (int64_t)sizeof(float);
+    const int64_t width = g->run_step ? g->channels / g->run_step : 1;
+    const uintptr_t off = (uintptr_t)(tap->a_off + c0) * sizeof(float);
     bool live = false;
-    for (int i = 0; i < r->n; i++) {
-        const uint64_t z = (uint64_t)(r->at[i][0] + tap->at[0]), y = (uint64_t)(r->at[i][1] + tap->at[1]);
-        const int64_t x = r->at[i][2] + tap->at[2];
-        const float *at = (const float *)((uintptr_t)r->x[i] + (uintptr_t)off);
-        const bool inside = z < (uint64_t)g->in[0] && y < (uint64_t)g->in[1] && x + width > 0 && x < g->in[2];
-        live |= inside;
-        if (inside && (x < 0 || x + width > g->in[2]))
-            at = edge_run(g, at, x, copy + i * g->channels);
-        point[i] = inside ? at : a->zero;
+    int i = 0;
+    for (const strip *own = r->strip; i < r->n; own++) {
+        const uint64_t z = (uint64_t)(own->at[0] + tap->at[0]), y = (uint64_t)(own->at[1] + tap->at[1]);
+        const bool row = z < (uint64_t)g->in[0] && y < (uint64_t)g->in[1];
+        for (int64_t x = own->at[2] + tap->at[2]; i < own->end; i++, x += p->step[2]) {
+            const float *at = (const float *)((uintptr_t)r->x[i] + off);
+            const bool inside = row && x + width > 0 && x < g->in[2];
+            live |= inside;
+            if (inside && (x < 0 || x + width > g->in[2]))
+                at = edge_run(g, at, x, copy + i * g->channels);
+            point[i] = inside ? at : a->zero;
+        }
     }
     return live;
 }
 
-/* Fill the tile's spans for taps [t0, t1), channels [c0, c0 + len). */
-static void find_spans(const lm_igemm *g, const lm_igemm_args *a, const lm_pass *p, const rows *r, int64_t t0,
-                       int64_t t1, int64_t c0, int64_t len, scratch *s, lm_tile *tile)
+/* A step of the reduction: taps [t0, t1), channels [c0, c0 + len). */
+typedef struct slice {
+    int64_t t0, t1, c0, len;
+} slice;
+
+/* The tile's spans of one step. */
+static void find_spans(const lm_igemm *g, const lm_igemm_args *a, const lm_pass *p, const rows *r, slice k, scratch *s,
+                       lm_tile *tile)
 {
     const lm_tap *tap = g->tap + p->first_tap;
     const int mr = g->set->mr, nr = g->set->nr;
@@ -140,21 +157,27 @@ static void find_spans(const lm_igemm *g, const lm_igemm_args *a, const lm_pass 
     tile->a_step = 0;
     tile->nspan = 0;
     if (r->inside) {
-        for (int64_t t = t0; t < t1; t++)
-            s->span[tile->nspan++] = (lm_span){tap[t].a_off + c0, tap[t].b_off + c0 * nr, len};
+        for (int64_t t = k.t0; t < k.t1; t++)
+            s->span[tile->nspan++] = (lm_span){tap[t].a_off + k.c0, tap[t].b_off + k.c0 * nr, k.len};
     } else {
         float *copy = s->copy;
-        for (int64_t t = t0; t < t1; t++) {
+        for (int64_t t = k.t0; t < k.t1; t++) {
             const float **point = s->point + tile->nspan * mr;
-            const bool live = border_points(g, a, r, &tap[t], c0, copy, point);
+            const bool live = border_points(g, a, p, r, &tap[t], k.c0, copy, point);
             copy += g->run_step ? r->n * g->channels : 0;
             if (live || !a->finite)
-                s->span[tile->nspan++] = (lm_span){0, tap[t].b_off + c0 * nr, len};
+                s->span[tile->nspan++] = (lm_span){0, tap[t].b_off + k.c0 * nr, k.len};
         }
         tile->a = s->point;
         tile->a_step = mr;
     }
     tile->span = s->span;
+}
+
+static void widen(float *to, const float *from, int64_t valid, int64_t width)
+{
+    memcpy(to, from, (size_t)valid * sizeof *to);
+    memset(to + valid, 0, (size_t)(width - valid) * sizeof *to);
 }
 
 /* The panels that reach past the last column work on a copy. */
@@ -163,14 +186,13 @@ static void edge_tile(const lm_tile *tile, lm_tile_kernel kernel, const rows *r,
 {
     lm_tile t = *tile;
     const size_t bytes = (size_t)valid * sizeof(float);
-    memset(s->edge, 0, sizeof s->edge);
     for (int i = 0; i < r->n; i++) {
         s->edge_c[i] = s->edge[0] + i * width;
         s->edge_res[i] = s->edge[1] + i * width;
         if (t.resume)
-            memcpy(s->edge[0] + i * width, r->c[i] + t.col, bytes);
+            widen(s->edge_c[i], r->c[i] + t.col, valid, width);
         if (t.res && t.last)
-            memcpy(s->edge[1] + i * width, r->res[i] + t.col, bytes);
+            widen(s->edge[1] + i * width, r->res[i] + t.col, valid, width);
     }
     t.c = s->edge_c;
     t.res = t.res ? s->edge_res : NULL;
@@ -188,30 +210,42 @@ static void activate(const lm_igemm_args *a, const rows *r, int64_t col, int64_t
     }
 }
 
-/* The first two kernel calls fetch what the next tile reads, every other line each. */
 static void run_panels(const lm_igemm *g, const lm_igemm_args *a, const lm_part *part, const rows *r, int64_t p0,
-                       int64_t p1, lm_tile *tile, scratch *s)
+                       int64_t p1, int64_t steps, lm_tile *tile, scratch *s)
 {
     const lm_tile_kernel *kernels = g->set->row[r->n];
     const int64_t nr = g->set->nr;
-    int np;
+    int np = LM_TILE_NP;
     for (int64_t p = p0; p < p1; p += np) {
-        for (np = LM_TILE_NP; np > p1 - p || !kernels[np];)
+        while (np > p1 - p || !kernels[np])
             np--;
-        const int64_t width = np * nr, left = g->columns - p * nr, valid = left < width ? left : width;
+        const int64_t left = g->columns - p * nr, valid = left < np * nr ? left : np * nr;
+        const bool half = kernels[0] && left <= nr / 2;
+        const int64_t width = half ? nr / 2 : np * nr;
+        const lm_tile_kernel kernel = kernels[half ? 0 : np];
         tile->b = a->b + part->b + p * g->panel;
         tile->bias = a->bias + part->bias + p * nr;
         tile->col = p * nr;
-        tile->ahead = tile->b;
-        if (p < p0 + 2)
-            tile->ahead = r->next + (p - p0) * LINE;
         if (valid < width)
-            edge_tile(tile, kernels[np], r, valid, width, s);
+            edge_tile(tile, kernel, r, valid, width, s);
         else
-            kernels[np](tile);
+            kernel(tile);
+        tile->x_ahead += (uintptr_t)steps * tile->x_pace;
+        tile->y_ahead += (uintptr_t)steps * tile->y_pace;
         if (tile->last && a->act)
             activate(a, r, tile->col, valid);
     }
+}
+
+static slice slice_of(const lm_igemm *g, const lm_pass *p, int64_t b)
+{
+    slice k = {b * g->block_taps, (b + 1) * g->block_taps, 0, g->channels};
+    if (g->pieces > 1) {
+        k.t0 = b / g->pieces, k.t1 = k.t0 + 1, k.c0 = b % g->pieces * g->piece;
+        k.len = k.c0 + g->piece < g->channels ? g->piece : g->channels - k.c0;
+    }
+    k.t1 = k.t1 < p->ntap ? k.t1 : p->ntap;
+    return k;
 }
 
 static void run_block(const lm_igemm *g, const lm_igemm_args *a, const lm_part *part, const lm_pass *p, int64_t tile0,
@@ -224,25 +258,30 @@ static void run_block(const lm_igemm *g, const lm_igemm_args *a, const lm_part *
                     .lo = g->lo,
                     .hi = g->hi,
                     .clamp = g->lo > -INFINITY || g->hi < INFINITY};
-    const int64_t row_step = p->step[2] * g->x_step[2];
+    /* The next tile reads and writes about as many bytes, behind this one's; of its results only whole rows lie in one
+     * piece. */
+    const int64_t most = p->chunk ? p->chunk : p->rows;
+    const int64_t x_fresh = most * p->step[2] * g->x_step[2] * (int64_t)sizeof(float);
+    const int64_t y_fresh = p1 - p0 == g->panels ? most * p->y_step[2] * (int64_t)sizeof(float) : 0;
     const int64_t blocks = g->pieces > 1 ? p->ntap * g->pieces : lm_ceil_div(p->ntap, g->block_taps);
     for (int64_t b = 0; b < (blocks ? blocks : 1); b++) {
-        int64_t t0 = b * g->block_taps, t1 = t0 + g->block_taps, c0 = 0, len = g->channels;
-        if (g->pieces > 1) {
-            t0 = b / g->pieces, t1 = t0 + 1, c0 = b % g->pieces * g->piece;
-            len = c0 + g->piece < g->channels ? g->piece : g->channels - c0;
-        }
-        if (t1 > p->ntap)
-            t1 = p->ntap;
+        const slice k = slice_of(g, p, b);
+        const int64_t steps = (k.t1 - k.t0) * k.len, all = steps > 0 ? steps * (p1 - p0) : 1;
+        const int64_t newest = k.t1 > k.t0 ? g->tap[p->first_tap + k.t1 - 1].a_off + k.c0 : 0;
+        const uintptr_t y_pace = (uintptr_t)lm_ceil_div(y_fresh, all);
+        tile.x_pace = (uintptr_t)lm_ceil_div(x_fresh, all);
         tile.resume = b > 0;
         tile.last = b + 1 >= blocks;
+        place at = place_of(p, tile0);
         for (int64_t t = tile0; t < tile1; t++) {
-            find_rows(g, p, part, a, t, &r);
-            find_spans(g, a, p, &r, t0, t1, c0, len, &s, &tile);
+            find_rows(g, p, part, a, &at, &r);
+            find_spans(g, a, p, &r, k, &s, &tile);
             tile.c = r.c;
-            r.next = (const float *)((uintptr_t)r.x[0] + (uintptr_t)(c0 + r.n * row_step) * sizeof(float));
             tile.res = a->res ? r.res : NULL;
-            run_panels(g, a, part, &r, p0, p1, &tile, &s);
+            tile.x_ahead = (uintptr_t)r.x[0] + (uintptr_t)newest * sizeof(float) + (uintptr_t)x_fresh;
+            tile.y_ahead = (uintptr_t)r.c[0] + (uintptr_t)y_fresh;
+            tile.y_pace = t + 1 < tile1 ? y_pace : 0; /* behind the last tile another worker may be writing */
+            run_panels(g, a, part, &r, p0, p1, steps, &tile, &s);
         }
     }
 }

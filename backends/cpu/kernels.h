@@ -54,6 +54,19 @@ typedef struct lm_update {
     float *w_new, *m_new, *v_new;
 } lm_update;
 
+/* A step of a recurrent op for n hidden units of one sample. x and p hold what inputs and state contribute, the gates of
+ * `width` units side by side, then the next ones': [unit / width][gate][width]. */
+typedef struct lm_cell {
+    size_t n, width;
+    const float *x, *p;
+    const float *last; /* the state before the step */
+    float *next, *y;   /* the state after it; y: once more, or NULL */
+    float *memory;     /* LSTM: what its cells hold, updated */
+    float *update;     /* GRU in two halves: the update gate, and the state times the reset gate */
+    float *kept;
+    bool input_forget, relu;
+} lm_cell;
+
 #define LM_EW(op)
 #define LM_DX(op)
 #define LM_CONVERT(to, from)

@@ -36,7 +36,9 @@ typedef struct lm_tile {
     const float *bias;  /* np * nr values */
     float lo, hi;       /* NaN passes */
     bool clamp;         /* to [lo, hi] */
-    const float *ahead; /* row kernels ask the caches for what lies here, at the pace of the panel, every other line */
+    /* Row kernels ask the caches for what the next tile reads and writes: at every step of the reduction `pace` bytes
+     * further. */
+    uintptr_t x_ahead, y_ahead, x_pace, y_pace;
     bool resume;        /* continue the chains stored in c */
     bool last;          /* the chains end here: finish */
 } lm_tile;
@@ -44,7 +46,7 @@ typedef struct lm_tile {
 typedef void (*lm_tile_kernel)(const lm_tile *t);
 
 /* What a level offers: row[r][np] and column[r][np], NULL where r rows of np panels do not fit its registers. Both have
- * every r up to mr for one panel. */
+ * every r up to mr for one panel; row[r][0], or NULL, computes the first half of a panel. */
 typedef struct lm_tile_set {
     int mr, nr;
     lm_tile_kernel row[LM_TILE_MR + 1][LM_TILE_NP + 1];

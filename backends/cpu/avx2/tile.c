@@ -4,131 +4,137 @@
 
 #include <immintrin.h>
 
-/* Rn(X, P): X for each of n rows. Pn(X, r): X for each of n panels of row r. */
-#define R1(X, P) X(0, P)
-#define R2(X, P) R1(X, P) X(1, P)
-#define R3(X, P) R2(X, P) X(2, P)
-#define R4(X, P) R3(X, P) X(3, P)
-#define R5(X, P) R4(X, P) X(4, P)
-#define R6(X, P) R5(X, P) X(5, P)
-#define P1(X, r) X(r, 0)
-#define P2(X, r) P1(X, r) X(r, 1)
-#define P4(X, r) P2(X, r) X(r, 2) X(r, 3)
+/* Floats of a vector, and of a panel to fetch ahead: 128 steps, a thousand cycles, as weights may come from memory. */
+enum { LANES = 8, AHEAD = 2048 };
 
-#define ZERO_(r, p) __m256 c##r##_##p##l = _mm256_setzero_ps(), c##r##_##p##h = _mm256_setzero_ps();
-#define ZERO(r, P) P(ZERO_, r)
-#define BOTH_(r, p, low, high) c##r##_##p##l = low, c##r##_##p##h = high;
-#define LOAD_(r, p) BOTH_(r, p, _mm256_loadu_ps(t->c[r] + col + 16 * p), _mm256_loadu_ps(t->c[r] + col + 16 * p + 8))
-#define LOAD(r, P) P(LOAD_, r)
-#define WANT_(r, p) _mm_prefetch((const char *)(t->c[r] + col + 16 * p), _MM_HINT_T0);
-#define WANT(r, P) P(WANT_, r)
-#define POINT(r, P) const float *a##r = a[r] + off;
-#define PANEL_(r, p) const __m256 bl##p = _mm256_loadu_ps(b + p * panel), bh##p = _mm256_loadu_ps(b + p * panel + 8);
-#define AHEAD_(r, p) _mm_prefetch((const char *)(b + p * panel + AHEAD), _MM_HINT_T0);
-#define FURTHER_(r, p) _mm_prefetch((const char *)(b + p * panel + 8 * b_step), _MM_HINT_T0);
-#define FMA_(r, p) BOTH_(r, p, _mm256_fmadd_ps(v##r, bl##p, c##r##_##p##l), _mm256_fmadd_ps(v##r, bh##p, c##r##_##p##h))
-#define ROW(r, P) { const __m256 v##r = _mm256_set1_ps(a##r[k]); P(FMA_, r) }
-#define COLUMN(r, P) { const __m256 v##r = _mm256_set1_ps(a[r]); P(FMA_, r) }
-#define BIAS_(r, p) \
-    BOTH_(r, p, _mm256_add_ps(c##r##_##p##l, _mm256_loadu_ps(t->bias + 16 * p)), \
-          _mm256_add_ps(c##r##_##p##h, _mm256_loadu_ps(t->bias + 16 * p + 8)))
-#define BIAS(r, P) P(BIAS_, r)
-#define RES_(r, p) \
-    BOTH_(r, p, _mm256_add_ps(c##r##_##p##l, _mm256_loadu_ps(t->res[r] + col + 16 * p)), \
-          _mm256_add_ps(c##r##_##p##h, _mm256_loadu_ps(t->res[r] + col + 16 * p + 8)))
-#define RES(r, P) P(RES_, r)
+/* Rn(X, V): X for each of n rows. Vn(X, r): X for each of n vectors of row r; a panel is two. */
+#define R1(X, V) X(0, V)
+#define R2(X, V) R1(X, V) X(1, V)
+#define R3(X, V) R2(X, V) X(2, V)
+#define R4(X, V) R3(X, V) X(3, V)
+#define R5(X, V) R4(X, V) X(4, V)
+#define R6(X, V) R5(X, V) X(5, V)
+#define V1(X, r) X(r, 0)
+#define V2(X, r) V1(X, r) X(r, 1)
+#define V4(X, r) V2(X, r) X(r, 2) X(r, 3)
+#define V8(X, r) V4(X, r) X(r, 4) X(r, 5) X(r, 6) X(r, 7)
+
+/* Where a vector of a panel row lies. */
+#define AT(v) (v / 2 * panel + v % 2 * LANES)
+
+#define ZERO_(r, v) __m256 c##r##_##v = _mm256_setzero_ps();
+#define ZERO(r, V) V(ZERO_, r)
+#define LOAD_(r, v) c##r##_##v = _mm256_loadu_ps(t->c[r] + col + LANES * v);
+#define LOAD(r, V) V(LOAD_, r)
+#define POINT(r, V) const float *a##r = a[r] + off;
+#define PANEL_(r, v) const __m256 b##v = _mm256_loadu_ps(b + AT(v));
+/* Two vectors are a line. */
+#define AHEAD_(r, v) if (v % 2 == 0) _mm_prefetch((const char *)(b + AT(v) + AHEAD), _MM_HINT_T0);
+#define FURTHER_(r, v) if (v % 2 == 0) _mm_prefetch((const char *)(b + AT(v) + 8 * b_step), _MM_HINT_T0);
+#define FMA_(r, v) c##r##_##v = _mm256_fmadd_ps(a_##r, b##v, c##r##_##v);
+#define ROW(r, V) { const __m256 a_##r = _mm256_set1_ps(a##r[k]); V(FMA_, r) }
+#define COLUMN(r, V) { const __m256 a_##r = _mm256_set1_ps(a[r]); V(FMA_, r) }
+#define BIAS_(r, v) c##r##_##v = _mm256_add_ps(c##r##_##v, _mm256_loadu_ps(t->bias + LANES * v));
+#define BIAS(r, V) V(BIAS_, r)
+#define RES_(r, v) c##r##_##v = _mm256_add_ps(c##r##_##v, _mm256_loadu_ps(t->res[r] + col + LANES * v));
+#define RES(r, V) V(RES_, r)
 /* min and max give their second operand when one is NaN. */
-#define CLAMP_(r, p) \
-    BOTH_(r, p, _mm256_min_ps(hi, _mm256_max_ps(lo, c##r##_##p##l)), \
-          _mm256_min_ps(hi, _mm256_max_ps(lo, c##r##_##p##h)))
-#define CLAMP(r, P) P(CLAMP_, r)
-#define STORE_(r, p) \
-    _mm256_storeu_ps(t->c[r] + col + 16 * p, c##r##_##p##l); \
-    _mm256_storeu_ps(t->c[r] + col + 16 * p + 8, c##r##_##p##h);
-#define STORE(r, P) P(STORE_, r)
+#define CLAMP_(r, v) c##r##_##v = _mm256_min_ps(hi, _mm256_max_ps(lo, c##r##_##v));
+#define CLAMP(r, V) V(CLAMP_, r)
+#define STORE_(r, v) _mm256_storeu_ps(t->c[r] + col + LANES * v, c##r##_##v);
+#define STORE(r, V) V(STORE_, r)
 
-/* Floats of a panel to fetch ahead: sixteen steps, about a hundred cycles. */
-#define AHEAD 256
-
-#define BEGIN(ROWS, P) \
+#define BEGIN(ROWS, V) \
     const int64_t col = t->col; \
-    ROWS(ZERO, P) \
+    ROWS(ZERO, V) \
     if (t->resume) { \
-        ROWS(LOAD, P) \
-    } else { \
-        ROWS(WANT, P) \
+        ROWS(LOAD, V) \
     }
-#define FINISH(ROWS, P) \
+#define FINISH(ROWS, V) \
     if (t->last) { \
         const __m256 lo = _mm256_set1_ps(t->lo), hi = _mm256_set1_ps(t->hi); \
-        ROWS(BIAS, P) \
+        ROWS(BIAS, V) \
         if (t->res) { \
-            ROWS(RES, P) \
+            ROWS(RES, V) \
         } \
         if (t->clamp) { \
-            ROWS(CLAMP, P) \
+            ROWS(CLAMP, V) \
         } \
     } \
-    ROWS(STORE, P)
+    ROWS(STORE, V)
 
 /* Row kernels walk along rows; column kernels read the rows of one k side by side. */
-#define TILE(name, ROWS, P) \
+#define ROW_TILE(name, ROWS, V) \
     static void row_##name(const lm_tile *t) \
     { \
         const float *const *a = t->a; \
         const int64_t panel = t->b_panel; \
+        const uintptr_t x_pace = t->x_pace, y_pace = t->y_pace; \
+        uintptr_t x_ahead = t->x_ahead, y_ahead = t->y_ahead; \
         (void)panel; \
-        BEGIN(ROWS, P) \
+        BEGIN(ROWS, V) \
         for (const lm_span *s = t->span, *end = s + t->nspan; s < end; s++, a += t->a_step) { \
             const float *b = t->b + s->b_off; \
             const int64_t off = s->a_off, len = s->len; \
-            const uintptr_t delta = (uintptr_t)t->ahead - (uintptr_t)b; \
-            ROWS(POINT, P) \
-            for (int64_t k = 0; k < len; k++, b += 16) { \
-                P(PANEL_, 0) \
-                P(AHEAD_, 0) \
-                _mm_prefetch((const char *)((uintptr_t)b + delta), _MM_HINT_T0); \
-                ROWS(ROW, P) \
+            ROWS(POINT, V) \
+            for (int64_t k = 0; k < len; k++, b += 2 * LANES, x_ahead += x_pace, y_ahead += y_pace) { \
+                V(PANEL_, 0) \
+                V(AHEAD_, 0) \
+                _mm_prefetch((const char *)x_ahead, _MM_HINT_T0); \
+                _mm_prefetch((const char *)y_ahead, _MM_HINT_T0); \
+                ROWS(ROW, V) \
             } \
         } \
-        FINISH(ROWS, P) \
-    } \
+        FINISH(ROWS, V) \
+    }
+
+#define COLUMN_TILE(name, ROWS, V) \
     static void column_##name(const lm_tile *t) \
     { \
         const int64_t panel = t->b_panel, a_step = t->ak_step, b_step = t->b_step; \
         (void)panel; \
-        BEGIN(ROWS, P) \
+        BEGIN(ROWS, V) \
         for (const lm_span *s = t->span, *end = s + t->nspan; s < end; s++) { \
             const float *a = t->ak + s->a_off, *b = t->b + s->b_off; \
             for (int64_t k = s->len; k > 0; k--, a += a_step, b += b_step) { \
-                P(PANEL_, 0) \
-                P(FURTHER_, 0) \
-                ROWS(COLUMN, P) \
+                V(PANEL_, 0) \
+                V(FURTHER_, 0) \
+                _mm_prefetch((const char *)(a + 8 * a_step), _MM_HINT_T0); \
+                ROWS(COLUMN, V) \
             } \
         } \
-        FINISH(ROWS, P) \
+        FINISH(ROWS, V) \
     }
 
-TILE(1x16, R1, P1)
-TILE(1x32, R1, P2)
-TILE(1x64, R1, P4)
-TILE(2x16, R2, P1)
-TILE(2x32, R2, P2)
-TILE(3x16, R3, P1)
-TILE(4x16, R4, P1)
-TILE(5x16, R5, P1)
-TILE(6x16, R6, P1)
+#define TILE(name, ROWS, V) ROW_TILE(name, ROWS, V) COLUMN_TILE(name, ROWS, V)
+#define HALF(name, ROWS) ROW_TILE(name, ROWS, V1)
+
+TILE(1x16, R1, V2)
+TILE(1x32, R1, V4)
+TILE(1x64, R1, V8)
+TILE(2x16, R2, V2)
+TILE(2x32, R2, V4)
+TILE(3x16, R3, V2)
+TILE(4x16, R4, V2)
+TILE(5x16, R5, V2)
+TILE(6x16, R6, V2)
+HALF(1x8, R1)
+HALF(2x8, R2)
+HALF(3x8, R3)
+HALF(4x8, R4)
+HALF(5x8, R5)
+HALF(6x8, R6)
 
 const lm_tile_set lm_tiles_avx2 = {
     .mr = 6,
     .nr = 16,
     .row = {
-        [1] = {[1] = row_1x16, [2] = row_1x32, [4] = row_1x64},
-        [2] = {[1] = row_2x16, [2] = row_2x32},
-        [3] = {[1] = row_3x16},
-        [4] = {[1] = row_4x16},
-        [5] = {[1] = row_5x16},
-        [6] = {[1] = row_6x16},
+        [1] = {[0] = row_1x8, [1] = row_1x16, [2] = row_1x32, [4] = row_1x64},
+        [2] = {[0] = row_2x8, [1] = row_2x16, [2] = row_2x32},
+        [3] = {[0] = row_3x8, [1] = row_3x16},
+        [4] = {[0] = row_4x8, [1] = row_4x16},
+        [5] = {[0] = row_5x8, [1] = row_5x16},
+        [6] = {[0] = row_6x8, [1] = row_6x16},
     },
     .column = {
         [1] = {[1] = column_1x16, [2] = column_1x32, [4] = column_1x64},

@@ -8,7 +8,7 @@
 /* Outputs in flight, and outputs of a row before the next row. Where a cache line takes two turns, the stretch is short
  * enough for the source rows that outputs share to stay in the first-level cache, of which lines far apart use few
  * sets; otherwise rows are best done whole. */
-enum { GROUP = LM_LEVEL_NO == 0 ? 1 : 4, STRETCH = LM_LEVEL_NO == 1 ? 28 : 1 << 20 };
+enum { GROUP = LM_LEVEL_NO == 0 ? 1 : 4, STRETCH = LM_LEVEL_NO == 1 ? 56 : 1 << 20 };
 
 #ifdef __clang__
 #define UNROLL(n)
