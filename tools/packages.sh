@@ -16,6 +16,8 @@ pkg-config pkg-config
 nm binutils
 g++ g++
 pc:hwloc libhwloc-dev
+pc:zlib zlib1g-dev
+xz xz-utils
 qemu-aarch64 qemu-user
 qemu-arm qemu-user
 qemu-riscv64 qemu-user

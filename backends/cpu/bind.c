@@ -20,6 +20,10 @@ static const struct {
     {LM_OP_INSTANCENORM, lm_cpu_bind_groupnorm},
     {LM_OP_GROUPNORM, lm_cpu_bind_groupnorm},
     {LM_OP_LRN, lm_cpu_bind_lrn},
+    {LM_OP_ATTENTION, lm_cpu_bind_attention},
+    {LM_OP_RNN, lm_cpu_bind_recurrent},
+    {LM_OP_GRU, lm_cpu_bind_recurrent},
+    {LM_OP_LSTM, lm_cpu_bind_recurrent},
 };
 
 lm_cpu_bind_fn lm_cpu_binder(lm_opid op)

@@ -33,6 +33,7 @@ lm_status lm_cpu_kernel_new(lm_cpu *cpu, const lm_call *call, size_t bytes, lm_c
 typedef lm_status (*lm_cpu_bind_fn)(lm_cpu *cpu, const lm_call *call, lm_kernel **out);
 
 /* Packings that derive() understands; a driver adds its own and the function that makes it (pack.h). */
-typedef enum lm_cpu_packing { LM_CPU_PACK_GEMM = 1, LM_CPU_PACK_CONV, LM_CPU_PACK_CONV_T, LM_CPU_PACK_DEPTHWISE } lm_cpu_packing;
+typedef enum lm_cpu_packing { LM_CPU_PACK_GEMM = 1, LM_CPU_PACK_CONV, LM_CPU_PACK_CONV_T, LM_CPU_PACK_DEPTHWISE,
+               LM_CPU_PACK_GATES } lm_cpu_packing;
 
 #endif

@@ -211,6 +211,7 @@ lm_status lm_cpu_bind_copy(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
         }
         break;
     case LM_OP_IDENTITY:
+    case LM_OP_BITCAST:
     case LM_OP_EXPAND:
         aligned_axes(y, x, axes);
         break;

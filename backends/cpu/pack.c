@@ -7,6 +7,7 @@
 
 #include "backends/cpu/block.h"
 #include "backends/cpu/depthwise.h"
+#include "backends/cpu/recurrent.h"
 #include "core/base/mem.h"
 
 enum { FLAG_FLOATS = 16 };
@@ -198,6 +199,8 @@ lm_status lm_cpu_pack(lm_cpu *cpu, const lm_view *w, const lm_want *want, lm_buf
     size_t floats, bytes;
     LM_REQUIRE(w->dt == LM_F32, LM_UNSUPPORTED, "weights of type %s cannot be packed, only float32",
                lm_dtype_name(w->dt));
+    if (want->pack == LM_CPU_PACK_GATES)
+        return lm_gates_derive(cpu, w, want, out);
     switch (want->pack) {
     case LM_CPU_PACK_CONV: lm_pack_conv(w, want->p[1], want->p[0], &p); break;
     case LM_CPU_PACK_CONV_T: lm_pack_conv_t(w, want->p[1], want->p[0], &p); break;

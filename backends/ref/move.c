@@ -27,7 +27,7 @@ static lm_view seen_as(const lm_ref_call *c)
     return v;
 }
 
-/* Reshape, Transpose, Expand, Slice. Reshape walks both sides in row-major order. */
+/* Reshape, Transpose, Expand, Slice, BitCast. Reshape walks both sides in row-major order. */
 lm_status lm_ref_copy(const lm_ref_call *c)
 {
     const lm_view *y = &c->y[0];

@@ -57,6 +57,14 @@ lm_status lm_file_slice(const lm_file *file, uint64_t offset, uint64_t bytes, co
     return LM_OK;
 }
 
+void lm_file_done(const void *bytes, size_t count)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)bytes + page - 1) / page * page;
+    const uintptr_t to = ((uintptr_t)bytes + count) / page * page;
+    if (from < to)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 static bool is_special(const char *path)
 {
     struct stat about;

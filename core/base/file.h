@@ -21,6 +21,10 @@ void lm_file_unmap(lm_file *file); /* leaves {0}; fine for {0} */
 /* Where `bytes` bytes at `offset` lie; LM_INPUT when the file ends before. */
 lm_status lm_file_slice(const lm_file *file, uint64_t offset, uint64_t bytes, const void **out);
 
+/* Bytes of a mapping will not be read again soon: the memory of whole pages goes back to the system, which fetches them
+ * from the file when they are read after all. Never for memory that is no read-only mapping: it would lose its content. */
+void lm_file_done(const void *bytes, size_t count);
+
 /* Writing: everything goes to a temporary file beside `path`, which takes the name only in lm_out_commit. What exists
  * and is no plain file (a terminal, a pipe, /dev/null) is written to directly. */
 typedef struct lm_out {

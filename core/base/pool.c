@@ -321,6 +321,64 @@ void lm_pool_run(lm_pool *pool, int64_t tiles, lm_tile_fn fn, void *ctx)
     pthread_mutex_unlock(&pool->turn);
 }
 
+typedef struct rounds {
+    lm_pool *pool;
+    int64_t count;
+    int tiles;
+    lm_tile_fn fn;
+    void *ctx;
+    _Alignas(LM_ALIGN) atomic_uint_fast64_t claimed; /* the round in the high half, then a bit for each claimed tile */
+    _Alignas(LM_ALIGN) atomic_int done;              /* tiles of this round */
+} rounds;
+
+/* The tile that a worker should take: its own, otherwise the next one that is free; -1: none is. */
+static int free_tile(uint64_t claimed, int tiles, int own)
+{
+    for (int i = 0; i < tiles; i++) {
+        int tile = (own + i) % tiles;
+        if (!(claimed >> tile & 1))
+            return tile;
+    }
+    return -1;
+}
+
+/* Work in all rounds from the one that is under way. Tiles are claimed, not assigned, so nobody waits for a worker that
+ * does not come; whoever finishes a round begins the next one. */
+static void walk_rounds(void *ctx, int64_t tile, int number)
+{
+    enum { LOOKS = 2000, FEW_LOOKS = 20 }; /* before a thread that waits offers its processor to others */
+    rounds *r = ctx;
+    int patience = r->pool && r->pool->spin_ns ? LOOKS : FEW_LOOKS, looks = 0;
+    uint_fast64_t claimed = atomic_load_explicit(&r->claimed, memory_order_acquire);
+    while ((int64_t)(claimed >> 32) < r->count) {
+        int64_t round = (int64_t)(claimed >> 32);
+        tile = free_tile(claimed, r->tiles, number % r->tiles);
+        if (tile < 0) {
+            if (looks++ < patience)
+                relax();
+            else
+                sched_yield();
+        } else if (atomic_compare_exchange_strong_explicit(&r->claimed, &claimed, claimed | (uint64_t)1 << tile,
+                                                           memory_order_acq_rel, memory_order_acquire)) {
+            r->fn(r->ctx, round * r->tiles + tile, number);
+            looks = 0;
+            if (atomic_fetch_add_explicit(&r->done, 1, memory_order_acq_rel) + 1 == r->tiles) {
+                atomic_store_explicit(&r->done, 0, memory_order_relaxed);
+                atomic_store_explicit(&r->claimed, (uint64_t)(round + 1) << 32, memory_order_release);
+            }
+        }
+        claimed = atomic_load_explicit(&r->claimed, memory_order_acquire);
+    }
+}
+
+void lm_pool_rounds(lm_pool *pool, int64_t count, int tiles, lm_tile_fn fn, void *ctx)
+{
+    rounds r = {.pool = pool, .count = count, .tiles = tiles, .fn = fn, .ctx = ctx};
+    int helpers = lm_pool_threads(pool);
+    if (tiles > 0)
+        lm_pool_run(pool, tiles < helpers ? tiles : helpers, walk_rounds, &r);
+}
+
 int lm_pool_threads(const lm_pool *pool)
 {
     return pool ? pool->threads : 1;

@@ -34,4 +34,11 @@ int lm_pool_threads(const lm_pool *pool);
  * tile. */
 void lm_pool_run(lm_pool *pool, int64_t tiles, lm_tile_fn fn, void *ctx);
 
+/* Run `rounds` < 2^31 grids of `tiles` <= LM_ROUND_TILES tiles each, one after the other: fn gets round * tiles + tile, and
+ * starts when every tile of the round before is done. All of it is one run, in which a round costs a fraction of a
+ * microsecond. Tile i is worker i's as long as that one comes, so what it reads in every round may stay in one core's
+ * caches; there should be as many tiles as threads, of equal size. */
+enum { LM_ROUND_TILES = 32 };
+void lm_pool_rounds(lm_pool *pool, int64_t rounds, int tiles, lm_tile_fn fn, void *ctx);
+
 #endif

@@ -16,7 +16,7 @@
 #include "core/tensor/tensor.h"
 
 /* Raised when anything in the headers this file includes changes its meaning or layout. */
-#define LM_BACKEND_ABI 2u
+#define LM_BACKEND_ABI 3u
 
 typedef struct lm_device lm_device;
 typedef struct lm_kernel lm_kernel;
@@ -48,7 +48,7 @@ typedef struct lm_epilogue {
 } lm_epilogue;
 
 /* One op to be bound. Views carry type, shape and strides; their buffers are NULL except those of constants, which hold
- * readable host memory that outlives the kernel. */
+ * readable host memory that outlives the kernel, at any address (lm_view_is_aligned). */
 typedef struct lm_call {
     lm_opid op;
     const lm_attrs *a;
@@ -78,6 +78,7 @@ struct lm_kernel {
     size_t workspace;     /* bytes of scratch a launch needs, aligned to LM_ALIGN; contents need not survive */
     lm_want want[LM_WANTS];
     int nwant;
+    uint64_t loose; /* bit i: x[i] may lie at any address; other operands are aligned to their type */
     void (*free)(lm_kernel *);
 };
 
@@ -112,7 +113,8 @@ typedef struct lm_device_vt {
     /* Choose a kernel. LM_UNSUPPORTED sends the call to the host. Never blocks on the device, allocates little. */
     lm_status (*bind)(lm_device *, const lm_call *, lm_kernel **out);
 
-    /* Make the form of a constant that a kernel of this device asked for; one reference. May block. */
+    /* Make the form of a constant, which may lie at any address, that a kernel of this device asked for; one reference.
+     * May block. */
     lm_status (*derive)(lm_device *, const lm_view *constant, const lm_want *, lm_buffer **out);
 
     /* Run: arg[0..nx) then arg[nx..nx+ny); workspace as the kernel asked, or NULL. May return before the work is done;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "core/base/file.h"
 #include "core/base/map.h"
 #include "core/base/mem.h"
 
@@ -22,6 +23,7 @@ typedef struct entry {
     lm_derived derived; /* first: users hold its address */
     key key;
     lm_buffer *constant;
+    size_t off; /* of an aligned copy */
     int users;
     bool cached;
     uint64_t given_back; /* clock at the last put */
@@ -108,13 +110,16 @@ static size_t evict(lm_derived_cache *cache, size_t keep)
     return before - cache->bytes;
 }
 
-static lm_status derive(lm_derived_cache *cache, lm_device *device, const lm_view *constant, const lm_want *want,
-                        lm_buffer **out)
+/* No device: the constant as it is, but aligned. */
+static lm_status derive(lm_device *device, const lm_view *constant, const lm_want *want, entry *e)
 {
-    lm_status status = device->vt->derive(device, constant, want, out);
-    if (status == LM_MEMORY && evict(cache, 0) > 0)
-        status = device->vt->derive(device, constant, want, out);
-    return status;
+    if (device)
+        return device->vt->derive(device, constant, want, &e->derived.buf);
+    lm_view aligned;
+    LM_TRY(lm_view_align(constant, &aligned));
+    e->derived.buf = aligned.buf;
+    e->off = aligned.off;
+    return LM_OK;
 }
 
 static lm_status make(lm_derived_cache *cache, lm_device *device, const lm_view *constant, const lm_want *want,
@@ -123,11 +128,15 @@ static lm_status make(lm_derived_cache *cache, lm_device *device, const lm_view 
     entry *e;
     LM_NEW(e);
     e->key = *k;
-    lm_status status = derive(cache, device, constant, want, &e->derived.buf);
+    lm_status status = derive(device, constant, want, e);
+    if (status == LM_MEMORY && evict(cache, 0) > 0)
+        status = derive(device, constant, want, e);
     if (status != LM_OK) {
         lm_free(e);
         return status;
     }
+    if (constant->buf->mapped) /* the kernel reads the new form from now on */
+        lm_file_done(constant->buf->host, constant->buf->bytes);
     e->constant = lm_buffer_ref(constant->buf);
     cache->bytes += e->derived.buf->bytes;
     status = lm_map_put(&cache->map, &e->key, sizeof e->key, (lm_cell){.ptr = e});
@@ -140,8 +149,8 @@ static lm_status make(lm_derived_cache *cache, lm_device *device, const lm_view 
     return LM_OK;
 }
 
-lm_status lm_derived_get(lm_derived_cache *cache, lm_device *device, const lm_view *constant, const lm_want *want,
-                         const lm_derived **out)
+static lm_status get(lm_derived_cache *cache, lm_device *device, const lm_view *constant, const lm_want *want,
+                     entry **out)
 {
     key k;
     key_fill(&k, device, constant, want);
@@ -153,10 +162,29 @@ lm_status lm_derived_get(lm_derived_cache *cache, lm_device *device, const lm_vi
         status = make(cache, device, constant, want, &k, &e);
     if (status == LM_OK) {
         e->users++;
-        *out = &e->derived;
+        *out = e;
     }
     pthread_mutex_unlock(&cache->lock);
     return status;
+}
+
+lm_status lm_derived_get(lm_derived_cache *cache, lm_device *device, const lm_view *constant, const lm_want *want,
+                         const lm_derived **out)
+{
+    entry *e;
+    LM_TRY(get(cache, device, constant, want, &e));
+    *out = &e->derived;
+    return LM_OK;
+}
+
+lm_status lm_derived_align(lm_derived_cache *cache, const lm_view *constant, const lm_derived **out, size_t *off)
+{
+    static const lm_want none;
+    entry *e;
+    LM_TRY(get(cache, NULL, constant, &none, &e));
+    *out = &e->derived;
+    *off = e->off;
+    return LM_OK;
 }
 
 void lm_derived_put(lm_derived_cache *cache, const lm_derived *derived)

@@ -70,10 +70,9 @@ static bool view_expand(const lm_attrs *a, const lm_view *x, const lm_shape *to,
 static bool view_slice(const lm_attrs *a, const lm_view *x, const lm_shape *to, lm_view *y)
 {
     *y = moved(x, to);
-    const bool empty = lm_shape_count(to) == 0; /* where it starts means nothing then, and may lie outside */
     int64_t first = 0;
     for (int i = 0; i < to->rank; i++) {
-        first += empty ? 0 : a->slice.start[i] * x->st[i];
+        first += a->slice.start[i] * x->st[i];
         y->st[i] = x->st[i] * (to->dim[i] > 1 ? a->slice.step[i] : 1);
     }
     y->off = (size_t)((int64_t)x->off + first * (int64_t)lm_dtype_size(x->dt));
@@ -96,7 +95,7 @@ bool lm_eval_view(lm_opid op, const lm_attrs *a, const lm_view *x, const lm_type
 {
     if (!view_of[op])
         return false;
-    if (lm_shape_count(&type->sh) > 0)
+    if (lm_shape_count(&type->sh) > 0) /* where an empty slice starts means nothing, and may lie outside */
         return view_of[op](a, x, &type->sh, y);
     *y = moved(x, &type->sh);
     lm_strides_row(&type->sh, y->st);
@@ -156,14 +155,32 @@ static lm_status launch(lm_device *device, const lm_kernel *kernel, const lm_arg
     return status;
 }
 
-static lm_status run(lm_device *device, const lm_kernel *kernel, const lm_view *x, lm_arg *arg)
+/* Operands that lie where the kernel cannot read them; the copies' buffers stand in their views then. */
+static lm_status align(const lm_kernel *kernel, int nx, const lm_view *x, const operands *o)
+{
+    for (int i = 0; i < nx; i++) {
+        const bool as_it_is = lm_view_present(&x[i]) && o->arg[i].buf == x[i].buf;
+        if (!as_it_is || lm_view_is_aligned(&x[i]) || (i < 64 && kernel->loose >> i & 1))
+            continue;
+        LM_TRY(lm_view_align(&x[i], &o->view[i]));
+        o->arg[i] = (lm_arg){o->view[i].buf, o->view[i].off};
+    }
+    return LM_OK;
+}
+
+static lm_status run(lm_device *device, const lm_kernel *kernel, int nx, const lm_view *x, const operands *o)
 {
     lm_buffer *made[LM_WANTS] = {0};
-    lm_status status = derive(device, kernel, x, arg, made);
+    lm_status status = derive(device, kernel, x, o->arg, made);
     if (status == LM_OK)
-        status = launch(device, kernel, arg);
+        status = align(kernel, nx, x, o);
+    if (status == LM_OK)
+        status = launch(device, kernel, o->arg);
     for (int i = 0; i < LM_WANTS; i++)
         lm_buffer_unref(made[i]);
+    for (int i = 0; i < nx; i++)
+        if (o->view[i].buf != x[i].buf)
+            lm_buffer_unref(o->view[i].buf);
     return status;
 }
 
@@ -208,7 +225,7 @@ static lm_status compute(const lm_chain *chain, const lm_call *shape, const lm_v
         o->arg[call.nx + i] = (lm_arg){made[i].buf, 0};
     }
     if (status == LM_OK)
-        status = run(device, kernel, x, o->arg);
+        status = run(device, kernel, call.nx, x, o);
     kernel->free(kernel);
     for (int i = 0; i < call.ny; i++) {
         if (status == LM_OK)

@@ -37,31 +37,15 @@ static bool shapes_agree(const lm_graph *g, lm_val a, lm_val b)
     return lm_shape_equal(&lm_graph_value(g, a)->type.sh, &lm_graph_value(g, b)->type.sh);
 }
 
-static int orders(lm_opid op)
-{
-    return lm_ops[op].flags & LM_FLAG_COMMUTES ? 2 : 1;
-}
-
 bool lm_with_number(const lm_graph *g, lm_val v, lm_opid op, lm_val *x, double *number)
 {
     const lm_node *n = lm_made_by(g, v, op);
-    for (int i = 0; n && i < orders(op); i++)
+    const int orders = lm_ops[op].flags & LM_FLAG_COMMUTES ? 2 : 1;
+    for (int i = 0; n && i < orders; i++)
         if (lm_is_number(g, n->x[1 - i], number) && shapes_agree(g, n->x[i], v)) {
             *x = n->x[i];
             return true;
         }
-    return false;
-}
-
-bool lm_with_made(const lm_graph *g, lm_val v, lm_opid op, lm_opid of, const lm_node **made, lm_val *other)
-{
-    const lm_node *n = lm_made_by(g, v, op);
-    for (int i = 0; n && i < orders(op); i++) {
-        *made = lm_made_by(g, n->x[i], of);
-        *other = n->x[1 - i];
-        if (*made)
-            return true;
-    }
     return false;
 }
 

@@ -20,9 +20,6 @@ bool lm_is_about(const lm_graph *g, lm_val like, double number, double wanted);
 /* v = x op number, in either order where op commutes. */
 bool lm_with_number(const lm_graph *g, lm_val v, lm_opid op, lm_val *x, double *number);
 
-/* v = a op b, of which a is made by op `of`, in either order where op commutes; *made is that node, *other is b. */
-bool lm_with_made(const lm_graph *g, lm_val v, lm_opid op, lm_opid of, const lm_node **made, lm_val *other);
-
 /* v as a product: scalar factors, which Div and Neg have too, in `number`, the others in at[0..n). Products that
  * somebody else uses as well are factors, not taken apart. False for more than LM_FACTORS of them. */
 enum { LM_FACTORS = 6 };
@@ -33,7 +30,7 @@ typedef struct lm_factors {
 } lm_factors;
 bool lm_factors_of(const lm_graph *g, lm_val v, lm_factors *out);
 
-/* Which of two factors is `v`; the other one. LM_NOVAL when they are not two or none is. */
+/* The factor beside `v`; LM_NOVAL when there are not two, one of them `v`. */
 lm_val lm_other_factor(const lm_factors *f, lm_val v);
 
 /* v = x * x, or x to the power of 2. */

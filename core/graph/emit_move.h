@@ -1,5 +1,5 @@
-/* Movement of values for those who emit graphs: parts of a tensor, and tensors made of parts. What would change nothing adds no
- * node. After a failure they answer LM_NOVAL or their operand. */
+/* Movement of values for those who emit graphs: parts of a tensor, and tensors made of parts. What would change
+ * nothing adds no node. After a failure they answer LM_NOVAL or their operand. */
 #ifndef LM_GRAPH_EMIT_MOVE_H
 #define LM_GRAPH_EMIT_MOVE_H
 

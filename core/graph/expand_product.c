@@ -49,10 +49,23 @@ static lm_val soft_cap(lm_emit *e, lm_val scores, double cap)
     return lm_emit_scalar(e, LM_OP_MUL, inside, cap);
 }
 
-/* Softmax over the keys. With a mask a query may see no key at all: its row is zero rather than NaN. */
-static lm_val probabilities(lm_emit *e, lm_val scores, bool masked)
+/* Can this mask leave a query without any key? Not one that is known and hides none altogether. */
+static bool may_blind(const lm_emit *e, lm_val mask)
 {
-    if (!masked)
+    const lm_view *c = lm_graph_value(e->g, mask)->constant;
+    if (mask == LM_NOVAL || !c)
+        return mask != LM_NOVAL;
+    const bool known = c->dt == LM_F32 && lm_view_is_row(c);
+    for (int64_t i = 0, n = known ? lm_shape_count(&c->sh) : 0; i < n; i++)
+        if (lm_view_get(c, i) == -INFINITY)
+            return true;
+    return !known;
+}
+
+/* Softmax over the keys. Where a query may see no key at all its row is zero rather than NaN. */
+static lm_val probabilities(lm_emit *e, lm_val scores, bool guarded)
+{
+    if (!guarded)
         return lm_emit_axis(e, LM_OP_SOFTMAX, scores, 3);
     lm_val zero = lm_emit_const(e, lm_emit_type(e, scores)->dt, 0);
     lm_val best = lm_emit_reduce(e, LM_OP_REDUCE_MAX, scores, 1u << 3, true);
@@ -88,6 +101,6 @@ void lm_expand_attention(lm_emit *e, const lm_composite *c)
         scores = mask_out(e, causal(e, length, keys), scores);
     if (mask != LM_NOVAL)
         scores = lm_emit1(e, LM_OP_ADD, NULL, scores, mask);
-    lm_val weights = lm_emit_reshape(e, probabilities(e, scores, mask != LM_NOVAL), &weighed);
+    lm_val weights = lm_emit_reshape(e, probabilities(e, scores, may_blind(e, mask)), &weighed);
     c->y[0] = lm_emit_reshape(e, lm_emit1(e, LM_OP_MATMUL, &plain, weights, c->x[2]), &result);
 }

@@ -1,4 +1,5 @@
-/* LSTM, GRU and RNN step by step: one product of all inputs ahead, then a product with the state and the cell per step. */
+/* LSTM, GRU and RNN step by step: one product of all inputs ahead, then a product with the state and the cell per
+ * step. */
 #include "core/graph/emit_move.h"
 #include "core/graph/expand.h"
 
@@ -141,8 +142,8 @@ static lm_val initial(const walk *w, int i)
     return v == LM_NOVAL ? lm_emit_full(w->e, w->dt, &shape, 0) : lm_emit_pick(w->e, v, 0, w->way);
 }
 
-/* Everything of one direction that does not change from step to step. A GRU that resets after the product keeps the state's
- * bias with that product; all others add both biases to the input. */
+/* Everything of one direction that does not change from step to step. A GRU that resets after the product keeps
+ * the state's bias with that product; all others add both biases to the input. */
 static void prepare(walk *w)
 {
     lm_emit *e = w->e;

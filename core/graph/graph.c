@@ -77,20 +77,18 @@ lm_status lm_graph_input(lm_graph *g, const char *name, const lm_type *type, lm_
 /* Contents of more elements than this are not looked at: their sign stays unknown. */
 enum { SIGN_SCAN = 1 << 16 };
 
-static bool content_nonneg(const lm_view *c)
+static bool content_nonneg(const lm_view *content)
 {
-    int64_t n = lm_shape_count(&c->sh);
+    lm_view c = *content;
+    for (int i = 0; i < c.sh.rank; i++)
+        if (c.st[i] == 0 && c.sh.dim[i] > 1)
+            c.sh.dim[i] = 1; /* the same elements over and over */
+    const int64_t n = lm_shape_count(&c.sh);
     if (n > SIGN_SCAN)
         return false;
-    if (c->dt == LM_F32 && lm_view_is_row(c)) {
-        const float *at = lm_view_data(c);
-        for (int64_t i = 0; i < n; i++)
-            if (at[i] < 0)
-                return false;
-        return true;
-    }
+    const float *row = c.dt == LM_F32 && lm_view_is_row(&c) && lm_view_is_aligned(&c) ? lm_view_data(&c) : NULL;
     for (int64_t i = 0; i < n; i++)
-        if (lm_view_get(c, i) < 0)
+        if ((row ? (double)row[i] : lm_view_get(&c, i)) < 0)
             return false;
     return true;
 }

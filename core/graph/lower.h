@@ -8,6 +8,7 @@
 /* lower_weights.c: into constant weights; results differ within 1e-5 of their largest magnitude. */
 bool lm_lower_batchnorm(lm_rewrite *r, const lm_node *n);
 bool lm_lower_scale(lm_rewrite *r, const lm_node *n); /* a number, or one per channel, multiplied to a product */
+bool lm_lower_shift(lm_rewrite *r, const lm_node *n); /* one number per channel added to a product with a bias */
 
 /* lower_window.c and lower_product.c: the bits stay. */
 bool lm_lower_pad(lm_rewrite *r, const lm_node *n);       /* zeros around an image into the window that reads it */

@@ -71,18 +71,30 @@ static bool is_float32(const lm_rewrite *r, lm_val v, const lm_type *like)
     return t->dt == LM_F32 && lm_shape_equal(&t->sh, &like->sh);
 }
 
+/* The product behind v, also through reshapes that nobody else reads: a sum of elements does not care about shapes. */
+static const lm_node *product_behind(const lm_rewrite *r, lm_val v, const lm_node *n)
+{
+    for (const lm_node *s; (s = lm_made_by(r->from, v, LM_OP_RESHAPE)) && lm_rewrite_consumer(r, v) == n; n = s)
+        v = s->x[0];
+    return lm_product_before(r, v, n);
+}
+
 bool lm_lower_residual(lm_rewrite *r, const lm_node *n)
 {
     const lm_type *y = &lm_graph_value(r->from, n->y[0])->type;
     if (n->op != LM_OP_ADD || n->x[0] == n->x[1] || !is_float32(r, n->x[0], y) || !is_float32(r, n->x[1], y))
         return false;
-    const lm_node *p[2] = {lm_product_before(r, n->x[0], n), lm_product_before(r, n->x[1], n)};
+    const lm_node *p[2] = {product_behind(r, n->x[0], n), product_behind(r, n->x[1], n)};
     if (!p[0] && !p[1])
         return false;
     /* of two products the later one takes the other's result, as the order of the nodes has it */
     const int i = !p[0] || (p[1] && p[1]->id > p[0]->id);
     const lm_epilogue ep = {.residual = true};
-    r->map[n->y[0]] = with_epilogue(r, p[i], &ep, r->map[n->x[1 - i]]);
+    const char *name = r->e.name;
+    r->e.name = NULL;
+    lm_val residual = lm_emit_reshape(&r->e, r->map[n->x[1 - i]], lm_emit_shape(&r->e, p[i]->y[0]));
+    r->e.name = name;
+    r->map[n->y[0]] = lm_emit_reshape(&r->e, with_epilogue(r, p[i], &ep, residual), &y->sh);
     return true;
 }
 

@@ -76,6 +76,28 @@ bool lm_lower_batchnorm(lm_rewrite *r, const lm_node *n)
     return replace(r, n, p, gain, shift, name);
 }
 
+/* Where there is a bias already the two sums join; lm_canon_bias has taken the others. */
+bool lm_lower_shift(lm_rewrite *r, const lm_node *n)
+{
+    lm_emit *e = &r->e;
+    const int orders = n->op == LM_OP_ADD ? 2 : n->op == LM_OP_SUB ? 1 : 0;
+    for (int i = 0; i < orders; i++) {
+        const lm_node *p = lm_product_before(r, n->x[i], n);
+        if (!p || p->nx < 3 || p->x[2] == LM_NOVAL || !may_fold(r, p))
+            continue;
+        const char *name = e->name;
+        e->name = NULL;
+        lm_val shift = lm_channel_vector(r, n->x[1 - i], p);
+        lm_val bias = shift == LM_NOVAL ? LM_NOVAL : lm_emit1(e, n->op, NULL, p->x[2], shift);
+        e->name = name;
+        if (bias == LM_NOVAL)
+            continue;
+        r->map[n->y[0]] = lm_emit1(e, p->op, p->a, p->x[0], p->x[1], bias);
+        return true;
+    }
+    return false;
+}
+
 /* A constant factor as a vector of the product's output channels. */
 static lm_val gain_of(lm_rewrite *r, lm_val v, const lm_node *p)
 {

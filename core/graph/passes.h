@@ -3,7 +3,7 @@
  *
  * canon: what a network means. Decomposed LayerNorm, RMSNorm, GELU, SiLU and attention become one node each; a constant
  * Add behind a product becomes its bias; what changes nothing goes. Runs before rules extend the graph; the nodes found
- * carry the name and scope of the last node of their pattern.
+ * carry the name and scope of the last node of their pattern. Results may differ in their last bits.
  *
  * lower: how it runs fast. Batch norm folded into the product before it, pads into windows, bias, residual and
  * activation into epilogues, where the inner value has one consumer. Runs after rules. LIMN_PLAN=plain leaves it out. */

@@ -186,7 +186,7 @@ static void print_node(lm_str *out, const lm_graph *g, const lm_node *n, int ind
     lm_str_add(out, ")");
     print_attrs(out, g, n);
     print_epilogue(out, n);
-    if (n->scope)
+    if (n->scope && *n->scope)
         lm_str_printf(out, " @%s", n->scope);
     if (n->name)
         lm_str_printf(out, " '%s'", n->name);

@@ -128,28 +128,39 @@ static lm_status scan(const onnx_model *o, const onnx_opset *opset, size_t opset
     return LM_OK;
 }
 
-/* By value: some float input of the graph goes into it. */
+/* By value: some input of the graph goes into it. */
 static bool *varies(const lm_graph *g)
 {
     bool *from = lm_calloc(g->values.count, sizeof *from);
     for (size_t i = 0; from && i < g->inputs.count; i++)
-        from[g->inputs.at[i]] = lm_dtype_is_float(lm_graph_value(g, g->inputs.at[i])->type.dt);
+        from[g->inputs.at[i]] = true;
     for (size_t i = 0; from && i < g->nodes.count; i++) {
         const lm_node *n = g->nodes.at[i];
         bool any = false;
         for (int k = 0; k < n->nx; k++)
             any |= from[n->x[k]];
         for (int k = 0; k < n->ny; k++)
-            from[n->y[k]] = any && lm_dtype_is_float(lm_graph_value(g, n->y[k])->type.dt);
+            from[n->y[k]] = any;
     }
     return from;
+}
+
+static bool is_float(const lm_graph *g, lm_val v)
+{
+    return lm_dtype_is_float(lm_graph_value(g, v)->type.dt);
+}
+
+/* Rows looked up in a table by what is fed: for tokens this is where explanations end. */
+static bool embeds(const lm_graph *g, const lm_node *n)
+{
+    return n->op == LM_OP_GATHER && lm_graph_value(g, n->x[0])->constant && is_float(g, n->x[0]) && !is_float(g, n->x[1]);
 }
 
 bool *lm_gradient_reach(const lm_graph *g)
 {
     bool *reach = lm_calloc(g->values.count, sizeof *reach), *from = varies(g);
     for (size_t i = 0; reach && from && i < g->outputs.count; i++)
-        reach[g->outputs.at[i]] = from[g->outputs.at[i]];
+        reach[g->outputs.at[i]] = from[g->outputs.at[i]] && is_float(g, g->outputs.at[i]);
     for (size_t i = g->nodes.count; reach && from && i-- > 0;) {
         const lm_node *n = g->nodes.at[i];
         bool any = false;
@@ -157,7 +168,7 @@ bool *lm_gradient_reach(const lm_graph *g)
             any |= reach[n->y[k]];
         any = any && (lm_ops[n->op].grad == LM_GRAD_SMOOTH || lm_ops[n->op].grad == LM_GRAD_PIECE);
         for (int k = 0; any && k < n->nx; k++)
-            reach[n->x[k]] |= from[n->x[k]];
+            reach[n->x[k]] |= from[n->x[k]] && is_float(g, n->x[k]);
     }
     lm_free(from);
     if (reach && from)
@@ -166,7 +177,7 @@ bool *lm_gradient_reach(const lm_graph *g)
     return NULL;
 }
 
-/* If no gradient arrives at any input, every op that stops one is named; a stopped side branch is no problem. */
+/* If no gradient arrives at any float input or embedding, every op that stops one is named; a stopped side branch is no problem. */
 static lm_status check_gradient(const lm_built *b, lm_problems *p)
 {
     const lm_graph *g = b->graph;
@@ -175,17 +186,19 @@ static lm_status check_gradient(const lm_built *b, lm_problems *p)
     bool arrives = false;
     for (size_t i = 0; status == LM_OK && i < g->inputs.count; i++)
         arrives |= reach[g->inputs.at[i]];
+    for (size_t i = 0; status == LM_OK && i < g->nodes.count; i++)
+        arrives |= embeds(g, g->nodes.at[i]) && reach[g->nodes.at[i]->y[0]];
     for (size_t i = 0; status == LM_OK && !arrives && i < g->nodes.count; i++) {
         const lm_node *n = g->nodes.at[i];
         bool fed = false, stops = lm_ops[n->op].grad == LM_GRAD_ZERO || lm_ops[n->op].grad == LM_GRAD_OPAQUE;
         for (int k = 0; k < n->nx; k++)
-            fed |= from[n->x[k]];
+            fed |= from[n->x[k]] && is_float(g, n->x[k]);
         if (fed && stops)
             status = add(p, false, n->name ? n->name : "", lm_ops[n->op].name,
                          lm_ops[n->op].grad == LM_GRAD_ZERO ? "its gradient is zero everywhere" : "it has no gradient");
     }
     if (status == LM_OK && !arrives && p->at.count == 0)
-        status = add(p, false, "", "", "no output depends on a float input");
+        status = add(p, false, "", "", "no output depends on a float input or an embedding of tokens");
     lm_free(reach);
     lm_free(from);
     return status;

@@ -22,7 +22,7 @@ typedef struct lm_problems {
 } lm_problems;
 
 /* Every operator that is missing, whatever graph or function of the file it stands in; if none is, what building finds; if
- * that goes well, every op on a way from a float input to an output that no gradient passes. Starts from {0}. */
+ * that goes well and no gradient arrives at a float input or an embedding of tokens, every op that stops one. */
 lm_status lm_model_check(lm_model *m, const lm_chain *fold, lm_problems *out);
 void lm_problems_free(lm_problems *p);
 

@@ -133,15 +133,16 @@ static lm_val softmax(lm_import *im, const attention *t, lm_val scores)
     return lm_emit_cast(e, p, t->dt);
 }
 
-/* The same as the op Attention step by step, because a value between the steps is wanted: mode 0 the product, 1 after the
- * cap, 2 after the mask, 3 after softmax. Heads that share a key head are rows of one product. */
+/* The same as the op Attention step by step, because a value between the steps is wanted: mode 0 the product, 1
+ * after the cap, 2 after the mask, 3 after softmax. Heads that share a key head are rows of one product. */
 static lm_val stepwise(lm_import *im, const attention *t)
 {
     lm_emit *e = &im->e;
     lm_attrs turn = {0}, straight = {0};
     int64_t width = lm_emit_shape(e, t->q)->dim[3], depth = lm_emit_shape(e, t->v)->dim[3];
     int64_t rows = t->shared ? t->heads / t->shared * t->length : 0;
-    lm_shape joined = LM_SHAPE(t->batch, t->shared, rows, width), full = LM_SHAPE(t->batch, t->heads, t->length, t->keys);
+    lm_shape joined = LM_SHAPE(t->batch, t->shared, rows, width);
+    lm_shape full = LM_SHAPE(t->batch, t->heads, t->length, t->keys);
     lm_shape weighed = LM_SHAPE(t->batch, t->shared, rows, t->keys);
     lm_shape result = LM_SHAPE(t->batch, t->heads, t->length, depth);
     lm_val stage[4];

@@ -75,8 +75,8 @@ static void piece_add(lm_import *im, pieces *p, lm_val v)
     p->at[p->count++] = v;
 }
 
-/* All pieces along a new axis, last first when `reversed`. Without a round the body's declaration says what they would have
- * been: sizes that it leaves open are 0. */
+/* All pieces along a new axis, last first when `reversed`. Without a round the body's declaration says what they
+ * would have been: sizes that it leaves open are 0. */
 static lm_val pieces_join(lm_import *im, const pieces *p, const onnx_value_info *declared, int64_t axis, bool reversed)
 {
     lm_emit *e = &im->e;
@@ -122,12 +122,12 @@ static void check_growth(lm_import *im, size_t before, int64_t done, int64_t rou
     double grown = (double)(im->e.g->nodes.count - before), each = grown / (double)done;
     double in_all = rounds < 0 ? grown : each * (double)rounds;
     if (in_all > UNROLL_MAX || (rounds > UNROLL_MAX && in_all > 0) || done > UNROLL_MAX)
-        lm_import_fail(im, LM_MEMORY, "%lld rounds unrolled would be more than %d nodes; the trip count must be smaller",
+        lm_import_fail(im, LM_MEMORY, "%lld rounds would unroll to more than %d nodes; the trip count must be smaller",
                        (long long)(rounds < 0 ? done : rounds), UNROLL_MAX);
 }
 
-/* (trip count?, condition?, carried...) -> carried..., stacked outputs...; the body takes (round, condition, carried...) and
- * gives (condition, carried..., outputs...). */
+/* (trip count?, condition?, carried...) -> carried..., stacked outputs...; the body takes (round, condition,
+ * carried...) and gives (condition, carried..., outputs...). */
 void lm_import_loop(lm_import *im)
 {
     const onnx_graph *body = body_of(im, "body");
@@ -291,8 +291,8 @@ void lm_import_scan_9(lm_import *im)
         im->y[i] = i < s.states ? s.state[i] : y[i - s.states];
 }
 
-/* Version 8 has a batch in front of everything, and (lengths?, states..., scanned...): samples run one by one, and shorter
- * ones are filled up with zeros. */
+/* Version 8 has a batch in front of everything, and (lengths?, states..., scanned...): samples run one by one, and
+ * shorter ones are filled up with zeros. */
 void lm_import_scan_8(lm_import *im)
 {
     scan s;

@@ -1,5 +1,5 @@
 /* Importers of the ai.onnx.ml operators that work on plain tensors. */
-#include "core/model/import_util.h"
+#include "core/model/import_forest.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,20 +31,9 @@ void lm_import_binarizer(lm_import *im)
     im->y[0] = lm_emit_cast(e, above, lm_in_type(im, 0)->dt);
 }
 
-/* How a node decides, by ONNX's numbers. */
-enum { LEQ, LT, GTE, GT, EQ, NEQ, MEMBER, MODES };
-static const lm_opid compare[MODES] = {LM_OP_LESSEQ, LM_OP_LESS,  LM_OP_GREATEREQ, LM_OP_GREATER,
+/* How a node decides, by lm_forest_mode. */
+static const lm_opid compare[LM_FOREST_MODES] = {LM_OP_LESSEQ, LM_OP_LESS,  LM_OP_GREATEREQ, LM_OP_GREATER,
                                        LM_OP_EQUAL,  LM_OP_EQUAL, LM_OP_EQUAL};
-
-/* A forest as tables over places: first the `nodes` inner nodes, then the `leaves`, which lead to themselves. */
-typedef struct forest {
-    int nodes, leaves, roots;
-    const int64_t *feature, *yes, *no, *yes_leaf, *no_leaf, *root, *target, *nan_yes;
-    const lm_view *mode, *split, *weight, *members;
-    int64_t features, targets;
-    unsigned modes; /* bit m: some node decides by m */
-    int depth;      /* most decisions from a root to a leaf */
-} forest;
 
 static const int64_t *numbers(lm_import *im, const char *name, int count)
 {
@@ -72,11 +61,11 @@ static void check_range(lm_import *im, const char *name, int64_t value, int64_t 
         lm_import_fail(im, LM_INPUT, "%s holds %lld; expected 0 to %lld", name, (long long)value, (long long)size - 1);
 }
 
-static bool read_forest(lm_import *im, forest *f)
+static bool read_forest(lm_import *im, lm_forest *f)
 {
     const onnx_attr *nodes = lm_attr(im, "nodes_featureids"), *leaves = lm_attr(im, "leaf_targetids");
     const onnx_attr *roots = lm_attr(im, "tree_roots");
-    *f = (forest){.features = lm_in_shape(im, 0)->dim[1], .targets = lm_attr_int(im, "n_targets", 1)};
+    *f = (lm_forest){.features = lm_in_shape(im, 0)->dim[1], .targets = lm_attr_int(im, "n_targets", 1)};
     if (!nodes || !leaves || !roots || nodes->n_ints > 1 << 24 || leaves->n_ints > 1 << 24 || roots->n_ints > 1 << 24) {
         lm_import_fail(im, LM_INPUT, "nodes, leaves or roots are missing, or more than 2^24");
         return false;
@@ -103,7 +92,7 @@ static bool read_forest(lm_import *im, forest *f)
         check_range(im, "nodes_featureids", f->feature[i], f->features);
         check_range(im, "nodes_truenodeids", f->yes[i], f->yes_leaf[i] ? f->leaves : f->nodes);
         check_range(im, "nodes_falsenodeids", f->no[i], f->no_leaf[i] ? f->leaves : f->nodes);
-        check_range(im, "nodes_modes", lm_view_get_i64(f->mode, i), MODES);
+        check_range(im, "nodes_modes", lm_view_get_i64(f->mode, i), LM_FOREST_MODES);
         if (im->e.status == LM_OK)
             f->modes |= 1u << lm_view_get_i64(f->mode, i);
     }
@@ -114,8 +103,10 @@ static bool read_forest(lm_import *im, forest *f)
     return im->e.status == LM_OK;
 }
 
+enum { DEPTH_MAX = 1 << 12 };
+
 /* Level by level from the roots. A forest of n nodes has at most n levels unless it runs in a circle. */
-static bool measure_depth(lm_import *im, forest *f)
+static bool measure_depth(lm_import *im, lm_forest *f)
 {
     int *now = lm_arena_alloc(&im->e.g->arena, (size_t)f->nodes, sizeof *now), count = 0;
     int *next = lm_arena_alloc(&im->e.g->arena, (size_t)f->nodes, sizeof *next);
@@ -130,8 +121,9 @@ static bool measure_depth(lm_import *im, forest *f)
             now[count++] = (int)f->root[i];
     for (f->depth = 0; count; f->depth++) {
         int more = 0;
-        if (f->depth >= f->nodes) {
-            lm_import_fail(im, LM_INPUT, "the tree runs in a circle");
+        if (f->depth >= f->nodes || f->depth >= DEPTH_MAX) {
+            lm_import_fail(im, f->depth >= f->nodes ? LM_INPUT : LM_UNSUPPORTED,
+                           "the trees run in a circle or are more than %d decisions deep", DEPTH_MAX);
             return false;
         }
         for (int i = 0; i < count; i++) {
@@ -164,7 +156,7 @@ static bool table_new(lm_import *im, lm_dtype dt, int64_t places, int64_t wide, 
 }
 
 /* Where a place leads when its test holds, or fails. */
-static lm_val table_next(lm_import *im, const forest *f, const int64_t *to, const int64_t *leaf)
+static lm_val table_next(lm_import *im, const lm_forest *f, const int64_t *to, const int64_t *leaf)
 {
     lm_view t;
     if (!table_new(im, LM_I64, f->nodes + f->leaves, 1, &t))
@@ -175,7 +167,7 @@ static lm_val table_next(lm_import *im, const forest *f, const int64_t *to, cons
 }
 
 /* Numbers of the inner nodes; leaves have 0. Tables by node, from numbers or from a tensor. */
-static lm_val table_of(lm_import *im, const forest *f, lm_dtype dt, const int64_t *list, const lm_view *values)
+static lm_val table_of(lm_import *im, const lm_forest *f, lm_dtype dt, const int64_t *list, const lm_view *values)
 {
     lm_view t;
     if (!table_new(im, dt, f->nodes + f->leaves, 1, &t))
@@ -185,9 +177,9 @@ static lm_val table_of(lm_import *im, const forest *f, lm_dtype dt, const int64_
     return lm_constant(im, t);
 }
 
-/* The sets of the nodes that decide by membership, NaN behind each in the file's list: a row per place, the rest of it NaN,
- * which equals nothing. */
-static lm_val table_members(lm_import *im, const forest *f, lm_dtype dt)
+/* The sets of the nodes that decide by membership, NaN behind each in the file's list: a row per place, the rest
+ * of it NaN, which equals nothing. */
+static lm_val table_members(lm_import *im, const lm_forest *f, lm_dtype dt)
 {
     int64_t n = f->members ? lm_shape_count(&f->members->sh) : 0, run = 0, wide = 1, at = 0;
     lm_view t;
@@ -200,7 +192,7 @@ static lm_val table_members(lm_import *im, const forest *f, lm_dtype dt)
     for (int64_t i = 0; i < (f->nodes + f->leaves) * wide; i++)
         lm_view_set(&t, i, NAN);
     for (int i = 0; i < f->nodes; i++) {
-        if (lm_view_get_i64(f->mode, i) != MEMBER)
+        if (lm_view_get_i64(f->mode, i) != LM_FOREST_MEMBER)
             continue;
         for (int64_t k = 0; at < n && !isnan(lm_view_get(f->members, at)); k++)
             lm_view_set(&t, i * wide + k, lm_view_get(f->members, at++));
@@ -216,18 +208,18 @@ typedef struct tables {
 } tables;
 
 /* Does the test of each place hold? `at`: places, `value`: what their features are, both [rows,roots]. */
-static lm_val decide(lm_import *im, const forest *f, const tables *t, lm_val at, lm_val value)
+static lm_val decide(lm_import *im, const lm_forest *f, const tables *t, lm_val at, lm_val value)
 {
     lm_emit *e = &im->e;
     lm_attrs first = {0};
     lm_val split = lm_emit1(e, LM_OP_GATHER, &first, t->split, at), mode = LM_NOVAL, holds = LM_NOVAL;
     if (f->modes & (f->modes - 1))
         mode = lm_emit1(e, LM_OP_GATHER, &first, t->mode, at);
-    for (int m = 0; m < MODES; m++) {
+    for (int m = 0; m < LM_FOREST_MODES; m++) {
         lm_val now;
         if (!(f->modes >> m & 1))
             continue;
-        if (m == MEMBER) {
+        if (m == LM_FOREST_MEMBER) {
             lm_val set = lm_emit1(e, LM_OP_GATHER, &first, t->members, at);
             lm_val same = lm_emit1(e, LM_OP_EQUAL, NULL, set, lm_emit_unsqueeze(e, value, 2));
             now = lm_emit_cast(e, lm_emit_reduce(e, LM_OP_REDUCE_MAX, lm_emit_cast(e, same, LM_I32), 1u << 2, false),
@@ -235,7 +227,7 @@ static lm_val decide(lm_import *im, const forest *f, const tables *t, lm_val at,
         } else {
             now = lm_emit1(e, compare[m], NULL, value, split);
         }
-        if (m == NEQ)
+        if (m == LM_FOREST_NEQ)
             now = lm_emit1(e, LM_OP_NOT, NULL, now);
         holds = holds == LM_NOVAL ? now
                                   : lm_emit1(e, LM_OP_WHERE, NULL, lm_emit_scalar(e, LM_OP_EQUAL, mode, m), now, holds);
@@ -248,9 +240,12 @@ static lm_val decide(lm_import *im, const forest *f, const tables *t, lm_val at,
 }
 
 /* Every row walks down all trees at once, one decision per step; leaves stay where they are. */
-static lm_val walk_down(lm_import *im, const forest *f, lm_dtype dt)
+lm_val lm_forest_walk(lm_import *im, lm_forest *f, lm_val x)
 {
     lm_emit *e = &im->e;
+    if (e->status != LM_OK || !measure_depth(im, f))
+        return LM_NOVAL;
+    lm_dtype dt = lm_emit_type(e, x)->dt;
     lm_attrs first = {0}, columns = {0};
     columns.index.axis = 1;
     const lm_shape start = LM_SHAPE(lm_in_shape(im, 0)->dim[0], f->roots);
@@ -258,11 +253,11 @@ static lm_val walk_down(lm_import *im, const forest *f, lm_dtype dt)
                 .mode = table_of(im, f, LM_I64, NULL, f->mode), .yes = table_next(im, f, f->yes, f->yes_leaf),
                 .no = table_next(im, f, f->no, f->no_leaf)};
     t.nan_yes = f->nan_yes ? table_of(im, f, LM_I64, f->nan_yes, NULL) : LM_NOVAL;
-    t.members = f->modes >> MEMBER & 1 ? table_members(im, f, dt) : LM_NOVAL;
+    t.members = f->modes >> LM_FOREST_MEMBER & 1 ? table_members(im, f, dt) : LM_NOVAL;
     lm_val at = lm_emit_expand(e, lm_constant_ints(im, f->root, f->roots), &start);
     for (int i = 0; i < f->depth && e->status == LM_OK; i++) {
         lm_val feature = lm_emit1(e, LM_OP_GATHER, &first, t.feature, at);
-        lm_val value = lm_emit1(e, LM_OP_GATHERELEMENTS, &columns, lm_in(im, 0), feature);
+        lm_val value = lm_emit1(e, LM_OP_GATHERELEMENTS, &columns, x, feature);
         lm_val holds = decide(im, f, &t, at, value);
         at = lm_emit1(e, LM_OP_WHERE, NULL, holds, lm_emit1(e, LM_OP_GATHER, &first, t.yes, at),
                       lm_emit1(e, LM_OP_GATHER, &first, t.no, at));
@@ -273,7 +268,7 @@ static lm_val walk_down(lm_import *im, const forest *f, lm_dtype dt)
 enum { AVERAGE, SUM, LEAST, MOST, AGGREGATES };
 
 /* One number per target from the leaves [rows,roots] that were reached. A target without a leaf is 0. */
-static lm_val aggregate(lm_import *im, const forest *f, lm_dtype dt, lm_val leaf, int64_t how)
+static lm_val aggregate(lm_import *im, const lm_forest *f, lm_dtype dt, lm_val leaf, int64_t how)
 {
     static const lm_scatter_mode modes[] = {LM_SCATTER_ADD, LM_SCATTER_ADD, LM_SCATTER_MIN, LM_SCATTER_MAX};
     lm_emit *e = &im->e;
@@ -322,9 +317,9 @@ static lm_val transform(lm_import *im, lm_dtype dt, lm_val y, int64_t how)
 
 void lm_import_treeensemble(lm_import *im)
 {
-    forest f;
+    lm_forest f;
     int64_t how = lm_attr_int(im, "aggregate_function", SUM), after = lm_attr_int(im, "post_transform", PLAIN);
-    if (!lm_import_ranked(im, 0, 2, 2) || !read_forest(im, &f) || !measure_depth(im, &f))
+    if (!lm_import_ranked(im, 0, 2, 2) || !read_forest(im, &f))
         return;
     if (how < 0 || how >= AGGREGATES || after < 0 || after >= TRANSFORMS) {
         lm_import_fail(im, LM_UNSUPPORTED, "aggregate_function = %lld, post_transform = %lld", (long long)how,
@@ -332,5 +327,5 @@ void lm_import_treeensemble(lm_import *im)
         return;
     }
     lm_dtype dt = lm_in_type(im, 0)->dt;
-    im->y[0] = transform(im, dt, aggregate(im, &f, dt, walk_down(im, &f, dt), how), after);
+    im->y[0] = transform(im, dt, aggregate(im, &f, dt, lm_forest_walk(im, &f, lm_in(im, 0)), how), after);
 }

@@ -99,7 +99,8 @@ static void batchnorm(lm_import *im, bool training)
 {
     lm_attrs a = {0};
     lm_emit *e = &im->e;
-    double epsilon = lm_attr_float(im, "epsilon", (double)1e-5f), momentum = lm_attr_float(im, "momentum", (double)0.9f);
+    double epsilon = lm_attr_float(im, "epsilon", (double)1e-5f);
+    double momentum = lm_attr_float(im, "momentum", (double)0.9f);
     bool spatial = lm_attr_int(im, "spatial", 1) != 0;
     if (!lm_import_needs(im, 5) || !lm_import_ranked(im, 0, 1, LM_RANK))
         return;

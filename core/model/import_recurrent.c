@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* The functions by ONNX's names, which are read without regard to case. What a function does not take is not in the lists
- * `activation_alpha` and `activation_beta` either. */
+/* The functions by ONNX's names, which are read without regard to case. What a function does not take is not in
+ * the lists `activation_alpha` and `activation_beta` either. */
 static const struct {
     const char *name;
     lm_opid op;

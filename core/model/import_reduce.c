@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* No axes mean all of them, or none where `noop_with_empty_axes` says so: then only the function of the single element is
- * left (its square, its logarithm ...). */
+/* No axes mean all of them, or none where `noop_with_empty_axes` says so: then only the function of the single
+ * element is left (its square, its logarithm ...). */
 static void reduce(lm_import *im, int input)
 {
     uint32_t axes;

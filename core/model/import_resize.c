@@ -57,13 +57,13 @@ static void keep_ratio(lm_import *im, plan *p)
     }
 }
 
-/* The number that a float32 scale stands for: 3/5 written as a float, divided into 2.5, falls just below the whole number that
- * rounding to the nearest element asks about. So take the ratio of the sizes where that is the same float, otherwise the
- * shortest decimal fraction that is. */
+/* The number that a float32 scale stands for: 3/5 written as a float, divided into 2.5, falls just below the whole
+ * number that rounding to the nearest element asks about. So take the ratio of the sizes where that is the same
+ * float, otherwise the shortest decimal fraction that is. */
 static double meant(double scale, int64_t in, int64_t out)
 {
-    double ratio = (double)out / (double)in, ten = 1;
-    if (in > 0 && (float)ratio == (float)scale)
+    double ratio = in > 0 ? (double)out / (double)in : 0, ten = 1;
+    if ((float)ratio == (float)scale)
         return ratio;
     for (int digits = 0; digits < 9 && scale < 1e6; digits++, ten *= 10) {
         double decimal = round(scale * ten) / ten;
@@ -122,8 +122,9 @@ static lm_val emit(lm_import *im, plan *p, lm_val x, const double *roi)
 static const char *const modes[] = {"nearest", "linear", "cubic", NULL};
 _Static_assert(LM_RESIZE_NEAREST == 0 && LM_RESIZE_LINEAR == 1 && LM_RESIZE_CUBIC == 2, "the words' order");
 
-/* Upsample and Resize-10 know scales only, from the upper left corner: element i looks at i / scale, rounded down where the
- * axis grows and up where it shrinks. As the nearest element is found axis by axis, the two can follow each other. */
+/* Upsample and Resize-10 know scales only, from the upper left corner: element i looks at i / scale, rounded down
+ * where the axis grows and up where it shrinks. As the nearest element is found axis by axis, the two can follow
+ * each other. */
 static void plain(lm_import *im, plan *p)
 {
     lm_val x = lm_in(im, 0);
@@ -205,8 +206,9 @@ static void attributes(lm_import *im, plan *p)
     r->extrapolation = (float)lm_attr_float(im, "extrapolation_value", 0);
     p->keep = (unsigned)lm_attr_choice(im, "keep_aspect_ratio_policy", STRETCH, keeps);
     if (coord == COORD_TF_NEAREST) {
-        /* (i + 0.5) / scale is half an element past the half-pixel place: rounding the one down is rounding the other to the
-         * nearest, halves up, and rounding the one to the nearest, halves down, is rounding the other up */
+        /* (i + 0.5) / scale is half an element past the half-pixel place: rounding the one down is rounding the
+         * other to the nearest, halves up, and rounding the one to the nearest, halves down, is rounding the other
+         * up */
         if (r->mode != LM_RESIZE_NEAREST || (r->nearest != LM_NEAR_FLOOR && r->nearest != LM_NEAR_PREFER_FLOOR))
             lm_import_fail(im, LM_UNSUPPORTED, "tf_half_pixel_for_nn with another mode than nearest, or another "
                                                "nearest_mode than floor or round_prefer_floor");

@@ -54,7 +54,8 @@ void lm_import_reshape(lm_import *im)
         reshape(im, size, n, zero);
 }
 
-/* Two axes: the product of the sizes before `axis`, and of those from it on. Up to version 10 axes were not negative. */
+/* Two axes: the product of the sizes before `axis`, and of those from it on. Up to version 10 axes were not
+ * negative. */
 void lm_import_flatten(lm_import *im)
 {
     int64_t axis = lm_attr_int(im, "axis", 1);

@@ -66,3 +66,40 @@ lm_val lm_import_align(lm_import *im, lm_val b, lm_val a, int64_t axis)
         to.dim[i] = i < sb->rank ? sb->dim[i] : 1;
     return lm_emit_reshape(e, b, &to);
 }
+
+lm_val lm_import_call(lm_import *im, lm_import_fn fn, lm_opid op, int nx, const lm_val *x)
+{
+    lm_val y = LM_NOVAL;
+    lm_import inner = *im;
+    if (im->e.status != LM_OK)
+        return LM_NOVAL;
+    inner.op = op;
+    inner.nx = nx;
+    inner.x = x;
+    inner.ny = 1;
+    inner.y = &y;
+    fn(&inner);
+    im->e = inner.e;
+    return im->e.status == LM_OK ? y : LM_NOVAL;
+}
+
+bool lm_import_table(lm_import *im, lm_dtype dt, const lm_shape *shape, lm_view *out)
+{
+    if (im->e.status == LM_OK && lm_shape_check(shape, NULL) != LM_OK)
+        lm_import_fail(im, LM_INPUT, "a table of its own: %s", lm_message());
+    if (im->e.status == LM_OK)
+        im->e.status = lm_view_new(dt, shape, out);
+    return im->e.status == LM_OK;
+}
+
+lm_val lm_import_counting(lm_import *im, int64_t n)
+{
+    lm_emit *e = &im->e;
+    return lm_emit1(e, LM_OP_RANGE, NULL, lm_emit_const(e, LM_I64, 0), lm_emit_const(e, LM_I64, (double)n),
+                    lm_emit_const(e, LM_I64, 1));
+}
+
+lm_val lm_import_reshaped(lm_import *im, lm_val x, lm_shape to)
+{
+    return im->e.status == LM_OK ? lm_emit_reshape(&im->e, x, &to) : LM_NOVAL;
+}

@@ -117,6 +117,8 @@ typedef struct notes {
     bool *live;  /* reaches an output */
     bool *fresh; /* a weight that was not counted yet */
     int *owner;  /* the last row that has it as a result, ~i for input i, NOBODY */
+    int64_t *held; /* weights behind a value whose operator is no row: folded away, or merged with another */
+    int *seen;   /* the last row for which read_from looked at it, plus one */
 } notes;
 
 enum { NOBODY = INT_MAX };
@@ -126,16 +128,20 @@ static void forget(notes *t)
     lm_free(t->live);
     lm_free(t->fresh);
     lm_free(t->owner);
+    lm_free(t->held);
+    lm_free(t->seen);
 }
 
 static lm_status take_notes(const lm_built *b, notes *t)
 {
-    *t = (notes){reach_back(b->graph), mark_weights(b), lm_malloc(b->graph->values.count, sizeof *t->owner)};
-    if (!t->live || !t->fresh || !t->owner) {
+    size_t n = b->graph->values.count;
+    *t = (notes){reach_back(b->graph), mark_weights(b), lm_malloc(n, sizeof *t->owner), lm_calloc(n, sizeof *t->held),
+                 lm_calloc(n, sizeof *t->seen)};
+    if (!t->live || !t->fresh || !t->owner || !t->held || !t->seen) {
         forget(t);
         return LM_MEMORY;
     }
-    for (size_t i = 0; i < b->graph->values.count; i++)
+    for (size_t i = 0; i < n; i++)
         t->owner[i] = NOBODY;
     for (size_t i = 0; i < b->graph->inputs.count; i++)
         t->owner[b->graph->inputs.at[i]] = ~(int)i;
@@ -151,13 +157,30 @@ static int first_result(const lm_graph *g, const lm_layer *layer, const bool *li
     return -1;
 }
 
-static void read_from(lm_layer_row *row, int *from, int owner)
+/* Note whose result x is. What no row makes comes from operators that were merged with others: then those before them. */
+static lm_status read_from(const lm_graph *g, notes *t, lm_val x, int row, lm_layer_row *to, lm_arena *arena)
 {
-    for (int i = 0; i < row->n_from; i++)
-        if (from[i] == owner)
-            return;
-    if (owner != NOBODY)
-        from[row->n_from++] = owner;
+    if (x == LM_NOVAL || t->seen[x] == row + 1)
+        return LM_OK;
+    t->seen[x] = row + 1;
+    const lm_node *made = lm_graph_value(g, x)->producer;
+    for (int i = 0; t->owner[x] == NOBODY && made && i < made->nx; i++)
+        LM_TRY(read_from(g, t, made->x[i], row, to, arena));
+    if (t->owner[x] == NOBODY)
+        return LM_OK;
+    for (int i = 0; i < to->n_from; i++)
+        if (to->from[i] == t->owner[x])
+            return LM_OK;
+    if ((to->n_from & (to->n_from - 1)) == 0) { /* room for the next power of two */
+        int *more = lm_arena_alloc(arena, to->n_from ? (size_t)to->n_from * 2 : 1, sizeof *more);
+        if (!more)
+            return LM_MEMORY;
+        if (to->n_from)
+            memcpy(more, to->from, (size_t)to->n_from * sizeof *more);
+        to->from = more;
+    }
+    to->from[to->n_from++] = t->owner[x];
+    return LM_OK;
 }
 
 static const char *full_name(lm_arena *arena, const lm_layer *layer, int result)
@@ -170,33 +193,53 @@ static const char *full_name(lm_arena *arena, const lm_layer *layer, int result)
     return text;
 }
 
+/* The elements of weights that come with this operand and that nobody counted yet. */
+static int64_t take_weights(const lm_graph *g, lm_val x, notes *t)
+{
+    const lm_type *type = &lm_graph_value(g, x)->type;
+    int64_t n = t->held[x];
+    if (t->fresh[x] && lm_dtype_is_float(type->dt))
+        n += lm_shape_count(&type->sh);
+    t->fresh[x] = false;
+    t->held[x] = 0;
+    return n;
+}
+
+/* An operator that is no row leaves its weights to whoever reads its result. */
+static void pass_weights_on(const lm_layers *l, const lm_layer *layer, notes *t)
+{
+    int64_t n = 0;
+    lm_val y = LM_NOVAL;
+    for (int k = 0; k < layer->ny && y == LM_NOVAL; k++)
+        y = layer->y[k];
+    for (size_t i = 0; y != LM_NOVAL && i < layer->node->n_inputs; i++) {
+        lm_val x = operand(l->built, layer, layer->node->inputs[i]);
+        n += x == LM_NOVAL ? 0 : take_weights(l->built->graph, x, t);
+    }
+    t->held[y] += n;
+}
+
 static lm_status describe(lm_layers *l, const lm_layer *layer, int result, notes *t, lm_layer_row *row)
 {
     const lm_graph *g = l->built->graph;
     const onnx_node *n = layer->node;
     const char *weight = "";
-    int *from = lm_arena_alloc(&l->arena, n->n_inputs, sizeof *from);
-    bool *fresh = t->fresh;
     row->layer = layer;
     row->out = layer->y[result];
     row->value = full_name(&l->arena, layer, result);
-    row->from = from;
-    if (!from || !row->value)
+    if (!row->value)
         return LM_MEMORY;
     for (size_t i = 0; i < n->n_inputs; i++) {
         lm_val x = operand(l->built, layer, n->inputs[i]);
         if (x == LM_NOVAL)
             continue;
         const lm_value *v = lm_graph_value(g, x);
-        read_from(row, from, t->owner[x]);
+        LM_TRY(read_from(g, t, x, (int)l->rows.count, row, &l->arena));
         if (!v->constant && row->in == LM_NOVAL)
             row->in = x;
-        if (!v->constant || !fresh[x] || !lm_dtype_is_float(v->type.dt))
-            continue;
-        fresh[x] = false;
-        row->parameters += lm_shape_count(&v->type.sh);
-        if (!weight[0])
+        if (t->fresh[x] && !weight[0] && lm_dtype_is_float(v->type.dt))
             weight = n->inputs[i];
+        row->parameters += take_weights(g, x, t);
     }
     const char *scopes = metadata(n, "pkg.torch.onnx.name_scopes");
     row->module = scopes ? module_of_scopes(&l->arena, scopes) : module_of_name(&l->arena, n->name);
@@ -267,8 +310,10 @@ lm_status lm_layers_list(const lm_built *b, lm_layers *out)
         const lm_layer *layer = &b->layers.at[i];
         lm_layer_row row = {0};
         int result = first_result(b->graph, layer, t.live);
-        if (result < 0)
+        if (result < 0) {
+            pass_weights_on(&l, layer, &t);
             continue;
+        }
         status = describe(&l, layer, result, &t, &row);
         for (int k = 0; k < layer->ny && status == LM_OK; k++)
             if (layer->y[k] != LM_NOVAL)

@@ -14,9 +14,9 @@ typedef struct lm_layer_row {
     const char *alias;  /* another module whose weights it carries (a norm folded into the convolution before it); "" */
     lm_val in, out;     /* its first operand that is not constant (LM_NOVAL: none), and its first result that matters */
     const char *value;  /* what the file calls `out`, with the path around it */
-    const int *from;    /* rows whose results it reads, each once; ~i: input i of the graph */
+    int *from;          /* rows whose results it reads, each once; ~i: input i of the graph */
     int n_from;
-    int64_t parameters; /* elements of its weights, each weight counted at its first use */
+    int64_t parameters; /* elements of its weights, each counted once: at its first use, or where what it was folded into is */
 } lm_layer_row;
 
 typedef struct lm_layers {
@@ -30,8 +30,8 @@ typedef struct lm_layers {
 lm_status lm_layers_list(const lm_built *b, lm_layers *out);
 void lm_layers_free(lm_layers *l);
 
-/* Where a user points. Tried in this order: the exact name of a value, of a node; a module path (all layers below it, `[i]` picks
- * a child by number, from the end when negative), "Conv@-1" (a layer of that operator), "#57", a glob over modules and node
+/* Where a user points. Tried in this order: the exact name of a value, of a node; a module path (all layers below it; `[i]` picks
+ * the child called i, else child number i, from the end when negative), "Conv@-1" (a layer of that operator), "#57", a glob over modules and node
  * names, "auto". ":in" and ":out" (default) choose the value that goes into the first or comes out of the last layer meant.
  * LM_USAGE names the nearest that exist. */
 typedef struct lm_layer_point {

@@ -91,29 +91,51 @@ static size_t child_of(const char *module, size_t bytes, const char **child)
     return module[bytes] ? strcspn(*child, ".") : 0;
 }
 
-/* The name of child number `index` below `path`, in order of execution and from the end when negative. */
-static bool pick_child(const lm_layers *l, const char *path, long index, char *out, size_t room)
+/* The children of `path`, in order of execution, each once; what is behind a child's name is the rest of a module's. */
+typedef LM_VEC(const char *) children;
+
+static lm_status list_children(const lm_layers *l, const char *path, children *out)
 {
     size_t bytes = strlen(path);
-    LM_VEC(const char *) seen = {0};
-    bool found = false;
     for (size_t i = 0; i < l->rows.count; i++) {
         const char *module = l->rows.at[i].module, *child;
         if (bytes && !below(module, path, bytes))
             continue;
         size_t n = child_of(module, bytes, &child);
         bool known = n == 0;
-        for (size_t k = 0; k < seen.count && !known; k++)
-            known = strncmp(seen.at[k], child, n) == 0 && (seen.at[k][n] == '.' || seen.at[k][n] == 0);
-        if (!known && lm_vec_push(&seen, child) != LM_OK)
-            break;
+        for (size_t k = 0; k < out->count && !known; k++)
+            known = strncmp(out->at[k], child, n) == 0 && (out->at[k][n] == '.' || out->at[k][n] == 0);
+        if (!known)
+            LM_TRY(lm_vec_push(out, child));
     }
-    long at = index < 0 ? (long)seen.count + index : index;
-    if (at >= 0 && at < (long)seen.count) {
-        snprintf(out, room, "%.*s", (int)strcspn(seen.at[at], "."), seen.at[at]);
-        found = true;
+    return LM_OK;
+}
+
+/* The name of the child that [index] means below `path`: the one that is called so, as in a sequence some of whose members
+ * leave no trace in the file; where none is called by a number, or from the end, by position. */
+static bool pick_child(const lm_layers *l, const char *path, long index, char *out, size_t room)
+{
+    children all = {0};
+    long at = -1;
+    bool numbers = false;
+    if (list_children(l, path, &all) != LM_OK)
+        all.count = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        char *end;
+        long number = strtol(all.at[i], &end, 10);
+        bool is_number = end > all.at[i] && (*end == '.' || *end == 0);
+        numbers |= is_number;
+        if (is_number && number == index)
+            at = (long)i;
     }
-    lm_vec_free(&seen);
+    if (index < 0)
+        at = (long)all.count + index;
+    else if (!numbers)
+        at = index;
+    bool found = at >= 0 && at < (long)all.count;
+    if (found)
+        snprintf(out, room, "%.*s", (int)strcspn(all.at[at], "."), all.at[at]);
+    lm_vec_free(&all);
     return found;
 }
 

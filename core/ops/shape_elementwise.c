@@ -43,6 +43,15 @@ lm_status lm_shape_cast(const lm_shape_args *args, lm_type *y)
     return LM_OK;
 }
 
+/* Types of one size; what is no truth value cannot become one. */
+lm_status lm_shape_bitcast(const lm_shape_args *args, lm_type *y)
+{
+    LM_TRY(lm_shape_cast(args, y));
+    LM_RULE(lm_dtype_size(y[0].dt) == lm_dtype_size(args->x[0].dt) && (y[0].dt != LM_BOOL || args->x[0].dt == LM_BOOL),
+            "the bits of %s are none of %s", lm_dtype_name(args->x[0].dt), lm_dtype_name(y[0].dt));
+    return LM_OK;
+}
+
 /* (signal, x or y of the forward op). */
 lm_status lm_shape_act_dx(const lm_shape_args *args, lm_type *y)
 {

@@ -2,30 +2,27 @@
 #include "core/base/fpu.h"
 #include "core/run/plan_parts.h"
 
-/* Devices whose buffers are plain host memory share them; any other has a space of its own. */
-static lm_status find_spaces(lm_plan *p)
+/* Devices that compute in host memory share it; any other has a space of its own. */
+static void find_spaces(lm_plan *p)
 {
     int host = -1;
     p->one_space = true;
     for (int d = 0; d < p->chain.n; d++) {
-        lm_device *device = p->chain.dev[d];
-        lm_buffer *sample;
-        LM_TRY(device->vt->alloc(device, 1, &sample));
-        bool plain = !sample->device && sample->host;
-        lm_buffer_unref(sample);
+        const lm_device *device = p->chain.dev[d];
+        lm_device_kind kind = device->info.kind;
+        bool plain = !device->vt->map && (kind == LM_KIND_CPU || kind == LM_KIND_REFERENCE);
         if (plain && host < 0)
             host = d;
         p->space[d] = plain ? host : d;
         p->host[d] = plain && host == d;
         p->one_space = p->one_space && p->space[d] == p->space[0];
     }
-    return LM_OK;
 }
 
 static lm_status make(lm_plan *p)
 {
     LM_TRY(lm_graph_new(&p->graph));
-    LM_TRY(find_spaces(p));
+    find_spaces(p);
     LM_TRY(lm_plan_items(p));
     LM_TRY(lm_plan_places(p));
     LM_TRY(lm_plan_bind(p));
@@ -34,8 +31,8 @@ static lm_status make(lm_plan *p)
     return LM_OK;
 }
 
-lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g, const lm_plan_options *options,
-                       lm_plan **out)
+lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g,
+                       const lm_plan_options *options, lm_plan **out)
 {
     lm_plan *p;
     LM_NEW(p);

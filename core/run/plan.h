@@ -1,11 +1,11 @@
-/* A plan: a graph whose nodes are bound to kernels and whose values have addresses. Running it is a walk over a flat array
- * of launches; nothing is allocated, inferred or decided any more.
+/* A plan: a graph whose nodes are bound to kernels and whose values have addresses. Running it is a walk over a flat
+ * array of launches; nothing is allocated, inferred or decided any more.
  *
  * Made from a graph that the passes have lowered (graph/passes.h) or from any other. The plan chooses where each node
- * runs (the chain's first device that takes it; composites that nobody takes whole are expanded), in what order values lie
- * in memory (row-major or channels-last, whole regions at a time), which values share memory (by their lifetimes; views
- * such as Reshape and Slice cost nothing where strides allow it), and which constants kernels want packed (the derived
- * cache, shared with other plans of the same model). */
+ * runs (the chain's first device that takes it; composites that nobody takes whole are expanded), in what order values
+ * lie in memory (row-major or channels-last, whole regions at a time), which values share memory (by their lifetimes;
+ * views such as Reshape and Slice cost nothing where strides allow it), and which constants kernels want packed (the
+ * derived cache, shared with other plans of the same model). */
 #ifndef LM_RUN_PLAN_H
 #define LM_RUN_PLAN_H
 
@@ -24,17 +24,17 @@ typedef struct lm_plan_options {
 
 /* `g` must outlive the plan and stay as it is. Nothing of the plan may be used by two threads at once; many plans may
  * share graph, cache and chain. */
-lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g, const lm_plan_options *options,
-                       lm_plan **out);
+lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g,
+                       const lm_plan_options *options, lm_plan **out);
 void lm_plan_close(lm_plan *plan); /* NULL is fine */
 
 typedef struct lm_plan_run_options {
-    lm_profile *profile;       /* not NULL: wait for each step and add its time; rows are added at the first run with it */
+    lm_profile *profile; /* not NULL: wait for each step and add its time; rows are added at the first run with it */
     const atomic_bool *cancel; /* not NULL: looked at between steps; LM_INTERRUPTED */
 } lm_plan_run_options;
 
-/* feed: host views, one per input of the graph in its order (type and shape as the graph says, any strides). fetch: host
- * views to be filled, one per output of the graph; one without a buffer is not wanted. Outputs that are inputs or
+/* feed: host views, one per input of the graph in its order (type and shape as the graph says, any strides). fetch:
+ * host views to be filled, one per output of the graph; one without a buffer is not wanted. Outputs that are inputs or
  * constants are copied. Messages name the node. */
 lm_status lm_plan_run(lm_plan *plan, const lm_view *feed, const lm_view *fetch, const lm_plan_run_options *options);
 

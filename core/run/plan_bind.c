@@ -83,6 +83,22 @@ static lm_status derive(lm_plan *p, const lm_call *call, int dev, const lm_kerne
     return LM_OK;
 }
 
+/* Constants that lie where this kernel cannot read them. */
+static lm_status align(lm_plan *p, const lm_call *call, int space, const lm_kernel *kernel, plan_operand *operand)
+{
+    for (int i = 0; i < call->nx && i < 64 && p->host[space]; i++) {
+        const bool loose = (kernel->loose >> i & 1) != 0;
+        if (!(call->constant >> i & 1) || operand[i].at.buf || loose || lm_view_is_aligned(&call->x[i]))
+            continue;
+        const lm_derived *d;
+        LM_TRY(lm_vec_reserve(&p->derived, p->derived.count + 1));
+        LM_TRY(lm_derived_align(p->cache, &call->x[i], &d, &operand[i].at.off));
+        p->derived.at[p->derived.count++] = d;
+        operand[i].at.buf = d->buf;
+    }
+    return LM_OK;
+}
+
 static lm_status read_operands(lm_plan *p, const plan_item *it, int space, plan_operand *operand)
 {
     for (int i = 0; i < it->nx; i++) {
@@ -152,6 +168,7 @@ static lm_status add_launch(lm_plan *p, const plan_item *it, const lm_call *call
     for (size_t i = 0; i < n; i++)
         step.operand[i].slot = -1;
     LM_TRY_OUT(derive(p, call, dev, kernel, step.operand));
+    LM_TRY_OUT(align(p, call, p->space[dev], kernel, step.operand));
     LM_TRY_OUT(read_operands(p, it, p->space[dev], step.operand));
     LM_TRY_OUT(write_operands(p, it, p->space[dev], step.operand));
     LM_TRY_OUT(lm_vec_push(&p->steps, step));
@@ -176,7 +193,7 @@ static lm_status bind_item(lm_plan *p, const plan_item *it, lm_view *view)
     return add_launch(p, it, &call, dev, kernel);
 }
 
-/* An output's memory is read after the last step. Views of inputs that no step reads are brought to where they can be. */
+/* An output's memory is read after the last step. Views of inputs that no step reads are brought where they can be. */
 static lm_status keep(lm_plan *p, lm_val v)
 {
     int cell = p->values.at[v].cell, slot;

@@ -4,15 +4,18 @@
 #include "core/run/plan_copy.h"
 
 /* One run along the innermost axis; steps in bytes. */
-static void copy_run(char *to, int64_t to_step, lm_dtype to_type, const char *from, int64_t from_step, lm_dtype from_type,
-                     int64_t n)
+static void copy_run(char *to, int64_t to_step, lm_dtype to_type, const char *from, int64_t from_step,
+                     lm_dtype from_type, int64_t n)
 {
     int64_t size = (int64_t)lm_dtype_size(to_type);
     if (to_type == from_type && to_step == size && from_step == size) {
         memcpy(to, from, (size_t)(n * size));
     } else if (to_type == LM_F64 && from_type == LM_F32) {
-        for (int64_t i = 0; i < n; i++)
-            *(double *)(void *)(to + i * to_step) = *(const float *)(const void *)(from + i * from_step);
+        for (int64_t i = 0; i < n; i++) {
+            float value; /* constants may lie at any address */
+            memcpy(&value, from + i * from_step, sizeof value);
+            *(double *)(void *)(to + i * to_step) = value;
+        }
     } else if (to_type == LM_F32 && from_type == LM_F64) {
         for (int64_t i = 0; i < n; i++)
             *(float *)(void *)(to + i * to_step) = (float)*(const double *)(const void *)(from + i * from_step);
@@ -60,7 +63,8 @@ void lm_plan_copy(const lm_view *to_view, const lm_view *from_view)
     char *out = lm_view_data(&to);
     const char *in = lm_view_data(&from);
     for (;;) {
-        copy_run(out, to.st[rank - 1] * to_size, to.dt, in, from.st[rank - 1] * from_size, from.dt, to.sh.dim[rank - 1]);
+        copy_run(out, to.st[rank - 1] * to_size, to.dt, in, from.st[rank - 1] * from_size, from.dt,
+                 to.sh.dim[rank - 1]);
         int d = rank - 2;
         for (; d >= 0 && at[d] + 1 == to.sh.dim[d]; d--) {
             out -= at[d] * to.st[d] * to_size;

@@ -59,7 +59,9 @@ static lm_status grow_values(lm_plan *p)
 
 lm_status lm_plan_call(lm_plan *p, const plan_item *it, lm_view *view, lm_call *call)
 {
-    *call = (lm_call){.op = it->op, .a = it->a, .ep = it->ep, .nx = it->nx, .ny = it->ny, .x = view, .y = view + it->nx};
+    *call = (lm_call){.op = it->op, .a = it->a, .ep = it->ep, .nx = it->nx, .ny = it->ny};
+    call->x = view;
+    call->y = view + it->nx;
     for (int i = 0; i < it->nx; i++) {
         const plan_value *v = &p->values.at[it->x[i]];
         view[i] = v->view;
@@ -111,7 +113,9 @@ static lm_status visit_from(lm_plan *p, size_t first, const char *name)
 static lm_status expand(lm_plan *p, const plan_item *it)
 {
     lm_val y[LM_OUT_MAX];
-    lm_emit e = {.g = p->graph, .scope = it->name};
+    /* parameters that are constant are worked out now, except where that would round what is held in doubles */
+    bool fold = !p->plain && p->chain.compute == LM_F32;
+    lm_emit e = {.g = p->graph, .scope = it->name, .fold = fold ? &p->chain : NULL};
     lm_composite c = {.op = it->op, .a = it->a, .nx = it->nx, .ny = it->ny, .x = it->x, .y = y};
     size_t first = p->graph->nodes.count;
     LM_TRY(lm_expand(&e, &c));
@@ -197,8 +201,6 @@ static lm_status copy_node(lm_plan *p, lm_val *map, const bool *wanted, const lm
     lm_val *x = lm_arena_alloc(&p->arena, (size_t)n->nx, sizeof *x);
     if (!x)
         return LM_MEMORY;
-    for (int i = 0; i < n->nx; i++)
-        LM_TRY(counterpart(p, map, n->x[i], &x[i]));
     lm_node_desc d = {.op = n->op, .a = n->a, .ep = n->ep, .nx = n->nx, .x = x, .name = n->name, .scope = n->scope};
     /* results past the last one that is wanted are not asked for */
     for (int i = 0; i < n->ny; i++) {
@@ -208,6 +210,8 @@ static lm_status copy_node(lm_plan *p, lm_val *map, const bool *wanted, const lm
     }
     if (d.ny == 0)
         return LM_OK;
+    for (int i = 0; i < n->nx; i++)
+        LM_TRY(counterpart(p, map, n->x[i], &x[i]));
     const lm_node *copy;
     size_t first = p->graph->nodes.count;
     LM_TRY(lm_graph_node(p->graph, &d, type, &copy));

@@ -202,12 +202,14 @@ static bool reshape_strides(const lm_view *x, const lm_shape *to, int64_t st[LM_
             else
                 new_count *= to->dim[new_end++];
         int64_t inner = 0, size = 1;
+        bool any = false; /* an inner stride of 0 is one, too */
         for (int k = end - 1; k >= i; k--) {
             if (x->sh.dim[k] == 1)
                 continue;
-            if (inner && x->st[k] != inner * size)
+            if (any && x->st[k] != inner * size)
                 return false;
-            inner = inner ? inner : x->st[k];
+            inner = any ? inner : x->st[k];
+            any = true;
             size *= x->sh.dim[k];
         }
         for (int k = new_end - 1; k >= d; k--) {
@@ -274,7 +276,10 @@ bool lm_plan_view(const lm_plan *p, const plan_uses *u, const plan_item *it, lm_
     const plan_value *x = &p->values.at[it->x[0]], *y = &p->values.at[it->y[0]];
     if (!moved(it, &x->view, &y->view, out) || lm_shape_count(&y->view.sh) == 0)
         return false;
-    if (x->cell < 0 && !(x->constant && p->one_space))
+    /* what strides other devices like is not known here; they get what is dense in any case */
+    if (!p->one_space)
+        return x->cell >= 0 && it->op == LM_OP_RESHAPE && lm_view_is_row(&x->view);
+    if (x->cell < 0 && !x->constant)
         return false;
     /* a form that was chosen for what follows beats one that happens to be there */
     if (is_easy(out) && (lm_view_is_row(&y->view) || lm_view_is_nhwc(out)))
@@ -299,7 +304,8 @@ bool lm_plan_takes_gaps(const lm_plan *p, const plan_uses *u, lm_val x, lm_val y
             if (u->item[i] == u->item[k] && u->item[i]->op == LM_OP_CONCAT)
                 return false;
     /* both in one order, and the slice's inner rows long enough */
-    bool row = lm_view_is_row(from) && lm_view_is_row(to), last = !row && is_last(&p->values.at[x]) && is_last(&p->values.at[y]);
+    bool row = lm_view_is_row(from) && lm_view_is_row(to);
+    bool last = !row && is_last(&p->values.at[x]) && is_last(&p->values.at[y]);
     int64_t run = 1;
     if (row)
         for (int i = axis; i < from->sh.rank; i++)

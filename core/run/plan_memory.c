@@ -42,8 +42,8 @@ static int lowest_first(const void *a, const void *b)
     return (*x)->off != (*y)->off ? ((*x)->off > (*y)->off) - ((*x)->off < (*y)->off) : 0;
 }
 
-/* The smallest gap that fits between what is placed already and needed at the same time, else the end. `near` has room for
- * all that is placed. */
+/* The smallest gap that fits between what is placed already and needed at the same time, else the end. `near` has room
+ * for all that is placed. */
 static lm_status place(lm_plan *p, plan_slot *const *placed, size_t n, plan_slot *s, plan_slot **near)
 {
     size_t count = 0, best = SIZE_MAX, end = 0, top;
@@ -86,6 +86,16 @@ static lm_status packed(lm_plan *p)
     return status;
 }
 
+/* Host memory is nobody's, so that every device may copy from and to it. */
+static lm_status make_room(lm_plan *p, int space)
+{
+    size_t bytes = p->room_bytes[space] ? p->room_bytes[space] : 1;
+    lm_device *device = p->chain.dev[space];
+    lm_status status =
+        p->host[space] ? lm_buffer_new(bytes, &p->room[space]) : device->vt->alloc(device, bytes, &p->room[space]);
+    return lm_context(status, "%zu bytes for the values of the model", bytes);
+}
+
 static lm_status allocate(lm_plan *p)
 {
     for (int d = 0; d < p->chain.n; d++) {
@@ -96,8 +106,7 @@ static lm_status allocate(lm_plan *p)
         for (size_t i = 0; i < p->slots.count; i++)
             here = here || p->slots.at[i].space == d;
         if (here)
-            LM_TRY(lm_context(device->vt->alloc(device, p->room_bytes[d] ? p->room_bytes[d] : 1, &p->room[d]),
-                              "memory for values"));
+            LM_TRY(make_room(p, d));
         p->facts.activation_bytes += p->room_bytes[d];
         p->facts.workspace_bytes += p->scratch_bytes[d];
     }

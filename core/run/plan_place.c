@@ -1,5 +1,5 @@
-/* How values lie in memory: which are channels-last, which are views of others, which are made where a Concat wants them,
- * and how long each piece of memory is needed. */
+/* How values lie in memory: which are channels-last, which are views of others, which are made where a Concat wants
+ * them, and how long each piece of memory is needed. */
 #include <limits.h>
 
 #include "core/run/plan_parts.h"
@@ -18,8 +18,8 @@ static lm_status new_cell(lm_plan *p, lm_val v)
     char text[LM_SHAPE_TEXT];
     for (int s = 0; s < LM_CHAIN_MAX; s++)
         cell.slot[s] = -1;
-    LM_REQUIRE(lm_mul_size((size_t)lm_shape_count(&value->view.sh), lm_dtype_size(value->view.dt), &cell.bytes), LM_MEMORY,
-               "a %s tensor of shape %s does not fit into memory", lm_dtype_name(value->view.dt),
+    LM_REQUIRE(lm_mul_size((size_t)lm_shape_count(&value->view.sh), lm_dtype_size(value->view.dt), &cell.bytes),
+               LM_MEMORY, "a %s tensor of shape %s does not fit into memory", lm_dtype_name(value->view.dt),
                lm_shape_text(&value->view.sh, text));
     LM_TRY(lm_vec_push(&p->cells, cell));
     value->cell = (int)p->cells.count - 1;
@@ -94,8 +94,8 @@ static bool is_made(const lm_plan *p, const slice_of *into, const plan_item *it)
     return true;
 }
 
-/* Operands of Concats that may be made in place: results of kernels that take such strides, with rows long enough that gaps
- * between them do no harm. The last Concat of a value gets it, which is the largest where features pile up. */
+/* Operands of Concats that may be made in place: results of kernels that take such strides, with rows long enough that
+ * gaps between them do no harm. The last Concat of a value gets it, which is the largest where features pile up. */
 static void find_concats(const lm_plan *p, const plan_uses *uses, slice_of *into)
 {
     for (size_t i = p->items.count; i-- > 0;) {
@@ -153,10 +153,9 @@ lm_status lm_plan_places(lm_plan *p)
     if (!into)
         return LM_MEMORY;
     LM_TRY(lm_plan_uses(p, &uses));
-    if (!p->plain) {
+    if (!p->plain && p->one_space) {
         lm_plan_layout(p, &uses);
-        if (p->one_space)
-            find_concats(p, &uses, into);
+        find_concats(p, &uses, into);
     }
     LM_TRY(place_items(p, &uses, into));
     lifetimes(p);

@@ -45,8 +45,9 @@ static lm_view slot_view(const plan_slot *s, const plan_value *value, lm_buffer 
     return v;
 }
 
-static lm_status enter(lm_plan *p, const plan_entry *e, const lm_view *feed)
+static lm_status enter(lm_plan *p, const plan_entry *e, const lm_view *feeds)
 {
+    const lm_view *feed = &feeds[e->input];
     const plan_slot *s = &p->slots.at[e->slot];
     const plan_value *value = &p->values.at[e->value];
     lm_device *device = p->chain.dev[s->space];
@@ -60,7 +61,7 @@ static lm_status enter(lm_plan *p, const plan_entry *e, const lm_view *feed)
     if (feed->dt == to.dt && lm_view_is_row(feed) && lm_view_is_row(&to))
         return device->vt->copy(device, to.buf, to.off, feed->buf, feed->off, s->bytes);
     lm_buffer *host;
-    LM_TRY(lm_buffer_new(s->bytes, &host));
+    LM_TRY(lm_context(lm_buffer_new(s->bytes, &host), "input %d", e->input));
     to = slot_view(s, value, host);
     lm_plan_copy(&to, feed);
     lm_status status = device->vt->copy(device, s->buf, s->off, host, 0, s->bytes);
@@ -227,7 +228,7 @@ static lm_status run(lm_plan *p, const lm_view *feed, const lm_view *fetch, cons
     if (o && o->profile)
         LM_TRY(add_rows(p, o->profile));
     for (size_t i = 0; i < p->entries.count; i++)
-        LM_TRY(lm_context(enter(p, &p->entries.at[i], &feed[p->entries.at[i].input]), "input %d", p->entries.at[i].input));
+        LM_TRY(enter(p, &p->entries.at[i], feed));
     lm_status status = walk(p, o);
     if (status != LM_OK)
         return give_up(p, status);

@@ -81,8 +81,8 @@ lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch
     return LM_OK;
 }
 
-lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *feed, const session_fetch *fetch, lm_view *y,
-                              const lm_plan_run_options *options)
+lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *feed, const session_fetch *fetch,
+                              lm_view *y, const lm_plan_run_options *options)
 {
     const lm_built *b = p->ready->built;
     const lm_graph *g = p->ready->graph;
@@ -184,7 +184,7 @@ static lm_status sort_feeds(const lm_session *s, const lm_named *named, int n_na
     return LM_OK;
 }
 
-/* Do the feeds fit their ports? Where some hold several samples and the model says 1: how many, and which; otherwise 1. */
+/* Do the feeds fit their ports? Where some hold several samples and the model says 1: how many, and which; else 1. */
 static lm_status check_feeds(const lm_session *s, const lm_feed *feed, bool *many, int64_t *samples)
 {
     int n;

@@ -34,7 +34,8 @@ static lm_status joined_shape(const lm_shape *one, int64_t n, lm_shape *out)
     int64_t dim[LM_RANK] = {1};
     for (int i = 0; i < one->rank; i++)
         dim[i] = one->dim[i];
-    LM_REQUIRE(lm_mul_i64(dim[0], n, &dim[0]), LM_MEMORY, "the results of %lld samples do not fit into memory", (long long)n);
+    LM_REQUIRE(lm_mul_i64(dim[0], n, &dim[0]), LM_MEMORY, "the results of %lld samples do not fit into memory",
+               (long long)n);
     return lm_shape_make(one->rank ? one->rank : 1, dim, out);
 }
 
@@ -64,8 +65,8 @@ static lm_status run_one(lm_session *s, const lm_feed *one, const session_fetch 
     return lm_session_run_plan(s, p, one, f, y, options);
 }
 
-static lm_status loop(lm_session *s, const lm_feed *feed, const bool *many, int64_t n, const session_fetch *f, lm_feed *one,
-                      lm_view *part, lm_view *y, const lm_plan_run_options *options)
+static lm_status loop(lm_session *s, const lm_feed *feed, const bool *many, int64_t n, const session_fetch *f,
+                      lm_feed *one, lm_view *part, lm_view *y, const lm_plan_run_options *options)
 {
     lm_status status = LM_OK;
     for (int64_t i = 0; i < n && status == LM_OK; i++) {
@@ -105,8 +106,25 @@ static bool agrees(const session_fetch *f, const lm_view *y, const lm_view *one,
     return true;
 }
 
-/* Compare the first and the last sample with runs of their own. Samples that are alike prove nothing for others: then the
- * question stays open. */
+/* The outputs that are wanted, as bits. Those past the 64th are never proven. */
+static uint64_t wanted(const session_fetch *f)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < f->n; i++)
+        bits |= f->output[i] < 64 ? UINT64_C(1) << f->output[i] : 0;
+    return bits;
+}
+
+static bool is_proven(const session_plan *whole, const session_fetch *f)
+{
+    for (int i = 0; i < f->n; i++)
+        if (f->output[i] >= 64 || !(whole->proven >> f->output[i] & 1))
+            return false;
+    return true;
+}
+
+/* Compare the first and the last sample with runs of their own; where they disagree, single->loop is set. Samples that
+ * are alike prove nothing for others: then the question stays open. */
 static lm_status verify(lm_session *s, session_plan *whole, session_plan *single, const lm_feed *feed, const bool *many,
                         int64_t n, const session_fetch *f, lm_feed *one, lm_view *part, const lm_view *y,
                         const lm_plan_run_options *options)
@@ -120,11 +138,11 @@ static lm_status verify(lm_session *s, session_plan *whole, session_plan *single
         differ = differ || (end == 0 && !agrees(f, y, part, n - 1));
         release(part, f->n);
         if (!same) {
-            whole->batch = single->batch = BATCH_LOOP;
+            single->loop = true;
             return LM_OK;
         }
     }
-    whole->batch = differ ? BATCH_PROVEN : BATCH_UNKNOWN;
+    whole->proven |= differ ? wanted(f) : 0;
     return LM_OK;
 }
 
@@ -134,26 +152,26 @@ static lm_status run_batch(lm_session *s, const lm_feed *feed, const bool *many,
     session_plan *single, *whole;
     pick(s, feed, many, 0, one);
     LM_TRY(lm_session_get(s, one, f, &single));
-    if (single->batch == BATCH_LOOP)
+    if (single->loop)
         return loop(s, feed, many, n, f, one, part, y, options);
     lm_status status = lm_session_get(s, feed, f, &whole);
     if (status == LM_INPUT || status == LM_UNSUPPORTED || (status == LM_OK && !grown(whole, single, n))) {
-        single->batch = BATCH_LOOP;
+        single->loop = true;
         return loop(s, feed, many, n, f, one, part, y, options);
     }
     LM_TRY(status);
     LM_TRY(lm_session_run_plan(s, whole, feed, f, y, options));
-    if (whole->batch == BATCH_PROVEN)
+    if (is_proven(whole, f))
         return LM_OK;
     status = verify(s, whole, single, feed, many, n, f, one, part, y, options);
-    if (status == LM_OK && whole->batch != BATCH_LOOP)
+    if (status == LM_OK && !single->loop)
         return LM_OK;
     release(y, f->n);
     return status == LM_OK ? loop(s, feed, many, n, f, one, part, y, options) : status;
 }
 
-lm_status lm_session_run_batch(lm_session *s, const lm_feed *feed, const bool *many, int64_t n, const session_fetch *fetch,
-                               lm_view *y, const lm_plan_run_options *options)
+lm_status lm_session_run_batch(lm_session *s, const lm_feed *feed, const bool *many, int64_t n,
+                               const session_fetch *fetch, lm_view *y, const lm_plan_run_options *options)
 {
     int ports;
     lm_model_inputs(s->m, &ports);

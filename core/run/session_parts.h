@@ -4,15 +4,12 @@
 
 #include "core/run/session.h"
 
-/* What is known about running many samples at once: for a plan of one sample whether batches are out of the question, for a
- * plan of many whether it gives what single runs give. */
-typedef enum session_batch { BATCH_UNKNOWN, BATCH_PROVEN, BATCH_LOOP } session_batch;
-
 /* A plan and the graph it was made from, to which the session holds a claim. */
 typedef struct session_plan {
     const lm_ready *ready;
     lm_plan *plan;
-    session_batch batch;
+    bool loop;       /* for one sample: batches of it must run one by one */
+    uint64_t proven; /* for a batch: bit i: output i is known to be what single runs give */
     uint64_t clock; /* of its last use; 0: free */
 } session_plan;
 
@@ -41,11 +38,11 @@ typedef struct session_fetch {
 lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch *fetch, session_plan **out);
 
 /* Run it; y gets fresh views. */
-lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *feed, const session_fetch *fetch, lm_view *y,
-                              const lm_plan_run_options *options);
+lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *feed, const session_fetch *fetch,
+                              lm_view *y, const lm_plan_run_options *options);
 
 /* session_batch.c: run n samples where the model says 1; bit i of `many`: port i holds n. */
-lm_status lm_session_run_batch(lm_session *s, const lm_feed *feed, const bool *many, int64_t n, const session_fetch *fetch,
-                               lm_view *y, const lm_plan_run_options *options);
+lm_status lm_session_run_batch(lm_session *s, const lm_feed *feed, const bool *many, int64_t n,
+                               const session_fetch *fetch, lm_view *y, const lm_plan_run_options *options);
 
 #endif

@@ -77,7 +77,8 @@ lm_derived_cache *lm_shared_cache(const lm_shared *s)
     return s->cache;
 }
 
-static lm_status make_key(lm_shared *s, const lm_feed *feed, const char *const *inner, int n_inner, bool plain, lm_str *key)
+static lm_status make_key(lm_shared *s, const lm_feed *feed, const char *const *inner, int n_inner, bool plain,
+                          lm_str *key)
 {
     int n;
     lm_model_inputs(s->m, &n);
@@ -147,7 +148,8 @@ static lm_status unknown_value(const lm_built *b, const char *name)
     lm_str near = {0};
     bool found = lm_nearest(name, known, n, &near);
     lm_free(known);
-    lm_fail(LM_INPUT, "the model has no value called '%s'%s%s", name, found ? "; did you mean " : "", lm_str_text(&near));
+    lm_fail(LM_INPUT, "the model has no value called '%s'%s%s", name, found ? "; did you mean " : "",
+            lm_str_text(&near));
     lm_str_free(&near);
     return LM_INPUT;
 }

@@ -1,5 +1,5 @@
-/* What the sessions of one model share: graphs that are built and lowered for some feeds, and constants in the forms that
- * kernels want. Thread-safe; one thread builds at a time. */
+/* What the sessions of one model share: graphs that are built and lowered for some feeds, and constants in the forms
+ * that kernels want. Thread-safe; one thread builds at a time. */
 #ifndef LM_RUN_SHARED_H
 #define LM_RUN_SHARED_H
 
@@ -22,9 +22,9 @@ typedef struct lm_ready {
     bool plain;            /* without lowering */
 } lm_ready;
 
-/* The graph for these feeds (one per port, as lm_model_build takes them) with `n_inner` inner values, called by their ONNX
- * names, as further outputs. The same one as before while types, names and deciding contents are the same. LM_INPUT:
- * the feeds do not fit, or no value has such a name. */
+/* The graph for these feeds (one per port, as lm_model_build takes them) with `n_inner` inner values, called by their
+ * ONNX names, as further outputs. The same one as before while types, names and deciding contents are the same.
+ * LM_INPUT: the feeds do not fit, or no value has such a name. */
 lm_status lm_shared_get(lm_shared *shared, const lm_feed *feed, const char *const *inner, int n_inner, bool plain,
                         const lm_ready **out);
 

@@ -133,6 +133,22 @@ bool lm_view_is_nhwc(const lm_view *v)
     return follows(v, st);
 }
 
+/* The furthest elements below and above the first; false when a number wraps. No axis is empty. */
+static bool reach(const lm_view *v, int64_t *low, int64_t *high, int *axis)
+{
+    *low = *high = 0;
+    for (int i = 0; i < v->sh.rank; i++) {
+        int64_t span;
+        *axis = i;
+        if (!lm_mul_i64(v->sh.dim[i] - 1, v->st[i], &span))
+            return false;
+        int64_t *end = span < 0 ? low : high;
+        if (__builtin_add_overflow(*end, span, end))
+            return false;
+    }
+    return true;
+}
+
 lm_status lm_view_check(const lm_view *v)
 {
     int64_t count;
@@ -145,16 +161,11 @@ lm_status lm_view_check(const lm_view *v)
                lm_shape_text(&v->sh, text), v->off, v->buf->bytes);
     if (count == 0)
         return LM_OK;
-    /* furthest elements below and above the first, in elements */
-    int64_t low = 0, high = 0;
-    for (int i = 0; i < v->sh.rank; i++) {
-        int64_t span;
-        bool fits = lm_mul_i64(v->sh.dim[i] - 1, v->st[i], &span);
-        int64_t *end = span < 0 ? &low : &high;
-        fits = fits && !__builtin_add_overflow(*end, span, end);
-        LM_REQUIRE(fits, LM_INPUT, "a view of shape %s with stride %lld on axis %d spans more than any memory",
-                   lm_shape_text(&v->sh, text), (long long)v->st[i], i);
-    }
+    int64_t low, high;
+    int axis = 0;
+    LM_REQUIRE(reach(v, &low, &high, &axis), LM_INPUT,
+               "a view of shape %s with stride %lld on axis %d spans more than any memory", lm_shape_text(&v->sh, text),
+               (long long)v->st[axis], axis);
     uint64_t before = 0 - (uint64_t)low, after = (uint64_t)high + 1;
     LM_REQUIRE(before <= v->off / size && after <= (v->buf->bytes - v->off) / size, LM_INPUT,
                "a view of shape %s at byte %zu reaches outside its buffer of %zu bytes", lm_shape_text(&v->sh, text),
@@ -174,6 +185,29 @@ lm_status lm_view_new(lm_dtype dt, const lm_shape *s, lm_view *out)
     lm_buffer *buf;
     LM_TRY(lm_buffer_new(bytes, &buf));
     *out = lm_view_row(dt, s, buf);
+    return LM_OK;
+}
+
+bool lm_view_is_aligned(const lm_view *v)
+{
+    return (uintptr_t)lm_view_data(v) % lm_dtype_size(v->dt) == 0;
+}
+
+lm_status lm_view_align(const lm_view *v, lm_view *out)
+{
+    int64_t low = 0, high = -1;
+    int axis;
+    LM_TRY(lm_view_check(v));
+    if (lm_shape_count(&v->sh) > 0)
+        reach(v, &low, &high, &axis);
+    const int64_t size = (int64_t)lm_dtype_size(v->dt);
+    const size_t bytes = (size_t)((high - low + 1) * size);
+    lm_buffer *buf;
+    LM_TRY(lm_buffer_new(bytes, &buf));
+    memcpy(buf->host, (const char *)lm_view_data(v) + low * size, bytes);
+    *out = *v;
+    out->buf = buf;
+    out->off = (size_t)(-low * size);
     return LM_OK;
 }
 

@@ -27,6 +27,7 @@ typedef struct lm_buffer {
     void *host;               /* address the CPU may read and write, or NULL */
     struct lm_device *device; /* whose memory it is; NULL: plain host memory */
     void *handle;             /* the device's own word for it */
+    bool mapped;              /* a read-only mapping of a file: lm_file_done may give its pages back */
     void (*destroy)(struct lm_buffer *);
 } lm_buffer;
 
@@ -46,7 +47,8 @@ void lm_buffer_unref(lm_buffer *b); /* NULL is fine */
 /* Element [i0,i1,...] lies at byte off + size * (i0*st[0] + i1*st[1] + ...). Axes are always in ONNX's logical order;
  * the physical order is in the strides alone (there is no layout tag that could disagree with them): row-major when
  * the last axis has stride 1, NHWC when axis 1 has. A stride may be 0 (broadcast) or negative for inputs; outputs
- * never overlap themselves. An optional input that is left out is a view whose `rank` is LM_ABSENT. */
+ * never overlap themselves. Constants may lie at any address, as the weights of a file do: whoever reads one checks
+ * lm_view_is_aligned or loads through memcpy; all other views are aligned to their type. An optional input that is left out is a view whose `rank` is LM_ABSENT. */
 typedef struct lm_view {
     lm_dtype dt;
     lm_shape sh;
@@ -95,6 +97,12 @@ lm_status lm_view_check(const lm_view *v);
 
 /* A host tensor with a fresh buffer (row-major). Free with lm_buffer_unref(v.buf). */
 lm_status lm_view_new(lm_dtype dt, const lm_shape *s, lm_view *out);
+
+/* Does every element lie at a multiple of its size? */
+bool lm_view_is_aligned(const lm_view *v);
+
+/* The same elements with the same strides in a fresh, aligned buffer, which takes only what the view reaches. */
+lm_status lm_view_align(const lm_view *v, lm_view *out);
 
 /* Copy elements between host views of equal shape and type, any strides. */
 lm_status lm_view_copy(const lm_view *to, const lm_view *from);

@@ -52,7 +52,9 @@ static void unknown_ops(limn_builder *b)
 static void steps(limn_builder *b)
 {
     limn_build_input(b, "x", LIMN_F32, 2, any_by_3);
-    limn_build_op(b, "Floor", "x", "y");
+    limn_build_op(b, "Relu", "x", "r");
+    limn_build_name(b, "ramp");
+    limn_build_op(b, "Floor", "r", "y");
     limn_build_name(b, "stairs");
     limn_build_output(b, "y", LIMN_F32, 2, NULL);
 }

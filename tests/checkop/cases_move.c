@@ -14,6 +14,12 @@
 #define BLOCK(n, mode) {.block = {.size = n, .crd = mode}}
 
 static const ck_row rows[] = {
+    {.op = LM_OP_BITCAST, .label = "to_i32", .x = {"2,5,3,7"}, .a = {.cast = {LM_I32}}, .types = CK_BIT(LM_U32),
+     .layouts = CK_ALL_LAYOUTS, .values = CK_BIT(CK_SPECIAL), .split = 1},
+    {.op = LM_OP_BITCAST, .label = "to_f64", .x = {"3,17"}, .a = {.cast = {LM_F64}}, .type = LM_I64,
+     .types = CK_BIT(LM_U64), .layouts = CK_PLAIN_LAYOUTS},
+    {.op = LM_OP_BITCAST, .label = "to_u8", .x = {"n"}, .a = {.cast = {LM_U8}}, .type = LM_I8, .types = CK_BIT(LM_BOOL),
+     .sweep = "n=0,1,17"},
     {.op = LM_OP_RESHAPE, .label = "flatten", .x = {"2,5,3,7"}, .a = TO(2, 105), ANYTHING, .split = 0},
     {.op = LM_OP_RESHAPE, .label = "unflatten", .x = {"6,35"}, .a = TO(2, 3, 5, 7), ANYTHING},
     {.op = LM_OP_RESHAPE, .label = "rank8", .x = {"2,3,4,5"}, .a = TO(1, 2, 3, 2, 2, 1, 5, 1),

@@ -1,7 +1,7 @@
 /* check: every case on every lane. A lane must come within the op's tolerance of the truth; lanes of the cpu family
  * (and devices that call themselves exact) must give, bit for bit, what the scalar level gives on one thread with
  * row-major operands, without constants, one op after the other: levels, threads, layouts, packings and epilogues never
- * show. */
+ * show. Nor does it show that a composite has a kernel of its own. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +150,32 @@ static void check_order(const subject *s)
     ck_tensor_free(&y);
 }
 
+/* The scalar level's own bits, against the expansion: a composite with a kernel of its own must not show it. */
+static void check_expansion(const subject *s)
+{
+    ck_tensor y[CK_Y];
+    ck_call plain = s->call;
+    lm_status status;
+    char why[CK_WHY], text[CK_WHY];
+    if (!s->has_base || !lm_ops[s->c->op].composite || s->c->fused)
+        return;
+    plain.layout = CK_ROW;
+    plain.constant = 0;
+    bool good = ck_run_expanded(&ck_scalar.chain, &plain, y, &status, text) == CK_RAN;
+    snprintf(why, sizeof why, "its expansion: %.400s", text);
+    for (int i = 0; good && i < s->c->ny; i++)
+        if (!ck_same(&y[i], 0, &s->base[i], text)) {
+            snprintf(why, sizeof why, "output %d is not what its expansion gives: %.400s", i, text);
+            good = false;
+        }
+    if (status == LM_OK)
+        ck_tensors_free(y, s->c->ny);
+    if (good)
+        ck_pass();
+    else
+        ck_fail("check", s->c->name, &ck_scalar, why);
+}
+
 /* Plain float32 cases per op: those that the cpu device was asked for, and those that it took. */
 typedef struct coverage {
     int asked[LM_OPS], taken[LM_OPS];
@@ -181,6 +207,7 @@ static bool check_case(const ck_case *c, void *ctx)
             s.has_base = ck_run_unfused(&ck_scalar.chain, &plain, s.base, &status, first) == CK_RAN;
         }
         check_order(&s);
+        check_expansion(&s);
         for (int i = 0; i < ck_lane_count; i++) {
             const ck_lane *lane = &ck_lane_list[i];
             bool refused, good = run_lane(&s, lane, &refused, why), cpu = !strcmp(family(lane), "cpu");

@@ -174,6 +174,10 @@ lm_status ck_infer(const ck_call *call, lm_type *y);
 ck_outcome ck_run_unfused(const lm_chain *chain, const ck_call *call, ck_tensor *y, lm_status *status,
                           char why[CK_WHY]);
 
+/* A composite op by op, whether or not the device would take it whole. */
+ck_outcome ck_run_expanded(const lm_chain *chain, const ck_call *call, ck_tensor *y, lm_status *status,
+                           char why[CK_WHY]);
+
 /* What is right: the reference device in double (or in the call's own types for ops that only move or decide), and for
  * sums the size of what was added up. */
 typedef struct ck_truth {

@@ -325,6 +325,28 @@ out:
     return outcome;
 }
 
+static const lm_device_vt *whole; /* of the device that takes no composites for the moment */
+
+static lm_status refuse_composites(lm_device *d, const lm_call *call, lm_kernel **out)
+{
+    if (lm_ops[call->op].composite)
+        return lm_fail(LM_UNSUPPORTED, "%s is to be expanded", lm_ops[call->op].name);
+    return whole->bind(d, call, out);
+}
+
+ck_outcome ck_run_expanded(const lm_chain *chain, const ck_call *call, ck_tensor *y, lm_status *status,
+                           char why[CK_WHY])
+{
+    lm_device *d = chain->dev[0];
+    lm_device_vt vt = *d->vt;
+    whole = d->vt;
+    vt.bind = refuse_composites;
+    d->vt = &vt;
+    ck_outcome outcome = ck_run(chain, call, y, status, why);
+    d->vt = whole;
+    return outcome;
+}
+
 ck_outcome ck_run_unfused(const lm_chain *chain, const ck_call *call, ck_tensor *y, lm_status *status, char why[CK_WHY])
 {
     ck_call step = *call;

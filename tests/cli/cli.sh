@@ -1,6 +1,6 @@
 #!/bin/sh
 # shellcheck disable=SC2086,SC2181
-# The command's contract: results, exit statuses, error lines. cli.sh LIMN [plugins]
+# The command's contract: results, exit statuses, error lines. cli.sh LIMN plugins|'' MAKE_MODELS
 limn=$1
 passed=0 failed=0
 dir=$(mktemp -d) || exit 1
@@ -50,7 +50,7 @@ fails() {
 
 works '^limn [0-9]' --version
 works '^  devices ' --help
-for verb in devices env info bench; do
+for verb in devices env info summary check predict bench; do
     works "^  limn $verb\|limn $verb" "$verb" --help
     works '^example:' "$verb" -h
     fails 2 "nearest: --help" "$verb" --hlep
@@ -194,11 +194,169 @@ fi
 sleep 0.1
 [ "$(cat "$dir/status")" -eq 7 ] || [ "$(cat "$dir/status")" -eq 0 ]
 verdict $? "a reader that leaves is exit 7"
-"$limn" _completion >"$dir/out" 2>"$dir/err" && grep -q '^complete -F' "$dir/out"
+"$limn" _completion >"$dir/out" 2>"$dir/err" && grep -q '^complete .*-F' "$dir/out"
 verdict $? "completion"
 "$limn" _man >"$dir/out" 2>"$dir/err" && grep -q '^\.TH LIMN 1' "$dir/out" && grep -q 'backend' "$dir/out" &&
     grep -q 'name+name' "$dir/out" && grep -q 'LIMN_PLUGINS' "$dir/out"
 verdict $? "manual page"
+
+# Models. In one folder with their inputs, so that names are short.
+m=$dir/models
+mkdir "$m" && "$3" "$m" || exit 1
+
+# gives STATUS PATTERN WORD...: an answer on stdout that is not "done", nothing on stderr
+gives() {
+    status=$1 pattern=$2
+    shift 2
+    "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    [ $? -eq "$status" ] && [ ! -s "$dir/err" ] && grep -q -e "$pattern" "$dir/out"
+    verdict $? "limn $* gives $pattern with $status"
+}
+
+# lines COUNT: of the last output
+lines() {
+    [ "$(wc -l <"$dir/out")" -eq "$1" ]
+    verdict $? "it has $1 lines"
+}
+tab=$(printf '\t')
+
+works '^0  *layer1.0.conv1  *Conv  *1x6x8x8  *162  *yes$' summary "$m/cnn.onnx"
+works '^4  *layer1.0.relu_1  *Relu  *1x6x8x8  *0  *yes  <- auto$' summary "$m/cnn.onnx"
+works '^8 layers, 510 parameters' summary "$m/cnn.onnx"
+works '^input   image  float32\[1,3,8,8\]$' summary "$m/cnn.onnx"
+works '^input   x  float32\[?,4\]$' summary "$m/mlp.onnx"
+works '^{"model":".*","inputs":\[{"name":"image","type":"float32","shape":\[1,3,8,8\],"optional":false}\]' summary --json "$m/cnn.onnx"
+works '"parameters":510,"layers":\[{"index":0,"name":"/layer1/layer1.0/conv1/Conv","module":"layer1.0.conv1","op":"Conv"' summary --json "$m/cnn.onnx"
+works '"from":\[2,1\]' summary --json "$m/cnn.onnx"
+works '^0  *ramp  *Relu .*no$' summary "$m/steps.onnx"
+works 'layers' summary "$m/cnn.onnx" -o "$dir/g.svg" -o "$dir/g.html" --out="$dir/g.json"
+grep -q '^<svg .*</svg>$\|^<svg ' "$dir/g.svg" && [ "$(grep -c '<g class="n c[0-7].*<rect' "$dir/g.svg")" -ge 10 ] && grep -q 'layer1.0' "$dir/g.svg"
+verdict $? "the drawing has a box for every layer"
+grep -q '<!doctype html>' "$dir/g.html" && ! grep -v 'http://www.w3.org/2000/svg' "$dir/g.html" | grep -q 'http'
+verdict $? "the page needs nothing from outside"
+"$limn" summary --json "$m/cnn.onnx" | cmp -s - "$dir/g.json"
+verdict $? "the file is what --json prints"
+fails 2 'ends in none of' summary "$m/cnn.onnx" -o "$dir/g.gif"
+fails 7 'g.svg' summary "$m/cnn.onnx" -o "$dir/none/g.svg"
+fails 2 'the model is missing' summary
+fails 2 'leave it out' summary "$m/cnn.onnx" "$m/mlp.onnx"
+fails 3 'none.onnx' summary "$dir/none.onnx"
+echo garbage >"$dir/bad.onnx"
+fails 3 'bad.onnx' summary "$dir/bad.onnx"
+: >"$dir/empty.onnx"
+fails 3 'empty.onnx' summary "$dir/empty.onnx"
+head -c 300 "$m/cnn.onnx" >"$dir/cut.onnx"
+for verb in summary check predict bench; do
+    fails 3 'cut.onnx' "$verb" "$dir/cut.onnx"
+    fails 3 'models' "$verb" "$m"
+done
+fails 4 'Frobnicate' summary "$m/ops.onnx"
+
+works '^forward   yes' check "$m/cnn.onnx"
+works '^backward  yes' check --backward "$m/cnn.onnx"
+gives 1 '^first  *Frobnicate  *no  *no ' check "$m/ops.onnx"
+gives 1 '^second  *Defenestrate  *no  *no ' check "$m/ops.onnx"
+gives 1 '"forward":false,"backward":false,"problems":\[{"node":"first","op":"Frobnicate",.*"node":"second"' check --json "$m/ops.onnx"
+works '^stairs  *Floor  *yes  *no ' check "$m/steps.onnx"
+gives 1 '^backward  no' check "$m/steps.onnx" --backward
+works '"forward":true,"backward":false' check "$m/steps.onnx" --json
+works '^backward  yes' check "$m/two.onnx" --backward
+
+works "^[0-2]${tab}${tab}0[.][0-9]*$" predict "$m/mlp.onnx" "$m/one.npy"
+lines 3
+works '' predict "$m/mlp.onnx" "$m/one.npy" --top 1
+lines 1
+works "batch.npy:1$" predict "$m/mlp.onnx" "$m/batch.npy" --top=2
+lines 7
+printf 'cat\r\ndog\nbird\n' >"$dir/labels"
+works "^[0-2]${tab}bird${tab}0" predict "$m/mlp.onnx" "$m/one.npy" --labels "$dir/labels"
+works "^[0-2]${tab}cat${tab}0" predict "$m/mlp.onnx" x="$m/one.npy" --labels "$dir/labels"
+works '^{"samples":\[{"source":".*one.npy","outputs":{"p":\[0[^]]*\]},"top":\[{"index":[0-2],"label":"[a-z]*","value":' \
+    predict "$m/mlp.onnx" "$m/one.npy" --json --labels "$dir/labels"
+works '"outputs":{"p":\[[^]]*\],"h":\[[^]]*\],"r":' predict "$m/mlp.onnx" "$m/one.npy" --json --capture h --capture act --capture Relu@-1
+works '"outputs":{"p":\[[^]]*\],"z":\[[^]]*\]}' predict "$m/mlp.onnx" "$m/one.npy" --json --capture /fc2/Gemm
+works '"outputs":{"p":\[[^]]*\],"r":\[[^]]*\]}' predict "$m/mlp.onnx" "$m/one.npy" --json --capture fc2:in --capture '#1'
+works '"logits":\[[^]]*\],"image":\[\[\[.*"r2":\[\[\[.*"s":\[\[\[' predict "$m/cnn.onnx" "$m/image.npy" --json --capture layer1.0:in --capture layer1.0 --capture '*/Add'
+works "^1${tab}${tab}0[.]5$" predict "$m/none.onnx" -o "$dir/y.npy"
+works "^[0-2]" predict "$m/mlp1.onnx" "$m/batch.npy" "$m/one.npy" "$m/double.npy" "$m/long.npy" -o "$dir/a.npy"
+lines 24
+works "^[0-2]" predict "$m/mlp.onnx" "$m/batch.npy" "$m/one.npy" "$m/double.npy" "$m/long.npy" -o "$dir/b.npy" -o "$dir/b.npz" -o "$dir/b.csv" -o "$dir/b.json"
+cmp -s "$dir/a.npy" "$dir/b.npy"
+verdict $? "a model for one sample gives the same as one for any number"
+[ "$(head -n 1 "$dir/b.csv")" = 'p[0],p[1],p[2]' ] && [ "$(wc -l <"$dir/b.csv")" -eq 6 ]
+verdict $? "a table has a row for each sample"
+grep -q '"source":".*batch.npy:1"' "$dir/b.json"
+verdict $? "samples are called after their files"
+"$limn" predict "$m/mlp.onnx" - <"$m/one.npy" >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 3 ]
+verdict $? "an array on standard input"
+printf 'a,b,c,d,who\n1,2,3,4,x\n.5,.25,-1,2,y\n' >"$dir/rows.csv"
+works 'rows.csv:1$' predict "$m/mlp.onnx" "$dir/rows.csv" --label who
+works '^[0-2]' predict "$m/mlp.onnx" "$dir/rows.csv:1" --label who
+lines 3
+works '^2' predict "$m/two.onnx" ids="$m/ids.npy" bias="$m/bias.npy" -o "$dir/two.npz"
+works '"source":".*ids.npy:2","outputs":{"sum":\[[^]]*\],"best":2}' predict "$m/two.onnx" ids="$m/ids.npy" bias="$m/bias.npy" --json
+works '^[0-2]' predict "$m/mlp.onnx" "$m/one.npy" --capture x -o "$dir/px.npz"
+warns '^[0-2]' "array 'p' is no input" predict "$m/mlp.onnx" "$dir/px.npz"
+works '^[0-2]' predict "$m/mlp.onnx" "$m/one.npy" --capture r -o "$dir/pr.npz"
+fails 3 'none of its arrays is called as an input; the model takes x' predict -q "$m/mlp.onnx" "$dir/pr.npz"
+works "^[0-2]${tab}" predict "$m/mlp.onnx" -- "$m/one.npy"
+
+fails 2 'the input is missing; the model takes x float32\[?,4\]' predict "$m/mlp.onnx"
+fails 2 'the model is missing' predict
+fails 2 'ends in none of' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/y.txt"
+fails 2 'whole number' predict "$m/mlp.onnx" "$m/one.npy" --top 0
+fails 2 'whole number' predict "$m/mlp.onnx" "$m/one.npy" --seed none
+fails 2 "no layer 'fc3'.*fc1" predict "$m/mlp.onnx" "$m/one.npy" --capture fc3
+fails 2 '3 layers\|2 layers' predict "$m/mlp.onnx" "$m/one.npy" --capture Gemm@7
+fails 2 'no column' predict "$m/mlp.onnx" "$dir/rows.csv" --label what
+fails 3 'line 2.*x' predict "$m/mlp.onnx" "$dir/rows.csv"
+fails 3 'the table has 2 rows' predict "$m/mlp.onnx" "$dir/rows.csv:2" --label who
+printf '1,2,3,4,5\n' >"$dir/five.csv"
+fails 3 "5 columns, but input 'x' takes 4" predict "$m/mlp.onnx" "$dir/five.csv"
+fails 3 'none.npy' predict "$m/mlp.onnx" "$dir/none.npy"
+fails 3 'bad.onnx' predict "$m/mlp.onnx" "$dir/bad.onnx"
+head -c 100 "$m/one.npy" >"$dir/cut.npy"
+fails 3 'cut.npy' predict "$m/mlp.onnx" "$dir/cut.npy"
+fails 3 'x.*float32\[?,4\].*\[1,3\]' predict "$m/mlp.onnx" "$m/three.npy"
+fails 3 'cannot be stacked' predict "$m/mlp.onnx" "$m/one.npy" "$m/three.npy"
+fails 3 'cube.npy\|\[2,2,2\]' predict "$m/mlp.onnx" "$m/cube.npy"
+fails 3 "no input 'y'; it takes x" predict "$m/mlp.onnx" y="$m/one.npy"
+fails 3 'which input is it for' predict "$m/two.onnx" "$m/ids.npy"
+fails 3 "'bias' is not fed" predict "$m/two.onnx" ids="$m/ids.npy"
+fails 3 'int64 cannot hold' predict "$m/two.onnx" ids="$m/one.npy" bias="$m/bias.npy"
+fails 3 'takes no input' predict "$m/none.onnx" "$m/one.npy"
+fails 3 "NaN, which first came out of node 'culprit' (Log)" predict "$m/log.onnx" "$m/three.npy"
+works "^0${tab}${tab}nan\|${tab}-nan\|${tab}nan" predict "$m/log.onnx" "$m/three.npy" --allow-nan
+"$limn" predict "$m/log.onnx" "$m/three.npy" --json >"$dir/out" 2>"$dir/err"
+[ $? -eq 3 ] && grep -q '"status":3,.*"node":"culprit"}}$' "$dir/out"
+verdict $? "the node of a failure stands in its JSON"
+fails 4 'Frobnicate' predict "$m/ops.onnx" "$m/three.npy"
+fails 6 'memory' predict "$m/slow.onnx" "$m/big.npy" --mem 20M
+fails 7 'y.npy' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/none/y.npy"
+
+works '^{"peak":{.*},"rows":\[{"name":"forward",.*"shape":"1x4",.*"yardstick":null}\]}$' bench "$m/mlp.onnx" "$m/one.npy" --repeat 2 --json
+works '^forward  *1x3x8x8 ' bench "$m/cnn.onnx" --repeat 1
+works 'share' bench "$m/cnn.onnx" "$m/image.npy" --repeat 1 -v
+fails 2 'leave it out' bench "$m/cnn.onnx" --only gemm
+fails 3 'float32\[1,3,8,8\]' bench "$m/cnn.onnx" "$m/batch.npy"
+
+# Interrupted while it computes: at once, and no file is left.
+mkdir "$dir/work"
+"$limn" predict "$m/slow.onnx" "$m/big.npy" -o "$dir/work/y.npy" --allow-nan >"$dir/out" 2>"$dir/err" &
+sleep 1
+kill -INT $! 2>"$dir/kill"
+wait $!
+[ $? -eq 130 ] && [ -z "$(ls "$dir/work")" ] && [ ! -s "$dir/out" ]
+verdict $? "an interrupted run leaves nothing and is exit 130"
+
+"$limn" _completion >"$dir/complete" && (
+    # shellcheck disable=SC1091,SC2034,SC3030,SC2039
+    command -v bash >/dev/null || exit 0
+    bash -c '. "$1"; COMP_WORDS=(limn predict --ca); COMP_CWORD=2; _limn; [ "${COMPREPLY[*]}" = --capture ] || exit 1
+        COMP_WORDS=(limn summ); COMP_CWORD=1; _limn; [ "${COMPREPLY[*]}" = summary ] || exit 1
+        COMP_WORDS=(limn summary mo); COMP_CWORD=2; _limn; [ -z "${COMPREPLY[*]}" ]' x "$dir/complete"
+)
+verdict $? "completion knows each verb's options and leaves files to the shell"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

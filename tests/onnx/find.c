@@ -19,6 +19,19 @@ static char *join(suite *s, const char *a, const char *b, const char *c, const c
     return kept;
 }
 
+/* Tests whose wanted values are themselves further from the truth than the suite allows. */
+static double allowed(const char *name)
+{
+    static const struct {
+        const char *begins;
+        double atol;
+    } rows[] = {{"test_dft_inverse", 1e-6}}; /* zeros that were computed in float32 as 2e-7 */
+    for (size_t i = 0; i < LM_COUNT(rows); i++)
+        if (strncmp(name, rows[i].begins, strlen(rows[i].begins)) == 0)
+            return rows[i].atol;
+    return 1e-7;
+}
+
 /* Adds the test when its model is there; a model that does not open is left for the run to tell. */
 static lm_status add(suite *s, suite_test t)
 {
@@ -51,7 +64,7 @@ static lm_status add_group(suite *s, const char *folder, const char *group)
         char *test = join(s, path, "/", names.at[i], "");
         status = !test ? LM_MEMORY
                        : add(s, (suite_test){.name = lm_arena_strdup(&s->arena, names.at[i]), .folder = test, .rtol = 1e-3,
-                                             .atol = 1e-7, .model = join(s, test, "/model.onnx", "", "")});
+                                             .atol = allowed(names.at[i]), .model = join(s, test, "/model.onnx", "", "")});
     }
     lm_names_free(&names);
     return status;

@@ -1,4 +1,5 @@
 /* Decomposed ops are found in the forms in which exporters write them, mean the same, and are left alone otherwise. */
+#include "core/graph/expand.h"
 #include "core/graph/passes.h"
 #include "tests/unit/graph_run.h"
 
@@ -61,6 +62,10 @@ static void gelu(void)
     lm_val x = floats(&e, LM_SHAPE(2, 9));
     lm_val gate = scalar(&e, LM_OP_ADD, unary(&e, LM_OP_ERF, scalar(&e, LM_OP_MUL, x, 0.7)), 1);
     stays(&e, mul(&e, scalar(&e, LM_OP_MUL, x, 0.5), gate), LM_OP_GELU);
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(2, 9));
+    gate = scalar(&e, LM_OP_ADD, unary(&e, LM_OP_ERF, scalar(&e, LM_OP_MUL, x, 0.70710678)), 1);
+    stays(&e, mul(&e, x, gate), LM_OP_GELU);
 }
 
 static void gelu_tanh(void)
@@ -125,6 +130,14 @@ static void not_gates(void)
     stays(&e, mul(&e, z, unary(&e, LM_OP_SIGMOID, x)), LM_OP_SWISH);
     e = begin(NULL);
     x = floats(&e, LM_SHAPE(8));
+    stays(&e, scalar(&e, LM_OP_MUL, mul(&e, x, unary(&e, LM_OP_SIGMOID, scalar(&e, LM_OP_ADD, x, 1))), 2), LM_OP_SWISH);
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(8));
+    lm_attrs hard = {0};
+    hard.act.a = 1.0f / 6, hard.act.b = 0.5f;
+    stays(&e, mul(&e, scalar(&e, LM_OP_MUL, x, 2), lm_emit1(&e, LM_OP_HARDSIGMOID, &hard, x)), LM_OP_HARDSWISH);
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(8));
     lm_val number = NUMBERS(&e, LM_F32, LM_SHAPE(1, 1), 1);
     stays(&e, mul(&e, x, mul(&e, number, unary(&e, LM_OP_SIGMOID, x))), LM_OP_SWISH);
 }
@@ -152,7 +165,11 @@ static void layernorm(void)
     lm_emit e = begin(NULL);
     lm_val x = floats(&e, LM_SHAPE(2, 3, 16));
     becomes(&e, norm(&e, x, 6, 8, true, LM_SHAPE(1, 3, 16)), LM_OP_LAYERNORM, 1);
-    /* not the last axis; not the axis of the scale */
+    /* the variance over fewer axes than the mean; not the last axis; not the axis of the scale */
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(2, 3, 16));
+    lm_val centred = binary(&e, LM_OP_SUB, x, lm_emit_reduce(&e, LM_OP_REDUCE_MEAN, x, 6, true));
+    stays(&e, norm(&e, centred, 4, 0, false, LM_SHAPE(16)), LM_OP_LAYERNORM);
     e = begin(NULL);
     x = floats(&e, LM_SHAPE(2, 3, 16));
     stays(&e, norm(&e, x, 2, 0, true, LM_SHAPE(16)), LM_OP_LAYERNORM);
@@ -260,6 +277,22 @@ static void not_attention(void)
     stays(&e, binary(&e, LM_OP_MATMUL, lm_emit_axis(&e, LM_OP_SOFTMAX, s, 3), q), LM_OP_ATTENTION);
 }
 
+/* Only a mask that may hide every key from a query costs the look for such rows. */
+static void known_masks_need_no_guard(void)
+{
+    const double hides[] = {0, -1e9, -INFINITY};
+    for (int i = 0; i < 4; i++) {
+        lm_emit e = begin(NULL);
+        lm_val q = floats(&e, LM_SHAPE(1, 2, 3, 4)), y = LM_NOVAL, mask = floats(&e, LM_SHAPE(3, 3));
+        if (i < 3)
+            mask = NUMBERS(&e, LM_F32, LM_SHAPE(3, 3), 0, 0, 0, 0, 0, 0, 0, 0, hides[i]);
+        const lm_composite c = {.op = LM_OP_ATTENTION, .nx = 4, .ny = 1, .x = (lm_val[]){q, q, q, mask}, .y = &y};
+        CHECK_OK(lm_expand(&e, &c));
+        CHECK_INT(count_op(e.g, LM_OP_WHERE) > 0, i >= 2);
+        lm_graph_free(e.g);
+    }
+}
+
 static void bias(void)
 {
     lm_emit e = begin(NULL);
@@ -326,6 +359,7 @@ static void cases(void)
     CASE(attention_scaled_before);
     CASE(attention_of_windows);
     CASE(not_attention);
+    CASE(known_masks_need_no_guard);
     CASE(bias);
     CASE(out_of_memory);
 }

@@ -219,8 +219,9 @@ static void functions(void)
 
 static void no_steps(void)
 {
-    lm_view x[] = {empty(LM_F32, LM_SHAPE(0, N, I)), random_view(1, LM_SHAPE(1, H, I)), random_view(2, LM_SHAPE(1, H, H)),
-                   lm_view_absent(), lm_view_absent(), random_view(3, LM_SHAPE(1, N, H))};
+    lm_view x[] = {empty(LM_F32, LM_SHAPE(0, N, I)), random_view(1, LM_SHAPE(1, H, I)),
+                   random_view(2, LM_SHAPE(1, H, H)), lm_view_absent(), lm_view_absent(),
+                   random_view(3, LM_SHAPE(1, N, H))};
     lm_attrs a = {0};
     a.recurrent = usual;
     if (!run(LM_OP_RNN, &a, 6, x, 2))

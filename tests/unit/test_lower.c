@@ -23,6 +23,23 @@ static void show(const lm_graph *g)
     lm_str_free(&text);
 }
 
+static int epilogues(const lm_graph *g)
+{
+    int n = 0;
+    for (size_t i = 0; i < g->nodes.count; i++)
+        n += g->nodes.at[i]->ep != NULL;
+    return n;
+}
+
+/* As many nodes as before, none with an epilogue. */
+static void keeps(lm_emit *e, lm_val y, size_t nodes)
+{
+    lm_graph *g = lower(e, y, 0);
+    if (g && (!CHECK_INT(g->nodes.count, nodes) || !CHECK_INT(epilogues(g), 0)))
+        show(g);
+    lm_graph_free(g);
+}
+
 /* Only `nodes` nodes are left. */
 static void becomes(lm_emit *e, lm_val y, size_t nodes, double slack)
 {
@@ -123,6 +140,12 @@ static void a_whole_block(void)
     CHECK_INT(g->values.count, 1 + 1 + 2 + 1); /* the old weights are gone */
     lm_graph_free(g);
 
+    /* a norm without scale and bias, and those after it */
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(1, 4, 6, 6));
+    y = binary(&e, LM_OP_MUL, batchnorm(&e, conv(&e, x, 4, false)), weights(&e, 5, LM_SHAPE(4, 1, 1)));
+    becomes(&e, unary(&e, LM_OP_RELU, binary(&e, LM_OP_SUB, y, weights(&e, 6, LM_SHAPE(4, 1, 1)))), 1, folded);
+
     e = begin(NULL);
     x = floats(&e, LM_SHAPE(1, 4, 6, 6));
     y = batchnorm(&e, conv(&e, x, 4, false));
@@ -136,6 +159,24 @@ static void a_whole_block(void)
     CHECK_INT(g->nodes.count, 3);
     CHECK(g->nodes.at[2]->ep && g->nodes.at[2]->ep->residual && g->nodes.at[1]->ep->act == LM_OP_RELU);
     lm_graph_free(g);
+}
+
+/* Rows of tokens on their way through a product of two axes. */
+static void residual_through_reshapes(void)
+{
+    lm_emit e = begin(NULL);
+    const lm_shape tokens = LM_SHAPE(1, 6, 8), rows = LM_SHAPE(6, 8);
+    lm_val x = floats(&e, tokens), w = weights(&e, 1, LM_SHAPE(8, 8));
+    lm_val y = binary(&e, LM_OP_MATMUL, lm_emit_reshape(&e, floats(&e, tokens), &rows), w);
+    lm_graph *g = lower(&e, binary(&e, LM_OP_ADD, x, lm_emit_reshape(&e, y, &tokens)), 0);
+    CHECK(count_op(g, LM_OP_ADD) == 0 && epilogues(g) == 1);
+    lm_graph_free(g);
+    /* the reshaped value has another reader */
+    e = begin(NULL);
+    x = floats(&e, tokens), w = weights(&e, 1, LM_SHAPE(8, 8));
+    y = lm_emit_reshape(&e, binary(&e, LM_OP_MATMUL, floats(&e, rows), w), &tokens);
+    CHECK_OK(lm_graph_output(e.g, y));
+    keeps(&e, binary(&e, LM_OP_ADD, x, y), 3);
 }
 
 static void scale_goes_into_weights(void)
@@ -257,23 +298,23 @@ static void epilogues_that_must_not_be(void)
     lm_emit e = begin(NULL);
     lm_val x = floats(&e, LM_SHAPE(4, 8)), w = weights(&e, 1, LM_SHAPE(8, 8)), y = binary(&e, LM_OP_MATMUL, x, w);
     CHECK_OK(lm_graph_output(e.g, y));
-    becomes(&e, unary(&e, LM_OP_RELU, y), 2, 0);
+    keeps(&e, unary(&e, LM_OP_RELU, y), 2);
     e = begin(NULL);
     x = floats(&e, LM_SHAPE(4, 8)), w = weights(&e, 1, LM_SHAPE(8, 8));
-    becomes(&e, binary(&e, LM_OP_ADD, binary(&e, LM_OP_MATMUL, x, w), floats(&e, LM_SHAPE(4, 1))), 2, 0);
+    keeps(&e, binary(&e, LM_OP_ADD, binary(&e, LM_OP_MATMUL, x, w), floats(&e, LM_SHAPE(4, 1))), 2);
     e = begin(NULL);
     x = floats(&e, LM_SHAPE(4, 8)), w = weights(&e, 1, LM_SHAPE(8, 8)), y = binary(&e, LM_OP_MATMUL, x, w);
-    becomes(&e, binary(&e, LM_OP_ADD, y, y), 2, 0);
+    keeps(&e, binary(&e, LM_OP_ADD, y, y), 2);
     e = begin(NULL);
     x = floats(&e, LM_SHAPE(4, 8)), w = weights(&e, 1, LM_SHAPE(8, 8));
-    becomes(&e, unary(&e, LM_OP_ISNAN, binary(&e, LM_OP_MATMUL, x, w)), 2, 0);
+    keeps(&e, unary(&e, LM_OP_ISNAN, binary(&e, LM_OP_MATMUL, x, w)), 2);
     e = begin(NULL);
     x = floats(&e, LM_SHAPE(4, 8)), w = weights(&e, 1, LM_SHAPE(8, 8));
     y = unary(&e, LM_OP_TANH, unary(&e, LM_OP_RELU, binary(&e, LM_OP_MATMUL, x, w)));
     becomes(&e, y, 2, 0);
     e = begin(NULL);
     x = input(&e, NULL, LM_I64, LM_SHAPE(2, 2));
-    becomes(&e, unary(&e, LM_OP_ABS, binary(&e, LM_OP_MATMUL, x, x)), 2, 0);
+    keeps(&e, unary(&e, LM_OP_ABS, binary(&e, LM_OP_MATMUL, x, x)), 2);
 }
 
 static void names_are_the_last_nodes(void)
@@ -318,6 +359,7 @@ static void cases(void)
     CASE(batchnorm_goes_into_weights);
     CASE(batchnorm_stays);
     CASE(a_whole_block);
+    CASE(residual_through_reshapes);
     CASE(scale_goes_into_weights);
     CASE(pads_go_into_windows);
     CASE(pads_stay);

@@ -57,8 +57,8 @@ static lm_val constant(lm_emit *e, lm_view content)
 }
 
 /* Plan and run once; y gets a fresh view per output. */
-static lm_status run_graph(const lm_chain *chain, const lm_graph *g, const lm_plan_options *options, const lm_view *feed,
-                           lm_view *y, lm_plan_facts *facts)
+static lm_status run_graph(const lm_chain *chain, const lm_graph *g, const lm_plan_options *options,
+                           const lm_view *feed, lm_view *y, lm_plan_facts *facts)
 {
     lm_derived_cache *cache = NULL;
     lm_plan *plan = NULL;
@@ -125,7 +125,8 @@ static lm_graph *dense_net(void)
     gemm.gemm.alpha = gemm.gemm.beta = 1;
     lm_val x = input(&e, "x", LM_F32, LM_SHAPE(3, 8));
     e.name = "first";
-    lm_val h = lm_emit1(&e, LM_OP_GEMM, &gemm, x, constant(&e, noise(LM_SHAPE(8, 5), 1)), constant(&e, noise(LM_SHAPE(5), 2)));
+    lm_val h =
+        lm_emit1(&e, LM_OP_GEMM, &gemm, x, constant(&e, noise(LM_SHAPE(8, 5), 1)), constant(&e, noise(LM_SHAPE(5), 2)));
     h = lm_emit1(&e, LM_OP_RELU, NULL, h);
     lm_val y = lm_emit1(&e, LM_OP_MATMUL, NULL, h, constant(&e, noise(LM_SHAPE(5, 4), 3)));
     y = lm_emit1(&e, LM_OP_RELU, NULL, lm_emit1(&e, LM_OP_MUL, NULL, y, y));
@@ -314,15 +315,17 @@ static lm_graph *small_net(void)
     lm_val x = input(&e, "x", LM_F32, LM_SHAPE(2, 3, 18, 14));
     lm_val h = lm_emit1(&e, LM_OP_CONV, &down, x, constant(&e, noise(LM_SHAPE(16, 3, 3, 3), 1)));
     h = lm_emit1(&e, LM_OP_RELU, NULL, h);
-    lm_val a = lm_emit1(&e, LM_OP_CONV, &depth, h, constant(&e, noise(LM_SHAPE(16, 1, 3, 3), 2)), constant(&e, noise(LM_SHAPE(16), 3)));
+    lm_val a = lm_emit1(&e, LM_OP_CONV, &depth, h, constant(&e, noise(LM_SHAPE(16, 1, 3, 3), 2)),
+                        constant(&e, noise(LM_SHAPE(16), 3)));
     a = lm_emit1(&e, LM_OP_CONV, &c1, a, constant(&e, noise(LM_SHAPE(16, 16, 1, 1), 4)));
     h = lm_emit1(&e, LM_OP_RELU, NULL, lm_emit1(&e, LM_OP_ADD, NULL, a, h));
     axis.axis.axis = 1;
     lm_val b = lm_emit1(&e, LM_OP_CONV, &c3, h, constant(&e, noise(LM_SHAPE(8, 16, 3, 3), 5)));
     h = lm_emit1(&e, LM_OP_CONCAT, &axis, h, b);
     norm.norm.epsilon = 1e-5f;
-    h = lm_emit1(&e, LM_OP_BATCHNORM, &norm, h, constant(&e, noise(LM_SHAPE(24), 6)), constant(&e, noise(LM_SHAPE(24), 7)),
-                 constant(&e, noise(LM_SHAPE(24), 8)), constant(&e, ramp(LM_SHAPE(24), 1, 0.125)));
+    h = lm_emit1(&e, LM_OP_BATCHNORM, &norm, h, constant(&e, noise(LM_SHAPE(24), 6)),
+                 constant(&e, noise(LM_SHAPE(24), 7)), constant(&e, noise(LM_SHAPE(24), 8)),
+                 constant(&e, ramp(LM_SHAPE(24), 1, 0.125)));
     h = lm_emit1(&e, LM_OP_MAXPOOL, &pool, h);
     lm_val gate = lm_emit1(&e, LM_OP_SIGMOID, NULL, lm_emit1(&e, LM_OP_GLOBAL_AVG, NULL, h));
     h = lm_emit1(&e, LM_OP_MUL, NULL, h, gate);
@@ -416,6 +419,103 @@ static void same_bits_every_way(void)
     }
 }
 
+/* Random graphs: whatever the plan makes of views, shared memory, Concats and layouts, the bits are those of the plain
+ * way. */
+static unsigned dice;
+
+static int roll(int n)
+{
+    dice = dice * 1664525u + 1013904223u;
+    return (int)((dice >> 16) % (unsigned)n);
+}
+
+/* An op on images [2, c, h, w] of the pool of values made so far; LM_NOVAL when the dice suit none. */
+static lm_val random_image(lm_emit *e, const lm_val *made, int n)
+{
+    lm_val x = made[roll(n)], z = made[roll(n)];
+    const lm_shape sh = *lm_emit_shape(e, x), other = *lm_emit_shape(e, z);
+    bool fits = sh.dim[2] == other.dim[2] && sh.dim[3] == other.dim[3];
+    lm_attrs a;
+    memset(&a, 0, sizeof a);
+    switch (roll(11)) {
+    case 0:
+    case 1: {
+        int64_t k = 1 + 2 * roll(2), out = 8 + 8 * roll(3);
+        a = conv_attrs(2, k, 1, k / 2, 1);
+        lm_val w = constant(e, noise(LM_SHAPE(out, sh.dim[1], k, k), dice));
+        return roll(2) ? lm_emit1(e, LM_OP_CONV, &a, x, w)
+                       : lm_emit1(e, LM_OP_CONV, &a, x, w, constant(e, noise(LM_SHAPE(out), dice)));
+    }
+    case 2:
+        return lm_emit1(e, roll(2) ? LM_OP_RELU : LM_OP_TANH, NULL, x);
+    case 3:
+        return lm_shape_equal(&sh, &other) ? lm_emit1(e, roll(2) ? LM_OP_ADD : LM_OP_SUB, NULL, x, z) : LM_NOVAL;
+    case 4:
+        return lm_emit1(e, LM_OP_MUL, NULL, x, constant(e, noise(LM_SHAPE(sh.dim[1], 1, 1), dice)));
+    case 5:
+    case 6:
+        a.axis.axis = 1;
+        return fits && sh.dim[1] + other.dim[1] < 80 ? lm_emit1(e, LM_OP_CONCAT, &a, x, z, x) : LM_NOVAL;
+    case 7: /* some of the channels */
+        for (int i = 0; i < 4; i++) {
+            a.slice.start[i] = i == 1 ? roll((int)sh.dim[1]) : 0;
+            a.slice.step[i] = 1;
+            a.slice.size[i] = sh.dim[i] - a.slice.start[i];
+        }
+        return lm_emit1(e, LM_OP_SLICE, &a, x);
+    case 8: { /* as channels-last, and back from there after something */
+        lm_val t = lm_emit_transpose(e, x, (int32_t[]){0, 2, 3, 1});
+        t = roll(2) ? lm_emit1(e, LM_OP_SIGMOID, NULL, t) : t;
+        return lm_emit_transpose(e, t, (int32_t[]){0, 3, 1, 2});
+    }
+    case 9: { /* through a matrix, whose columns are turned around */
+        lm_shape flat = LM_SHAPE(2 * sh.dim[1], sh.dim[2] * sh.dim[3]), back = sh;
+        lm_val t = lm_emit_transpose(e, lm_emit_reshape(e, x, &flat), (int32_t[]){1, 0});
+        t = roll(2) ? lm_emit1(e, LM_OP_NEG, NULL, t) : t;
+        return lm_emit_reshape(e, t, &back);
+    }
+    default: {
+        lm_attrs pool = pool_attrs(3, 1);
+        pool.pool.pad_lo[0] = pool.pool.pad_hi[0] = pool.pool.pad_lo[1] = pool.pool.pad_hi[1] = 1;
+        return lm_emit1(e, LM_OP_MAXPOOL, &pool, x);
+    }
+    }
+}
+
+static void random_graphs(void)
+{
+    lm_plan_options plain = {.plain = true};
+    for (unsigned seed = 1; seed <= 150 && !test_errors; seed++) {
+        lm_emit e = begin();
+        lm_val made[24] = {input(&e, "x", LM_F32, LM_SHAPE(2, 8, 5, 6))};
+        int n = 1;
+        dice = seed * 2654435761u;
+        while (n < (int)LM_COUNT(made)) {
+            made[n] = random_image(&e, made, n);
+            n += made[n] != LM_NOVAL;
+            if (!CHECK_OK(e.status))
+                break;
+        }
+        lm_val out[4] = {made[n - 1], made[roll(n)], made[roll(n)], made[n - 2]};
+        for (int i = 0; i < 4; i++)
+            CHECK_OK(lm_graph_output(e.g, out[i]));
+        lm_view x = noise(LM_SHAPE(2, 8, 5, 6), seed), want[4], got[4];
+        if (CHECK_OK(run_graph(&cpu[0], e.g, &plain, &x, want, NULL))) {
+            if (CHECK_OK(run_graph(&cpu[1], e.g, NULL, &x, got, NULL)))
+                for (int i = 0; i < 4; i++) {
+                    CHECK(same_bits(&got[i], &want[i]));
+                    lm_buffer_unref(got[i].buf);
+                }
+            for (int i = 0; i < 4; i++)
+                lm_buffer_unref(want[i].buf);
+        }
+        if (test_errors)
+            printf("graph %u\n", seed);
+        lm_buffer_unref(x.buf);
+        lm_graph_free(e.g);
+    }
+}
+
 /* What the walks through failing allocations run. */
 static const lm_chain *walk_chain;
 static const lm_graph *walk_graph;
@@ -464,6 +564,7 @@ int main(void)
     CASE(bad_data_names_the_node);
     CASE(cancel_and_profile);
     CASE(same_bits_every_way);
+    CASE(random_graphs);
     CASE(survive_without_memory);
     mixed.dev[0]->vt->close(mixed.dev[0]);
     lm_chain_close(&ref);

@@ -143,6 +143,65 @@ static void nested_runs_stay_on_their_worker(void)
     lm_pool_close(n.pool);
 }
 
+enum { ROUNDS = 300 };
+
+/* Every cell is made from all cells of the round before, plainly, so a tile that starts too early shows. */
+typedef struct march {
+    lm_pool *pool;
+    int tiles;
+    int64_t value[2][LM_ROUND_TILES];
+    atomic_int hits, wrong;
+} march;
+
+static void march_tile(void *ctx, int64_t index, int worker)
+{
+    march *m = ctx;
+    int64_t round = index / m->tiles, sum = 0;
+    for (int i = 0; i < m->tiles; i++)
+        sum += m->value[round % 2][i];
+    m->value[(round + 1) % 2][index % m->tiles] = sum / m->tiles + 1;
+    atomic_fetch_add(&m->hits, 1);
+    if (worker < 0 || worker >= lm_pool_threads(m->pool) || sum != round * m->tiles)
+        atomic_fetch_add(&m->wrong, 1);
+}
+
+static void march_on(march *m)
+{
+    m->hits = 0;
+    memset(m->value, 0, sizeof m->value);
+    lm_pool_rounds(m->pool, ROUNDS, m->tiles, march_tile, m);
+    CHECK_INT(atomic_load(&m->hits), ROUNDS * m->tiles);
+    CHECK_INT(m->value[ROUNDS % 2][m->tiles - 1], ROUNDS);
+}
+
+static void march_inside(void *ctx, int64_t tile, int worker)
+{
+    (void)tile, (void)worker;
+    march_on(ctx);
+}
+
+static void rounds_follow_each_other(void)
+{
+    static const int tiles[] = {1, 2, 3, 8, LM_ROUND_TILES};
+    for (int threads = 1; threads <= 7; threads += 2) {
+        march m = {0};
+        if (!CHECK_OK(lm_pool_open(NULL, threads, false, &m.pool)))
+            continue;
+        for (size_t i = 0; i < LM_COUNT(tiles); i++) {
+            m.tiles = tiles[i];
+            march_on(&m);
+            usleep(2000); /* the workers are asleep by now */
+            march_on(&m);
+            lm_pool_run(m.pool, 1, march_inside, &m);
+        }
+        lm_pool_rounds(m.pool, 0, 3, march_tile, &m);
+        CHECK_INT(atomic_load(&m.wrong), 0);
+        lm_pool_close(m.pool);
+    }
+    march alone = {.tiles = 3};
+    march_on(&alone);
+}
+
 enum { CALLERS = 4, CALLS = 200 };
 
 static void *call_many(void *arg)
@@ -352,6 +411,7 @@ int main(void)
     CASE(wakes_sleepers);
     CASE(workers_help);
     CASE(nested_runs_stay_on_their_worker);
+    CASE(rounds_follow_each_other);
     CASE(callers_take_turns);
     CASE(writes_are_seen);
     CASE(floating_point_state);

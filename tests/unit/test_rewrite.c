@@ -101,6 +101,44 @@ static void rules_replace(void)
     lm_graph_free(e.g);
 }
 
+/* |-x| is |x|. */
+static bool unsign(lm_rewrite *r, const lm_node *n)
+{
+    const lm_node *neg = n->op == LM_OP_ABS ? lm_graph_value(r->from, n->x[0])->producer : NULL;
+    if (!neg || neg->op != LM_OP_NEG)
+        return false;
+    r->map[n->y[0]] = lm_emit1(&r->e, LM_OP_ABS, NULL, r->map[neg->x[0]]);
+    return true;
+}
+
+/* What a rule made superfluous goes too, and everything after it is numbered anew. */
+static void inner_nodes_vanish(void)
+{
+    lm_emit e = begin(NULL);
+    lm_val x = floats(&e, LM_SHAPE(5)), scaled = binary(&e, LM_OP_MUL, x, weights(&e, 1, LM_SHAPE(5)));
+    lm_val y = unary(&e, LM_OP_ABS, unary(&e, LM_OP_NEG, scaled));
+    lm_val inner = lm_graph_value(e.g, y)->producer->x[0], z = binary(&e, LM_OP_ADD, unary(&e, LM_OP_EXP, y), x);
+    reads_outputs(&e, z);
+    lm_graph *g = NULL;
+    lm_val *map = NULL;
+    CHECK_OK(lm_rewrite_graph(e.g, &cpu, (const lm_rewrite_rule[]){unsign, NULL}, NULL, &g, &map));
+    CHECK_INT(g->nodes.count, 4);
+    CHECK_INT(g->values.count, 1 + 1 + 1 + 4);
+    CHECK(map[inner] == LM_NOVAL && map[z] == g->outputs.at[0]);
+    const lm_node *mul = first_op(g, LM_OP_MUL), *abs = first_op(g, LM_OP_ABS);
+    const lm_use *u = lm_graph_value(g, mul->y[0])->use;
+    CHECK(u && u->node == abs && !u->next && abs->id == 1);
+    for (size_t i = 0; i < g->nodes.count; i++)
+        CHECK(lm_graph_value(g, g->nodes.at[i]->y[0])->producer == g->nodes.at[i]);
+    CHECK_OK(lm_graph_infer(g));
+    same_results(&cpu, e.g, g, 0);
+    lm_emit more = {.g = g, .fold = &cpu};
+    CHECK_INT(unary(&more, LM_OP_EXP, map[y]), first_op(g, LM_OP_EXP)->y[0]);
+    lm_free(map);
+    lm_graph_free(g);
+    lm_graph_free(e.g);
+}
+
 static const lm_node *asked_about;
 static lm_val asked_for;
 
@@ -158,6 +196,7 @@ static void cases(void)
     CASE(dead_ends_go);
     CASE(unused_results_are_not_asked_for);
     CASE(rules_replace);
+    CASE(inner_nodes_vanish);
     CASE(one_consumer);
     CASE(out_of_memory);
 }

@@ -109,7 +109,8 @@ static void wrong_feeds_say_what_was_expected(void)
     lm_model *m = dense(1);
     lm_session_options one = {.one_only = true};
     lm_session *s = open_session(m, &one);
-    lm_view y, x = floats(LM_SHAPE(1, 3), 0, 1), wide = floats(LM_SHAPE(1, 4), 0, 1), two = floats(LM_SHAPE(2, 3), 0, 1);
+    lm_view y, x = floats(LM_SHAPE(1, 3), 0, 1), wide = floats(LM_SHAPE(1, 4), 0, 1),
+               two = floats(LM_SHAPE(2, 3), 0, 1);
     lm_named bad = {"z", x}, twice[] = {{"x", x}, {"x", x}}, shape = {"x", wide}, batch = {"x", two}, good = {"x", x};
     CHECK_FAILS(lm_session_run(s, &bad, 1, NULL, 1, &y, NULL), LM_INPUT);
     CHECK(strstr(lm_message(), "'z'") && strstr(lm_message(), "x float32[1,3]"));

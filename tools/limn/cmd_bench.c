@@ -1,13 +1,12 @@
-/* limn bench: how fast the kernels run, and how near that is to what the machine can do, measured in the same run. */
+/* limn bench: how fast the kernels or a model run, and how near that is to what the machine can do, measured in the same run. */
 #include "command.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench_model.h"
 #include "core/base/env.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -45,19 +44,6 @@ typedef struct bench {
     int npeaks;
     LM_VEC(row) rows;
 } bench;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static void progress(const bench *b, const char *what)
 {
@@ -153,7 +139,7 @@ static lm_status stream(const lm_topo *topo, const char *level, int threads, con
 #endif
 
 /* Warm up, then the median of the timed launches. */
-static lm_status time_launches(lm_exec *ex, int64_t repeat, double *median)
+static lm_status time_launches(lm_exec *ex, int64_t repeat, double *middle)
 {
     const double budget = 0.05;
     LM_TRY(lm_exec_run(ex)); /* copies the operands in; the others only launch */
@@ -174,8 +160,8 @@ static lm_status time_launches(lm_exec *ex, int64_t repeat, double *median)
         status = lm_exec_launch(ex);
         seconds[i] = now() - start;
     }
-    qsort(seconds, (size_t)repeat, sizeof *seconds, ascending);
-    *median = seconds[repeat / 2];
+    if (status == LM_OK)
+        *middle = median(seconds, repeat);
     lm_free(seconds);
     return status;
 }
@@ -186,6 +172,19 @@ static void level_of(const char *kernel, char level[16])
     *level = '\0';
     if (strncmp(kernel, "cpu.", 4) == 0)
         snprintf(level, 16, "%.*s", (int)strcspn(kernel + 4, "."), kernel + 4);
+}
+
+/* The peak that the row's arithmetic is compared with: of the same level and number of threads. */
+static lm_status compare_peak(bench *b, const char *level, const lm_topo *topo, row *r)
+{
+    for (int i = 0; i < b->npeaks && r->peak < 0; i++)
+        if (b->peaks[i].threads == r->threads && strcmp(b->peaks[i].level, level) == 0)
+            r->peak = i;
+    if (fraction(b, r) > 1 && !b->peaks[r->peak].again) {
+        b->peaks[r->peak].again = true;
+        return raise_peak(topo, &b->peaks[r->peak]);
+    }
+    return LM_OK;
 }
 
 /* Find the row's yardstick. A kernel that beats it makes it doubtful, so then it is measured once more. */
@@ -205,14 +204,7 @@ static lm_status compare(bench *b, const bench_case *c, const bench_call *call, 
         }
         return LM_OK;
     }
-    for (int i = 0; i < b->npeaks && r->peak < 0; i++)
-        if (b->peaks[i].threads == r->threads && strcmp(b->peaks[i].level, level) == 0)
-            r->peak = i;
-    if (fraction(b, r) > 1 && !b->peaks[r->peak].again) {
-        b->peaks[r->peak].again = true;
-        return raise_peak(topo, &b->peaks[r->peak]);
-    }
-    return LM_OK;
+    return compare_peak(b, level, topo, r);
 }
 
 static lm_status time_case(bench *b, const lm_chain *chain, const bench_case *c)
@@ -379,15 +371,6 @@ static void as_table(bench *b)
     }
 }
 
-static lm_status whole_number(const command *cmd, option_id id, int64_t least, int64_t *out)
-{
-    if (!given(cmd, id))
-        return LM_OK;
-    LM_REQUIRE(lm_parse_int(cmd->option[id], out) && *out >= least, LM_USAGE, "--%s: '%s' is no whole number from %d up; give one",
-               options[id].name, cmd->option[id], (int)least);
-    return LM_OK;
-}
-
 static lm_status check_only(const char *only)
 {
     const char *known[32];
@@ -412,6 +395,50 @@ static lm_status check_only(const char *only)
     return LM_OK;
 }
 
+/* A model instead of the kernels: one row on the device. */
+static lm_status time_forward(bench *b, model_time *t)
+{
+    row r = {.name = "forward", .peak = -1};
+    const lm_topo *topo;
+    char level[16];
+    LM_REQUIRE(!b->only, LM_USAGE, "--only: chooses kernels, not models; leave it out");
+    LM_TRY(lm_machine(&topo));
+    progress(b, "running");
+    LM_TRY(model_time_take(b->cmd, b->seed, b->repeat, t));
+    r.threads = t->device.units;
+    r.seconds = t->seconds;
+    r.flops = t->flops;
+    r.bytes = t->bytes;
+    snprintf(r.kernel, sizeof r.kernel, "%zu kernels", t->steps);
+    snprintf(r.shape, sizeof r.shape, "%s", t->shape);
+    snprintf(r.device, sizeof r.device, "%s", t->device.name);
+    level_of(t->steps ? t->profile[0].kernel : "", level);
+    if (*level) {
+        progress(b, "calibrating");
+        LM_TRY(calibrate(b, topo, r.threads));
+        LM_TRY(compare_peak(b, level, topo, &r));
+    }
+    progress(b, "");
+    return lm_vec_push(&b->rows, r);
+}
+
+static lm_status bench_forward(bench *b)
+{
+    model_time t = {0};
+    lm_status status = time_forward(b, &t);
+    if (status == LM_OK) {
+        warn_of_doubtful_rows(b);
+        if (given(b->cmd, OPT_json))
+            as_json(b);
+        else
+            as_table(b);
+        if (given(b->cmd, OPT_verbose) && !given(b->cmd, OPT_json))
+            model_time_table(&t, &b->cmd->out);
+    }
+    model_time_free(&t);
+    return status;
+}
+
 static lm_status run(bench *b)
 {
     int64_t seed = 0;
@@ -420,6 +447,8 @@ static lm_status run(bench *b)
     LM_TRY(whole_number(b->cmd, OPT_seed, 0, &seed));
     LM_TRY(check_only(b->only));
     b->seed = (uint64_t)seed;
+    if (b->cmd->operands)
+        return bench_forward(b);
     /* One thread and all of them, unless somebody said how many. */
     if (!lm_env_is_set(LM_ENV_THREADS))
         LM_TRY(pass(b, "1", 0, &one));

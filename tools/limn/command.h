@@ -4,11 +4,13 @@
 #define LIMN_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
+#include "core/base/vec.h"
 
 typedef enum option_id {
 #define OPTION(id, ...) OPT_##id,
@@ -21,25 +23,35 @@ typedef enum verb_id {
 #define VERB(id, ...) VERB_##id,
 #include "verbs.def"
 #undef VERB
-    VERBS,
-    VERB_every
+    VERBS
 } verb_id;
+
+/* Sets of verbs. */
+#define IN(verb) (1u << VERB_##verb)
+#define EVERY UINT32_MAX
 
 typedef struct option_row {
     const char *name;
     char letter;
     const char *argument;
-    verb_id verb;
+    uint32_t verbs;
     const char *help;
 } option_row;
 
+typedef struct option_use {
+    option_id id;
+    const char *value;
+} option_use;
+
 typedef struct command {
     verb_id verb;                /* VERBS: none was given */
-    const char *option[OPTIONS]; /* as written, "1" for a switch; NULL when not given */
+    const char *option[OPTIONS]; /* as written last, "1" for a switch; NULL when not given */
+    LM_VEC(option_use) uses;     /* all of them, in order */
     int operands;
     char **operand;
     bool colour; /* stdout is a terminal that wants it */
     lm_str out;  /* what goes to stdout */
+    lm_str node; /* of the model, that a failure is about; told with --json */
 } command;
 
 typedef struct verb_row {
@@ -70,6 +82,12 @@ static inline bool given(const command *cmd, option_id id)
 {
     return cmd->option[id] != NULL;
 }
+
+/* The next value of an option that may be repeated, from use *at on, which moves behind it; NULL: there are no more. */
+const char *next_value(const command *cmd, option_id id, size_t *at);
+
+/* The value of a numeric option into *out, which stays as it is when the option is not given. LM_USAGE below `least`. */
+lm_status whole_number(const command *cmd, option_id id, int64_t least, int64_t *out);
 
 /* A line of a table: cells of the given widths, the last one free. Wide characters count as their bytes. */
 void table_row(lm_str *out, const int *width, const char *const *cell, int cells);

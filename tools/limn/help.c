@@ -22,12 +22,17 @@ static void option_line(lm_str *out, const option_row *o)
     lm_str_free(&left);
 }
 
-/* The options that belong to `verb` alone (VERB_every: to all). */
+/* Does the option belong to this verb and not to all (VERBS: to all)? */
+static bool own(const option_row *o, verb_id verb)
+{
+    return verb == VERBS ? o->verbs == EVERY : o->verbs != EVERY && (o->verbs >> verb & 1);
+}
+
 static int option_lines(lm_str *out, verb_id verb)
 {
     int n = 0;
     for (int i = 0; i < OPTIONS; i++)
-        if (options[i].verb == verb) {
+        if (own(&options[i], verb)) {
             option_line(out, &options[i]);
             n++;
         }
@@ -41,6 +46,11 @@ static const char device_lists[] =
     "cpu takes isa=scalar|avx2|avx512|neon, threads=N and bind=0|1, ref takes type=f32|f64, and every name takes strict=1, which "
     "lets no other device help out. name+name asks for one run split over both and is refused (exit 4). What a device has no "
     "kernel for runs on cpu, and what that lacks on ref.";
+
+static const char inputs[] =
+    "An INPUT is x.npy (a batch axis is added when it is missing; other number types are converted unless a value would be "
+    "lost), x.npz with arrays called as the model's inputs, NAME=x.npy for the input of that name, rows.csv or rows.csv:12 for "
+    "its row 12 (the first is 0), or - for a .npy on standard input. Several are stacked. Models without inputs take none.";
 
 /* `text` broken into lines of at most `width` bytes. */
 static void wrapped(lm_str *out, const char *text, size_t width)
@@ -60,15 +70,18 @@ static void verb_help(verb_id id, lm_str *out)
     const verb_row *v = &verbs[id];
     lm_str_printf(out, "limn %s - %s\n\nusage: limn %s [options]%s%s\n", v->name, v->summary, v->name, *v->operands ? " " : "",
                   v->operands);
-    lm_str own = {0};
-    if (option_lines(&own, id))
-        lm_str_printf(out, "\noptions:\n%s", own.text);
-    lm_str_free(&own);
+    lm_str mine = {0};
+    if (option_lines(&mine, id))
+        lm_str_printf(out, "\noptions:\n%s", mine.text);
+    lm_str_free(&mine);
     lm_str_add(out, "\noptions of every verb:\n");
-    option_lines(out, VERB_every);
-    if (id == VERB_devices || id == VERB_env) {
+    option_lines(out, VERBS);
+    const char *more = id == VERB_devices || id == VERB_env ? device_lists
+                       : id == VERB_predict || id == VERB_bench ? inputs
+                                                                : "";
+    if (*more) {
         lm_str_char(out, '\n');
-        wrapped(out, device_lists, 110);
+        wrapped(out, more, 110);
     }
     lm_str_printf(out, "\nexample:\n  %s\n", v->example);
 }
@@ -84,7 +97,7 @@ lm_status command_help(verb_id id, lm_str *out)
         if (shown(i))
             lm_str_printf(out, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
     lm_str_add(out, "\noptions of every verb:\n");
-    option_lines(out, VERB_every);
+    option_lines(out, VERBS);
     lm_str_add(out, "\nlimn VERB --help shows a verb's own options and an example.\n");
     return out->status;
 }
@@ -103,7 +116,7 @@ static void troff_options(lm_str *out, verb_id verb)
 {
     for (int i = 0; i < OPTIONS; i++) {
         const option_row *o = &options[i];
-        if (o->verb != verb)
+        if (!own(o, verb))
             continue;
         lm_str_add(out, ".TP\n");
         if (o->letter)
@@ -129,7 +142,8 @@ lm_status cmd_man(command *cmd)
     for (int i = 0; i < VERBS; i++) {
         if (!shown(i))
             continue;
-        lm_str_printf(out, ".SS %s\n", verbs[i].name);
+        lm_str_printf(out, ".SS %s", verbs[i].name);
+        lm_str_printf(out, "%s%s\n", *verbs[i].operands ? " " : "", verbs[i].operands);
         troff(out, verbs[i].summary);
         lm_str_add(out, ".\n");
         troff_options(out, (verb_id)i);
@@ -137,8 +151,10 @@ lm_status cmd_man(command *cmd)
         troff(out, verbs[i].example);
         lm_str_add(out, "\\fR\n");
     }
-    lm_str_add(out, ".SH OPTIONS\nEvery verb takes these.\n");
-    troff_options(out, VERB_every);
+    lm_str_add(out, ".SH INPUTS\n");
+    troff(out, inputs);
+    lm_str_add(out, "\n.SH OPTIONS\nEvery verb takes these.\n");
+    troff_options(out, VERBS);
     lm_str_add(out, ".SH DEVICE LISTS\n");
     troff(out, device_lists);
     lm_str_add(out, "\n.SH ENVIRONMENT\n\\fBlimn env\\fR lists every variable, its value and what is in force.\n");
@@ -157,7 +173,7 @@ lm_status cmd_completion(command *cmd)
     lm_str *out = &cmd->out;
     lm_str_add(out, "_limn()\n{\n    local verb word all='");
     for (int i = 0; i < OPTIONS; i++)
-        if (options[i].verb == VERB_every)
+        if (own(&options[i], VERBS))
             lm_str_printf(out, "--%s ", options[i].name);
     lm_str_add(out, "' verbs='");
     for (int i = 0; i < VERBS; i++)
@@ -171,11 +187,12 @@ lm_status cmd_completion(command *cmd)
             continue;
         lm_str_printf(out, "    %s) all=\"$all", verbs[v].name);
         for (int i = 0; i < OPTIONS; i++)
-            if (options[i].verb == (verb_id)v)
+            if (own(&options[i], (verb_id)v))
                 lm_str_printf(out, " --%s", options[i].name);
         lm_str_add(out, "\" ;;\n");
     }
-    lm_str_add(out, "    esac\n    COMPREPLY=($(compgen -W \"$all\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
-                    "complete -F _limn limn\n");
+    lm_str_add(out, "    esac\n    COMPREPLY=()\n    case $verb,${COMP_WORDS[COMP_CWORD]} in\n"
+                    "    ,* | *,-*) COMPREPLY=($(compgen -W \"$all\" -- \"${COMP_WORDS[COMP_CWORD]}\")) ;;\n    esac\n}\n"
+                    "complete -o default -F _limn limn\n");
     return out->status;
 }

@@ -10,6 +10,7 @@
 #include <limn/limn.h>
 
 #include "core/base/env.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 
@@ -23,6 +24,7 @@ static void report(void *quiet, lm_log_level level, const char *line)
 static void interrupted(int signal_number)
 {
     (void)signal_number;
+    lm_out_abandon_all();
     _exit(LIMN_INTERRUPTED);
 }
 
@@ -64,7 +66,9 @@ static lm_status apply_options(const command *cmd)
 
 static lm_status apply(const command *cmd)
 {
+    int64_t seed = 0;
     LM_TRY(apply_options(cmd));
+    LM_TRY(whole_number(cmd, OPT_seed, 0, &seed));
     if (given(cmd, OPT_verbose))
         LM_TRY(lm_env_set(LM_ENV_LOG, "info"));
     lm_log_level_set(COMMAND_LOG);
@@ -114,11 +118,12 @@ static const char *advice(lm_status status)
     case LM_DEVICE: return "see `limn devices`";
     case LM_MEMORY: return "free some memory or raise --mem";
     case LM_UNSUPPORTED: return "see `limn info --ops`";
+    case LM_OUTPUT: return "give another place";
     default: return "check what was given";
     }
 }
 
-static void complain(bool json, lm_status status)
+static void complain(bool json, lm_status status, const char *node)
 {
     const char *message = *lm_message() ? lm_message() : limn_status_name(status);
     const char *does = strstr(message, "; ") ? "" : advice(status);
@@ -136,7 +141,7 @@ static void complain(bool json, lm_status status)
     lm_json_key(&j, "message");
     lm_json_string(&j, message);
     lm_json_key(&j, "node");
-    lm_json_null(&j);
+    lm_json_string(&j, *node ? node : NULL);
     lm_json_end_object(&j);
     lm_json_end_object(&j);
     lm_str_char(&text, '\n');
@@ -165,13 +170,17 @@ int main(int argc, char **argv)
     cmd.colour = isatty(STDOUT_FILENO) && !given(&cmd, OPT_json) && !lm_env_flag(LM_ENV_NO_COLOR);
     if (status == LM_OK)
         status = run(&cmd);
-    if (status == LM_OK)
-        status = cmd.out.status;
-    if (status == LM_OK)
-        status = write_all(lm_str_text(&cmd.out), cmd.out.count);
-    if (status != LM_OK)
-        complain(json, status);
+    bool answered = status == LM_OK || status == LM_NO; /* no is an answer, too */
+    lm_status written = answered ? cmd.out.status : LM_OK;
+    if (answered && written == LM_OK)
+        written = write_all(lm_str_text(&cmd.out), cmd.out.count);
+    if (written != LM_OK)
+        status = written;
+    if (status != LM_OK && status != LM_NO)
+        complain(json, status, lm_str_text(&cmd.node));
     lm_str_free(&cmd.out);
+    lm_str_free(&cmd.node);
+    lm_vec_free(&cmd.uses);
     lm_env_reset();
     return (int)status;
 }

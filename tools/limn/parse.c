@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/base/env.h"
 #include "core/base/nearest.h"
 
 const verb_row verbs[VERBS] = {
@@ -12,7 +13,7 @@ const verb_row verbs[VERBS] = {
 };
 
 const option_row options[OPTIONS] = {
-#define OPTION(id, name, letter, argument, verb, help) {name, letter, argument, VERB_##verb, help},
+#define OPTION(id, name, letter, argument, verbs, help) {name, letter, argument, verbs, help},
 #include "options.def"
 #undef OPTION
 };
@@ -26,7 +27,7 @@ static const char *const flags[OPTIONS] = {
 
 bool option_fits(option_id id, verb_id verb)
 {
-    return options[id].verb == VERB_every || options[id].verb == verb;
+    return options[id].verbs == EVERY || (verb < VERBS && (options[id].verbs >> verb & 1));
 }
 
 /* `see` is " verb" or "". */
@@ -57,6 +58,13 @@ static lm_status find_verb(const char *word, verb_id *out)
     return unknown(word, "verb", known, n, "");
 }
 
+/* Is the word this option, with its value in the word behind? */
+static bool takes_next(const option_row *o, const char *word)
+{
+    bool letter = o->letter && word[1] == o->letter && !word[2];
+    return o->argument && word[0] == '-' && (letter || (word[1] == '-' && strcmp(word + 2, o->name) == 0));
+}
+
 /* The verb comes first or after global options; find it before the options, whose meaning depends on it. */
 static lm_status choose_verb(int argc, char **argv, command *cmd)
 {
@@ -65,8 +73,10 @@ static lm_status choose_verb(int argc, char **argv, command *cmd)
         if (argv[i][0] != '-')
             return find_verb(argv[i], &cmd->verb);
         for (int k = 0; k < OPTIONS; k++)
-            if (options[k].argument && strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, options[k].name) == 0)
+            if (takes_next(&options[k], argv[i])) {
                 i++;
+                break;
+            }
     }
     return LM_OK;
 }
@@ -127,6 +137,26 @@ lm_status command_parse(int argc, char **argv, command *cmd)
             value = argv[++i];
         }
         cmd->option[id] = o->argument ? value : "1";
+        LM_TRY(lm_vec_push(&cmd->uses, (option_use){id, cmd->option[id]}));
     }
+    return LM_OK;
+}
+
+const char *next_value(const command *cmd, option_id id, size_t *at)
+{
+    while (*at < cmd->uses.count) {
+        const option_use *use = &cmd->uses.at[(*at)++];
+        if (use->id == id)
+            return use->value;
+    }
+    return NULL;
+}
+
+lm_status whole_number(const command *cmd, option_id id, int64_t least, int64_t *out)
+{
+    if (!given(cmd, id))
+        return LM_OK;
+    LM_REQUIRE(lm_parse_int(cmd->option[id], out) && *out >= least, LM_USAGE, "--%s: '%.99s' is no whole number from %d up; give one",
+               options[id].name, cmd->option[id], (int)least);
     return LM_OK;
 }

@@ -1,0 +1,133 @@
+/* limn predict: run a model, show the greatest values, keep the results. */
+#include <string.h>
+
+#include "core/base/file.h"
+#include "input.h"
+#include "result.h"
+#include "subject.h"
+
+typedef struct predict {
+    command *cmd;
+    subject on;
+    inputs in;
+    result r;
+    lm_str labels; /* the file with zeros at the ends of its lines */
+} predict;
+
+static lm_status check_files(const command *cmd)
+{
+    result_form form;
+    size_t at = 0;
+    for (const char *path; (path = next_value(cmd, OPT_out, &at));)
+        LM_TRY(result_form_of(path, &form));
+    return LM_OK;
+}
+
+static lm_status read_labels(predict *p, const char *path)
+{
+    lm_file file;
+    LM_TRY(lm_file_map(path, &file));
+    lm_status status = lm_str_add_bytes(&p->labels, file.bytes, file.size);
+    lm_file_unmap(&file);
+    LM_TRY(status);
+    LM_REQUIRE(p->labels.count && !memchr(p->labels.text, 0, p->labels.count), LM_INPUT,
+               "%s: no text with one label per line; give such a file", path);
+    size_t lines = 1;
+    for (const char *c = p->labels.text; (c = strchr(c, '\n')); c++)
+        lines++;
+    p->r.label = lm_malloc(lines, sizeof *p->r.label);
+    if (!p->r.label)
+        return LM_MEMORY;
+    for (char *line = p->labels.text; line && *line;) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end = '\0';
+        size_t bytes = strlen(line);
+        if (bytes && line[bytes - 1] == '\r')
+            line[bytes - 1] = '\0';
+        p->r.label[p->r.labels++] = line;
+        line = end ? end + 1 : NULL;
+    }
+    return LM_OK;
+}
+
+/* A name to fetch, once. Takes `name`, which may be NULL after a failure. */
+static lm_status want(result *r, char *name)
+{
+    if (!name)
+        return LM_MEMORY;
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->name[i], name) == 0) {
+            lm_free(name);
+            return LM_OK;
+        }
+    r->name[r->count++] = name;
+    return LM_OK;
+}
+
+static lm_status choose(predict *p)
+{
+    result *r = &p->r;
+    size_t outputs = limn_model_output_count(p->on.model);
+    r->name = lm_calloc(outputs + p->cmd->uses.count, sizeof *r->name);
+    r->tensor = lm_calloc(outputs + p->cmd->uses.count, sizeof *r->tensor);
+    if (!r->name || !r->tensor)
+        return LM_MEMORY;
+    for (size_t i = 0; i < outputs; i++)
+        LM_TRY(want(r, lm_strdup(limn_model_output(p->on.model, i)->name)));
+    r->outputs = r->count;
+    size_t at = 0;
+    for (const char *layer; (layer = next_value(p->cmd, OPT_capture, &at));) {
+        char *name;
+        LM_TRY(limn_session_find(p->on.session, p->in.feed, p->in.feeds, layer, &name));
+        LM_TRY(want(r, name));
+    }
+    return LM_OK;
+}
+
+static lm_status run(predict *p)
+{
+    result *r = &p->r;
+    const command *cmd = p->cmd;
+    r->top = 5;
+    LM_TRY(whole_number(cmd, OPT_top, 1, &r->top));
+    LM_TRY(check_files(cmd));
+    if (given(cmd, OPT_labels))
+        LM_TRY(read_labels(p, cmd->option[OPT_labels]));
+    LM_TRY(subject_open(cmd, &p->on));
+    LM_TRY(inputs_read(p->on.model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], &p->in));
+    LM_TRY(choose(p));
+    r->samples = p->in.samples;
+    r->source = p->in.source.at;
+    LM_TRY(limn_session_run(p->on.session, p->in.feed, p->in.feeds, (const char *const *)r->name, r->count, r->tensor));
+    if (!given(cmd, OPT_allow_nan))
+        LM_TRY(result_check(p->cmd, r, p->on.session, p->in.feed, p->in.feeds));
+    size_t at = 0;
+    for (const char *path; (path = next_value(cmd, OPT_out, &at));) {
+        result_form form;
+        LM_TRY(result_form_of(path, &form));
+        LM_TRY(result_write(r, path, form));
+    }
+    if (given(cmd, OPT_json))
+        result_json(r, &p->cmd->out);
+    else
+        result_lines(r, &p->cmd->out);
+    return LM_OK;
+}
+
+lm_status cmd_predict(command *cmd)
+{
+    predict p = {.cmd = cmd};
+    lm_status status = run(&p);
+    for (size_t i = 0; i < p.r.count; i++) {
+        lm_free(p.r.name[i]);
+        limn_tensor_free(&p.r.tensor[i]);
+    }
+    lm_free(p.r.name);
+    lm_free(p.r.tensor);
+    lm_free(p.r.label);
+    lm_str_free(&p.labels);
+    inputs_free(&p.in);
+    subject_close(&p.on);
+    return status;
+}

@@ -1,0 +1,291 @@
+/* Results as .npy, .npz, .json and .csv files, and as lines of text. */
+#include "result.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/file.h"
+#include "core/data/npz.h"
+#include "core/tensor/npy.h"
+
+/* More numbers than this are null in JSON: such files are for reading. */
+enum { JSON_NUMBERS = 65536 };
+
+static const char *const endings[FORMS] = {".npy", ".npz", ".json", ".csv"};
+
+lm_status result_form_of(const char *path, result_form *out)
+{
+    const char *dot = strrchr(path, '.');
+    for (int i = 0; i < FORMS; i++)
+        if (dot && strcasecmp(dot, endings[i]) == 0) {
+            *out = (result_form)i;
+            return LM_OK;
+        }
+    return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .npy, .npz, .json and .csv; choose one", path);
+}
+
+static size_t dim_product(const limn_tensor *t, int from)
+{
+    size_t n = 1;
+    for (int i = from; i < t->rank; i++)
+        n *= (size_t)t->dim[i];
+    return n;
+}
+
+/* Does axis 0 count the samples? */
+static bool is_batch(const result *r, const limn_tensor *t)
+{
+    return t->rank > 0 && t->dim[0] == r->samples;
+}
+
+/* Narrow floats become float32, which every reader of such files knows. */
+static lm_status view_of(const limn_tensor *t, lm_view *out)
+{
+    lm_shape sh;
+    lm_buffer *wrapped;
+    size_t n = limn_tensor_count(t), step = limn_dtype_size(t->type);
+    LM_TRY(lm_shape_make(t->rank, t->dim, &sh));
+    if (t->type != LIMN_F16 && t->type != LIMN_BF16) {
+        LM_TRY(lm_buffer_wrap(t->data, n * step, &wrapped));
+        *out = lm_view_row(t->type, &sh, wrapped);
+        return LM_OK;
+    }
+    LM_TRY(lm_view_new(LM_F32, &sh, out));
+    float *to = lm_view_data(out);
+    for (size_t i = 0; i < n; i++)
+        to[i] = (float)lm_load_f64(t->type, (const char *)t->data + i * step);
+    return LM_OK;
+}
+
+static void add_number(lm_json *j, const limn_tensor *t, size_t i)
+{
+    const char *at = (const char *)t->data + i * limn_dtype_size(t->type);
+    if (t->type == LIMN_BOOL)
+        lm_json_bool(j, *at != 0);
+    else if (lm_dtype_is_float(t->type) || t->type == LIMN_U64)
+        lm_json_number(j, lm_load_f64(t->type, at));
+    else
+        lm_json_int(j, lm_load_i64(t->type, at));
+}
+
+/* Axes from `axis` on as nested lists, beginning with element *at. */
+static void add_lists(lm_json *j, const limn_tensor *t, int axis, size_t *at)
+{
+    if (axis == t->rank) {
+        add_number(j, t, (*at)++);
+        return;
+    }
+    lm_json_array(j);
+    for (int64_t i = 0; i < t->dim[axis]; i++)
+        add_lists(j, t, axis + 1, at);
+    lm_json_end_array(j);
+}
+
+/* The classes of a sample, greatest value first. */
+typedef struct ranked {
+    double value;
+    size_t index;
+} ranked;
+
+static int greatest_first(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    bool a_is_none = isnan(x->value), b_is_none = isnan(y->value);
+    if (a_is_none != b_is_none)
+        return a_is_none ? 1 : -1;
+    if (!a_is_none && x->value != y->value)
+        return x->value < y->value ? 1 : -1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+/* How many vectors of classes the first output holds: only vectors have classes. */
+static int64_t vectors(const result *r)
+{
+    const limn_tensor *t = r->tensor;
+    if (!r->outputs || t->rank < 1 || t->rank > 2)
+        return 0;
+    return t->rank == 2 ? t->dim[0] : r->samples > 1 && is_batch(r, t) ? r->samples : 1;
+}
+
+/* The greatest `top` values of a vector; *n is 0 where there is none. */
+static ranked *rank_vector(const result *r, int64_t vector, size_t *n)
+{
+    *n = 0;
+    if (vector >= vectors(r))
+        return NULL;
+    const limn_tensor *t = &r->tensor[0];
+    size_t classes = limn_tensor_count(t) / (size_t)vectors(r), first = (size_t)vector * classes;
+    ranked *all = lm_malloc(classes, sizeof *all);
+    for (size_t i = 0; all && i < classes; i++)
+        all[i] = (ranked){lm_load_f64(t->type, (const char *)t->data + (first + i) * limn_dtype_size(t->type)), i};
+    if (!all)
+        return NULL;
+    qsort(all, classes, sizeof *all, greatest_first);
+    *n = classes < (size_t)r->top ? classes : (size_t)r->top;
+    return all;
+}
+
+static void add_top(const result *r, lm_json *j, int64_t sample)
+{
+    size_t n = 0;
+    ranked *top = vectors(r) == r->samples ? rank_vector(r, sample, &n) : NULL;
+    lm_json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        lm_json_object(j);
+        lm_json_key(j, "index");
+        lm_json_int(j, (int64_t)top[i].index);
+        lm_json_key(j, "label");
+        lm_json_string(j, top[i].index < r->labels ? r->label[top[i].index] : NULL);
+        lm_json_key(j, "value");
+        lm_json_number(j, top[i].value);
+        lm_json_end_object(j);
+    }
+    lm_json_end_array(j);
+    lm_free(top);
+}
+
+void result_json(const result *r, lm_str *out)
+{
+    lm_json j;
+    lm_json_start(&j, out);
+    lm_json_object(&j);
+    lm_json_key(&j, "samples");
+    lm_json_array(&j);
+    for (int64_t s = 0; s < r->samples; s++) {
+        lm_json_object(&j);
+        lm_json_key(&j, "source");
+        lm_json_string(&j, *r->source[s] ? r->source[s] : NULL);
+        lm_json_key(&j, "outputs");
+        lm_json_object(&j);
+        for (size_t i = 0; i < r->count; i++) {
+            const limn_tensor *t = &r->tensor[i];
+            int axis = is_batch(r, t);
+            size_t n = dim_product(t, axis), at = axis ? (size_t)s * n : 0;
+            lm_json_key(&j, r->name[i]);
+            if (n <= JSON_NUMBERS)
+                add_lists(&j, t, axis, &at);
+            else
+                lm_json_null(&j);
+        }
+        lm_json_end_object(&j);
+        lm_json_key(&j, "top");
+        add_top(r, &j, s);
+        lm_json_end_object(&j);
+    }
+    lm_json_end_array(&j);
+    lm_json_end_object(&j);
+    lm_str_char(out, '\n');
+}
+
+void result_lines(const result *r, lm_str *out)
+{
+    for (int64_t v = 0, all = vectors(r); v < all; v++) {
+        size_t n;
+        ranked *top = rank_vector(r, v, &n);
+        if (all > 1 && all == r->samples)
+            lm_str_printf(out, "%s%s\n", v ? "\n" : "", r->source[v]);
+        else if (all > 1)
+            lm_str_printf(out, "%s%s[%lld]\n", v ? "\n" : "", r->name[0], (long long)v);
+        for (size_t i = 0; i < n; i++)
+            lm_str_printf(out, "%zu\t%s\t%.9g\n", top[i].index, top[i].index < r->labels ? r->label[top[i].index] : "",
+                          top[i].value);
+        lm_free(top);
+    }
+}
+
+/* "p[2]" for elements of vectors, "p[1,2]" beyond, "p" for one number; as in all tables, a comma needs quotes. */
+static void column_name(lm_str *out, const char *name, const limn_tensor *t, int axis, size_t element)
+{
+    lm_str text = {0};
+    lm_str_add(&text, name);
+    for (int i = axis; i < t->rank; i++) {
+        size_t below = dim_product(t, i + 1);
+        lm_str_printf(&text, "%c%zu%s", i == axis ? '[' : ',', element / below, i + 1 == t->rank ? "]" : "");
+        element %= below;
+    }
+    bool quoted = strpbrk(lm_str_text(&text), ",\"\n\r") != NULL;
+    lm_str_add(out, quoted ? "\"" : "");
+    for (const char *c = lm_str_text(&text); *c; c++) {
+        lm_str_char(out, *c);
+        if (*c == '"')
+            lm_str_char(out, '"');
+    }
+    lm_str_add(out, quoted ? "\"" : "");
+    lm_str_free(&text);
+}
+
+/* Everything that has a row per sample. */
+static void as_csv(const result *r, lm_str *out)
+{
+    for (int64_t s = -1; s < r->samples && out->status == LM_OK; s++) {
+        bool more = false;
+        for (size_t i = 0; i < r->count; i++) {
+            const limn_tensor *t = &r->tensor[i];
+            int axis = is_batch(r, t);
+            size_t n = dim_product(t, axis);
+            if (!axis && r->samples > 1)
+                continue;
+            for (size_t k = 0; k < n; k++) {
+                const char *at = (const char *)t->data + ((axis && s > 0 ? (size_t)s * n : 0) + k) * limn_dtype_size(t->type);
+                lm_str_add(out, more ? "," : "");
+                more = true;
+                if (s < 0)
+                    column_name(out, r->name[i], t, axis, k);
+                else if (lm_dtype_is_float(t->type) || t->type == LIMN_U64)
+                    lm_str_printf(out, t->type == LIMN_F32 ? "%.9g" : "%.17g", lm_load_f64(t->type, at));
+                else
+                    lm_str_printf(out, "%lld", (long long)lm_load_i64(t->type, at));
+            }
+        }
+        lm_str_char(out, '\n');
+    }
+}
+
+static lm_status write_npz(const result *r, const char *path)
+{
+    lm_zip_out zip;
+    LM_TRY(lm_zip_create(path, &zip));
+    lm_status status = LM_OK;
+    for (size_t i = 0; i < r->count && status == LM_OK; i++) {
+        lm_view v;
+        status = view_of(&r->tensor[i], &v);
+        if (status != LM_OK)
+            break;
+        status = lm_npz_add(&zip, r->name[i], &v);
+        lm_buffer_unref(v.buf);
+    }
+    if (status == LM_OK)
+        return lm_zip_commit(&zip);
+    lm_zip_drop(&zip);
+    return status;
+}
+
+static lm_status write_npy(const result *r, const char *path)
+{
+    lm_view v;
+    LM_REQUIRE(r->outputs, LM_INPUT, "%s: the model has no output to write; use .npz", path);
+    LM_TRY(view_of(&r->tensor[0], &v));
+    lm_status status = lm_npy_write(path, &v);
+    lm_buffer_unref(v.buf);
+    return status;
+}
+
+lm_status result_write(const result *r, const char *path, result_form form)
+{
+    if (form == FORM_NPY)
+        return write_npy(r, path);
+    if (form == FORM_NPZ)
+        return write_npz(r, path);
+    lm_str text = {0};
+    if (form == FORM_JSON)
+        result_json(r, &text);
+    else
+        as_csv(r, &text);
+    lm_status status = text.status;
+    if (status == LM_OK)
+        status = lm_file_write(path, lm_str_text(&text), text.count);
+    lm_str_free(&text);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* What a run gave, and the forms in which it is written. */
+#ifndef LIMN_RESULT_H
+#define LIMN_RESULT_H
+
+#include <limn/limn.h>
+
+#include "command.h"
+
+typedef struct result {
+    char **name;        /* ONNX names, each once */
+    limn_tensor *tensor;
+    size_t count;
+    size_t outputs;     /* the first so many are the model's outputs; captured values follow */
+    int64_t samples;
+    char *const *source; /* by sample */
+    char **label;       /* names of the classes; NULL: there are none */
+    size_t labels;
+    int64_t top;        /* how many of the greatest values are shown */
+} result;
+
+typedef enum result_form { FORM_NPY, FORM_NPZ, FORM_JSON, FORM_CSV, FORMS } result_form;
+
+/* The form that a file's ending stands for; LM_USAGE lists the endings. */
+lm_status result_form_of(const char *path, result_form *out);
+
+lm_status result_write(const result *r, const char *path, result_form form);
+void result_json(const result *r, lm_str *out);
+
+/* One line for each of the greatest values of the first output: "index label value", with tabs between. */
+void result_lines(const result *r, lm_str *out);
+
+/* The node that made the first NaN or infinity in r; it and its message are told by *status, LM_OK when there is none. */
+lm_status result_check(command *cmd, const result *r, limn_session *session, const limn_feed *feed, size_t feeds);
+
+#endif
