@@ -2,6 +2,7 @@
  * four plane functions (runs, fill, transpose, anything), and the rest is an odometer around them. */
 #include "backends/cpu/copy.h"
 
+#include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -15,8 +16,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Results from STREAM_BYTES on are not expected to be in a cache when they are read again. */
-enum { PLANE_BYTES = 64 << 10, TILE_BYTES = 128 << 10, STREAM_BYTES = 8 << 20, LINE = 64 };
+/* Results from STREAM_BYTES on are not expected to be in a cache when they are read again, unless it is known better. */
+enum { PLANE_BYTES = 64 << 10, TILE_BYTES = 128 << 10, STREAM_BYTES = 8 << 20, LINE = 64, LEAST_RUN = 256 };
 
 INLINE void move(char *to, const char *from, size_t size)
 {
@@ -240,6 +241,21 @@ static const lm_copy_fn plane_fn[KINDS][5] = {
     {turn_1, turn_2, turn_4, turn_8, turn_16},
 };
 
+/* The level's own: transposes of four bytes, and runs past the caches. */
+static void turn_level(char *to, const char *from, const lm_copy_plane *g)
+{
+    const int64_t size = sizeof(float);
+    const bool past = g->stream && (uintptr_t)to % LINE == 0 && g->to_p % LINE == 0;
+    g->level->turn((float *)to, g->to_p / size, (const float *)from, g->from_q / size, g->np, g->nq, past);
+}
+
+static void runs_level(char *to, const char *from, const lm_copy_plane *g)
+{
+    for (int64_t p = 0; p < g->np; p++)
+        g->level->stream_copy((float *)(to + p * g->to_p), (const float *)(from + p * g->from_p),
+                              (size_t)(g->nq * g->size) / sizeof(float));
+}
+
 static int log2_size(int64_t size)
 {
     int log = 0;
@@ -309,7 +325,7 @@ static plane_kind choose_plane(lm_copy *c, int64_t size)
     }
     if (at >= 0)
         p = take(c, at);
-    c->plane = (lm_copy_plane){p.n, p.to, p.from, q.n, q.to, q.from, size, false};
+    c->plane = (lm_copy_plane){p.n, p.to, p.from, q.n, q.to, q.from, size, false, NULL};
     return kind;
 }
 
@@ -328,6 +344,7 @@ void lm_copy_plan(lm_copy *c, size_t size_, int n, const lm_copy_axis *axes)
     int64_t size = (int64_t)size_;
     memset(c, 0, sizeof *c);
     c->same = true;
+    c->large = STREAM_BYTES;
     for (int i = 0; i < n; i++) {
         c->same = c->same && (axes[i].to == axes[i].from || axes[i].n == 1);
         if (axes[i].n == 0)
@@ -348,13 +365,71 @@ void lm_copy_plan(lm_copy *c, size_t size_, int n, const lm_copy_axis *axes)
     lm_copy_cut(c, TILE_BYTES);
 }
 
+/* Walk around the runs in the order they are read in: memory answers readers late who come out of order, while writers
+ * past the caches need not wait. */
+static void order_by_source(lm_copy *c)
+{
+    lm_copy_plane *g = &c->plane;
+    c->axis[c->outer++] = (lm_copy_axis){g->np, g->to_p, g->from_p};
+    for (int i = 1; i < c->outer; i++) {
+        const lm_copy_axis a = c->axis[i];
+        int at = i;
+        for (; at > 0 && llabs(c->axis[at - 1].from) < llabs(a.from); at--)
+            c->axis[at] = c->axis[at - 1];
+        c->axis[at] = a;
+    }
+    const lm_copy_axis p = take(c, c->outer - 1);
+    g->np = p.n;
+    g->to_p = p.to;
+    g->from_p = p.from;
+}
+
+void lm_copy_level(lm_copy *c, size_t size, const lm_cpu *cpu)
+{
+    const lm_copy_plane *g = &c->plane;
+    const bool floats = size == sizeof(float) && g->size % (int64_t)sizeof(float) == 0 && c->tiles > 0;
+    if (!floats || cpu->level == LM_CPU_SCALAR) /* which has nothing wider than the squares here */
+        return;
+    if (cpu->topo)
+        c->large = (int64_t)cpu->topo->cache[LM_L3].bytes;
+    lm_copy_cut(c, TILE_BYTES);
+    if (c->kind == TURN && g->size == (int64_t)sizeof(float)) {
+        c->fn = turn_level;
+    } else if (c->kind == RUNS && g->stream && g->nq * g->size >= LEAST_RUN) {
+        c->fn = runs_level;
+        order_by_source(c);
+    } else {
+        return;
+    }
+    c->plane.level = lm_cpu_stream(cpu->level);
+    lm_copy_cut(c, TILE_BYTES);
+}
+
+/* A part of a transpose is one stripe along its longer side: of a large one far enough that what 16 rows share of
+ * memory's pages pays off, of a small one less, since every thread wants some. */
+static void cut_turn(lm_copy *c, int64_t limit)
+{
+    enum { STRIPE = 16, LONG = 16384 };
+    const lm_copy_plane *g = &c->plane;
+    const bool along_q = g->nq >= g->np;
+    int64_t *along = along_q ? &c->step_q : &c->step_p, *across = along_q ? &c->step_p : &c->step_q;
+    *across = smaller(along_q ? g->np : g->nq, STRIPE);
+    *along = g->stream ? LONG : at_least_one(limit / *across / STRIPE) * STRIPE;
+    *along = smaller(*along, along_q ? g->nq : g->np);
+}
+
 void lm_copy_cut(lm_copy *c, int64_t bytes)
 {
     const lm_copy_plane *g = &c->plane;
     if (g->np == 0)
         return;
     int64_t limit = at_least_one(smaller(bytes, PLANE_BYTES) / g->size), outer = 1;
-    if (c->kind == TURN) {
+    for (int i = 0; i < c->outer; i++)
+        outer *= c->axis[i].n;
+    c->plane.stream = outer * g->np * g->nq * g->size >= c->large;
+    if (g->level && c->kind == TURN) {
+        cut_turn(c, limit);
+    } else if (c->kind == TURN) {
         c->step_q = smaller(g->nq, at_least_one(limit / 256));
         c->step_p = smaller(g->np, 256);
     } else if (c->kind == THIN && g->np < 4) {
@@ -366,9 +441,6 @@ void lm_copy_cut(lm_copy *c, int64_t bytes)
     }
     c->parts_q = (g->nq + c->step_q - 1) / c->step_q;
     c->parts_p = (g->np + c->step_p - 1) / c->step_p;
-    for (int i = 0; i < c->outer; i++)
-        outer *= c->axis[i].n;
-    c->plane.stream = outer * g->np * g->nq * g->size >= STREAM_BYTES;
     c->units = outer * c->parts_p * c->parts_q;
     c->per_tile = at_least_one(bytes / (c->step_p * c->step_q * g->size));
     c->tiles = (c->units + c->per_tile - 1) / c->per_tile;
@@ -408,6 +480,8 @@ void lm_copy_tile(const lm_copy *c, void *to, const void *from, int64_t tile)
             at[i] = 0;
         }
     }
+    if (g.stream && g.level)
+        g.level->stream_end();
 }
 
 typedef struct copy_run {
@@ -443,6 +517,7 @@ lm_status lm_cpu_copy_view(lm_cpu *cpu, const lm_view *to, const lm_view *from)
         axes[i] = (lm_copy_axis){to->sh.dim[i], to->st[i], from->st[i]};
     lm_copy c;
     lm_copy_plan(&c, size, to->sh.rank, axes);
+    lm_copy_level(&c, size, cpu);
     lm_copy_run(cpu->pool, &c, lm_view_data(to), lm_view_data(from));
     return LM_OK;
 }

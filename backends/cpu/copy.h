@@ -4,6 +4,7 @@
 #define LM_CPU_COPY_H
 
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/kernels.h"
 
 /* Tile splits each axis in two and a reshape refines two shapes, so a copy may have more axes than a view. */
 enum { LM_COPY_AXES = 2 * LM_RANK };
@@ -20,6 +21,7 @@ typedef struct lm_copy_plane {
     int64_t nq, to_q, from_q;
     int64_t size; /* bytes of an element; a short run of the caller's elements may count as one */
     bool stream;  /* the whole result is too large for the caches */
+    const lm_stream *level; /* NULL until lm_copy_level */
 } lm_copy_plane;
 
 typedef void (*lm_copy_fn)(char *to, const char *from, const lm_copy_plane *g);
@@ -34,6 +36,7 @@ typedef struct lm_copy {
     int64_t to_off, from_off;        /* bytes: flipped axes start at their other end */
     int64_t step_p, parts_p, step_q, parts_q;
     int64_t units, per_tile, tiles;
+    int64_t large; /* bytes of a result from which on caches do not hold it */
     int kind;  /* which plane function */
     bool same; /* both sides have one layout: nothing to do when the addresses agree */
 } lm_copy;
@@ -43,6 +46,10 @@ void lm_copy_plan(lm_copy *c, size_t size, int n, const lm_copy_axis *axes);
 
 /* Cut it anew, into tiles of about `bytes`, where the default (large tiles) would leave too few. */
 void lm_copy_cut(lm_copy *c, int64_t bytes);
+
+/* Let a prepared copy of elements of `size` bytes use the vectors of the device's level and the size of its caches: where
+ * that is faster, tiles are planned anew. Values and callers' own functions are not concerned. */
+void lm_copy_level(lm_copy *c, size_t size, const lm_cpu *cpu);
 
 /* Copy the part with number `tile`, 0 ... tiles - 1; `to` and `from` are the addresses of element [0,0,...]. */
 void lm_copy_tile(const lm_copy *c, void *to, const void *from, int64_t tile);
@@ -66,6 +73,7 @@ typedef struct lm_piece {
  * pass must not overlap in the result. */
 typedef struct lm_pieces {
     lm_cpu_kernel k;
+    const lm_cpu *cpu;
     size_t size; /* of an element */
     int nx, room, n, before;
     lm_piece piece[];

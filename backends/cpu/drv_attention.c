@@ -2,8 +2,9 @@
  * cache, and meet all values. Chains, softmax and the order of scale, cap and masks are those of the expansion
  * (expand_product.c), so the bits are, too: a row of scores is kept whole, nothing is rescaled on the way.
  *
- * Keys and values are packed per head, as many samples at a time as the caches hold; queries and results pass through a
- * tile's scratch, so operands may have any strides. Heads that share keys are rows of one product. */
+ * Keys and values are packed per head, as many heads at a time as a cache holds. Queries and results whose rows have
+ * gaps, or push each other out of the cache, pass through a tile's scratch, so operands may have any strides. Heads
+ * that share keys are rows of one product. */
 #include "backends/cpu/bind.h"
 #include "backends/cpu/block.h"
 #include "backends/cpu/pack.h"
@@ -14,8 +15,8 @@
 #include <string.h>
 
 /* Multiply-adds that a task should have, and bytes of packed keys and values that a round should. */
-#define TASK_WORK 1.5e6
-enum { ROUND_BYTES = 2 << 20 };
+#define TASK_WORK 1e6
+enum { ROUND_BYTES = 512 << 10, LINE = 16 };
 
 enum { Q, K, V, MASK, AXES = 4 };
 
@@ -28,8 +29,9 @@ typedef struct attention {
     int64_t q_st[AXES], y_st[AXES], mask_st[AXES];            /* floats */
     float scale, cap;
     bool causal, masked, guarded; /* guarded: a query that sees no key has no weights, otherwise they are NaN */
-    lm_pack key, value;           /* of one round */
-    int64_t round, per_task;      /* samples, tiles */
+    bool copy_q, copy_y;
+    lm_pack key, value;           /* of all groups */
+    int64_t round, per_task;      /* groups: whole samples, or some of one; tiles */
     /* The workspace: offsets in bytes, sizes in floats. A worker's part holds a tile's queries, scores, results and a
      * row of the mask. */
     size_t key_at, value_at, zero_at, work_at, work;
@@ -38,10 +40,10 @@ typedef struct attention {
 
 typedef struct launch {
     const attention *k;
-    const float *q, *mask, *key, *value, *zero; /* q and mask: of the round's first sample */
+    const float *q, *mask, *key, *value, *zero; /* key and value: packed, from group `first` on */
     float *y, *work;
-    int64_t tiles; /* of this round */
-    bool finite;   /* no NaN or infinity among the values */
+    int64_t first, tiles; /* of this round */
+    bool finite;          /* no NaN or infinity among the values */
 } launch;
 
 /* Query rows of a tile; position[i] counts along the sequence. */
@@ -49,34 +51,9 @@ typedef struct tile_rows {
     int n;
     int64_t reach; /* keys that some row may see */
     int64_t position[LM_TILE_MR];
-    const float *mask[LM_TILE_MR];
-    float *y[LM_TILE_MR];
-    const float *q[LM_TILE_MR];
-    float *query[LM_TILE_MR], *score[LM_TILE_MR], *out[LM_TILE_MR];
+    const float *q[LM_TILE_MR], *mask[LM_TILE_MR];
+    float *score[LM_TILE_MR], *y[LM_TILE_MR], *out[LM_TILE_MR]; /* out: y or its stand-in in the scratch */
 } tile_rows;
-
-static void find_rows(const launch *l, int64_t tile, float *work, tile_rows *r)
-{
-    const attention *k = l->k;
-    const int64_t group = tile / k->tiles, sample = group / k->groups, share = k->heads / k->groups;
-    const int64_t first = tile % k->tiles * k->rows / k->tiles, end = (tile % k->tiles + 1) * k->rows / k->tiles;
-    float *score = work + k->set->mr * k->width, *out = score + k->set->mr * k->score_row;
-    r->n = (int)(end - first);
-    r->reach = k->causal ? 0 : k->keys;
-    for (int i = 0; i < r->n; i++) {
-        const int64_t head = group % k->groups * share + (first + i) / k->length, at = (first + i) % k->length;
-        r->position[i] = at;
-        r->q[i] = l->q + sample * k->q_st[0] + head * k->q_st[1] + at * k->q_st[2];
-        r->y[i] = l->y + sample * k->y_st[0] + head * k->y_st[1] + at * k->y_st[2];
-        if (k->masked)
-            r->mask[i] = l->mask + sample * k->mask_st[0] + head * k->mask_st[1] + at * k->mask_st[2];
-        r->query[i] = work + i * k->width;
-        r->score[i] = score + i * k->score_row;
-        r->out[i] = out + i * k->out_row;
-        const int64_t seen = at + 1 < k->keys ? at + 1 : k->keys;
-        r->reach = r->reach < seen ? seen : r->reach;
-    }
-}
 
 static void copy_row(float *to, int64_t to_step, const float *from, int64_t from_step, int64_t n)
 {
@@ -87,15 +64,39 @@ static void copy_row(float *to, int64_t to_step, const float *from, int64_t from
             to[i * to_step] = from[i * from_step];
 }
 
+static void find_rows(const launch *l, int64_t tile, float *work, tile_rows *r)
+{
+    const attention *k = l->k;
+    const int64_t group = l->first + tile / k->tiles, sample = group / k->groups, share = k->heads / k->groups;
+    const int64_t first = tile % k->tiles * k->rows / k->tiles, end = (tile % k->tiles + 1) * k->rows / k->tiles;
+    float *score = work + k->set->mr * k->width, *out = score + k->set->mr * k->score_row;
+    r->n = (int)(end - first);
+    r->reach = k->causal ? 0 : k->keys;
+    int64_t head = group % k->groups * share + first / k->length, at = first % k->length;
+    for (int i = 0; i < r->n; i++, at++) {
+        if (at == k->length)
+            at = 0, head++;
+        r->position[i] = at;
+        r->q[i] = l->q + sample * k->q_st[0] + head * k->q_st[1] + at * k->q_st[2];
+        r->y[i] = l->y + sample * k->y_st[0] + head * k->y_st[1] + at * k->y_st[2];
+        if (k->masked)
+            r->mask[i] = l->mask + sample * k->mask_st[0] + head * k->mask_st[1] + at * k->mask_st[2];
+        r->score[i] = score + i * k->score_row;
+        r->out[i] = k->copy_y ? out + i * k->out_row : r->y[i];
+        const int64_t seen = at + 1 < k->keys ? at + 1 : k->keys;
+        r->reach = r->reach < seen ? seen : r->reach;
+    }
+}
+
 /* Rows a of length `depth` times the panels that hold the first `columns` columns. Whole panels are written. */
-static void multiply(const launch *l, float *const *a, float *const *c, int rows, const float *b, int64_t depth,
+static void multiply(const launch *l, const float *const *a, float *const *c, int rows, const float *b, int64_t depth,
                      int64_t panel, int64_t columns)
 {
     const lm_tile_set *set = l->k->set;
     const lm_tile_kernel *kernels = set->row[rows];
     const lm_span span = {.len = depth};
     const uintptr_t near = (uintptr_t)c[0];
-    lm_tile tile = {.span = &span, .nspan = 1, .a = (const float *const *)a, .b_panel = panel, .b_step = set->nr,
+    lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = set->nr,
                     .c = c, .bias = l->zero, .x_ahead = near, .y_ahead = near, .last = true};
     const int64_t panels = lm_ceil_div(columns, set->nr);
     int np = LM_TILE_NP;
@@ -125,12 +126,31 @@ static bool is_blind(const float *x, int64_t n)
     return true;
 }
 
+static void fetch(const float *row, int64_t step, int64_t n)
+{
+    for (int64_t i = 0; i < n && step == 1; i += LINE)
+        __builtin_prefetch(row + i);
+}
+
+/* Ask for the rows that are touched next, a few at a time: the i-th result and what the i-th query of the next tile
+ * reads. They lie apart, so processors do not see them coming. */
+static void fetch_row(const attention *k, const tile_rows *r, const tile_rows *next, int i)
+{
+    fetch(r->y[i], k->y_st[3], k->out);
+    if (i >= next->n)
+        return;
+    fetch(next->q[i], k->q_st[3], k->width);
+    if (k->masked && k->mask_st[2] != 0)
+        fetch(next->mask[i], k->mask_st[3], k->keys);
+}
+
 /* Products become weights: scale, cap, causal mask, mask, softmax. `spread`: room for a row of the mask. */
-static void weigh(const attention *k, const tile_rows *r, float *spread)
+static void weigh(const attention *k, const tile_rows *r, const tile_rows *next, float *spread)
 {
     bool blind[LM_TILE_MR] = {false};
     const bool apart = k->causal || k->cap > 0;
     for (int i = 0; i < r->n; i++) {
+        fetch_row(k, r, next, i);
         float *x = r->score[i];
         const float *mask = k->masked ? r->mask[i] : NULL;
         const int64_t seen = k->causal && r->position[i] < k->keys ? r->position[i] + 1 : k->keys;
@@ -153,30 +173,39 @@ static void weigh(const attention *k, const tile_rows *r, float *spread)
             memset(r->score[i], 0, (size_t)k->keys * sizeof(float));
 }
 
-static void run_tile(const launch *l, int64_t tile, float *work)
+static void run_tile(const launch *l, int64_t tile, tile_rows *r, const tile_rows *next, float *work)
 {
     const attention *k = l->k;
     const int64_t group = tile / k->tiles, key_panel = lm_pack_panel(&k->key), value_panel = lm_pack_panel(&k->value);
-    tile_rows r;
-    find_rows(l, tile, work, &r);
-    for (int i = 0; i < r.n; i++)
-        copy_row(r.query[i], 1, r.q[i], k->q_st[3], k->width);
+    for (int i = 0; i < r->n && k->copy_q; i++) {
+        copy_row(work + i * k->width, 1, r->q[i], k->q_st[3], k->width);
+        r->q[i] = work + i * k->width;
+    }
     const float *key = l->key + group * lm_ceil_div(k->keys, k->set->nr) * key_panel;
     const float *value = l->value + group * lm_ceil_div(k->out, k->set->nr) * value_panel;
-    multiply(l, r.query, r.score, r.n, key, k->width, key_panel, r.reach);
-    weigh(k, &r, work + k->set->mr * (k->width + k->score_row + k->out_row));
+    multiply(l, r->q, r->score, r->n, key, k->width, key_panel, r->reach);
+    weigh(k, r, next, work + k->set->mr * (k->width + k->score_row + k->out_row));
     /* Keys that no row sees have weight 0, or the row is NaN anyway. */
-    multiply(l, r.score, r.out, r.n, value, l->finite ? r.reach : k->keys, value_panel, k->out);
-    for (int i = 0; i < r.n; i++)
-        copy_row(r.y[i], k->y_st[3], r.out[i], 1, k->out);
+    const int64_t depth = l->finite ? r->reach : k->keys;
+    multiply(l, (const float *const *)r->score, r->out, r->n, value, depth, value_panel, k->out);
+    for (int i = 0; i < r->n && k->copy_y; i++)
+        copy_row(r->y[i], k->y_st[3], r->out[i], 1, k->out);
 }
 
 static void task(void *ctx, int64_t index, int worker)
 {
     const launch *l = ctx;
-    const int64_t first = index * l->k->per_task, end = first + l->k->per_task;
-    for (int64_t t = first; t < end && t < l->tiles; t++)
-        run_tile(l, t, l->work + (size_t)worker * l->k->work);
+    const attention *k = l->k;
+    const int64_t last = (index + 1) * k->per_task < l->tiles ? (index + 1) * k->per_task - 1 : l->tiles - 1;
+    float *work = l->work + (size_t)worker * k->work;
+    tile_rows r[2];
+    find_rows(l, index * k->per_task, work, &r[0]);
+    for (int64_t t = index * k->per_task, i = 0; t <= last; t++, i ^= 1) {
+        r[i ^ 1].n = 0;
+        if (t < last)
+            find_rows(l, t + 1, work, &r[i ^ 1]);
+        run_tile(l, t, &r[i], &r[i ^ 1], work);
+    }
 }
 
 static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, void *workspace)
@@ -186,22 +215,24 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, v
     char *space = workspace;
     float *packed[] = {(float *)(space + k->key_at), (float *)(space + k->value_at)};
     memset(space + k->zero_at, 0, LM_TILE_COLS * sizeof(float));
-    launch l = {.k = k, .key = packed[0], .value = packed[1], .zero = (float *)(space + k->zero_at),
-                .work = (float *)(space + k->work_at)};
-    for (int64_t sample = 0; sample < k->samples; sample += k->round) {
-        const int64_t samples = k->samples - sample < k->round ? k->samples - sample : k->round;
+    launch l = {.k = k, .q = p[Q], .key = packed[0], .value = packed[1], .zero = (float *)(space + k->zero_at),
+                .y = p[k->k.nargs - 1], .work = (float *)(space + k->work_at)};
+    l.mask = k->masked ? p[MASK] : NULL;
+    int64_t count;
+    for (const int64_t all = k->samples * k->groups; l.first < all; l.first += count) {
+        const int64_t sample = l.first / k->groups, group = l.first % k->groups;
+        const int64_t left = k->round < k->groups ? k->groups - group : all - l.first;
+        count = k->round < left ? k->round : left;
         for (int i = 0; i < 2; i++) {
             lm_pack pack = *packs[i];
-            pack.part_dim[0] = samples;
-            pack.parts = samples * k->groups;
-            lm_pack_run(cpu, &pack, (const float *)p[K + i] + sample * pack.part_step[0], packed[i]);
+            pack.parts = count;
+            pack.part_dim[0] = lm_ceil_div(count, k->groups);
+            pack.part_dim[1] = count / pack.part_dim[0];
+            const int64_t at = sample * pack.part_step[0] + group * pack.part_step[1];
+            lm_pack_run(cpu, &pack, (const float *)p[K + i] + at, packed[i]);
         }
-        const int64_t value_panels = samples * k->groups * lm_ceil_div(k->out, k->set->nr);
-        l.finite = l.value[value_panels * lm_pack_panel(&k->value)] != 0.0f;
-        l.q = (const float *)p[Q] + sample * k->q_st[0];
-        l.y = (float *)p[k->k.nargs - 1] + sample * k->y_st[0];
-        l.mask = k->masked ? (const float *)p[MASK] + sample * k->mask_st[0] : NULL;
-        l.tiles = samples * k->groups * k->tiles;
+        l.finite = l.value[count * lm_ceil_div(k->out, k->set->nr) * lm_pack_panel(&k->value)] != 0.0f;
+        l.tiles = count * k->tiles;
         lm_pool_run(cpu->pool, lm_ceil_div(l.tiles, k->per_task), task, &l);
     }
     return LM_OK;
@@ -213,10 +244,12 @@ static bool may_blind(const lm_call *call)
     const lm_view *mask = &call->x[MASK];
     if (!(call->constant >> MASK & 1) || !mask->buf || !lm_view_is_row(mask))
         return true;
-    const float *at = lm_view_data(mask);
-    for (int64_t i = 0, n = lm_shape_count(&mask->sh); i < n; i++)
-        if (at[i] == -INFINITY)
+    for (int64_t i = 0, n = lm_shape_count(&mask->sh); i < n; i++) {
+        float value; /* at any address */
+        memcpy(&value, (const float *)lm_view_data(mask) + i, sizeof value);
+        if (value == -INFINITY)
             return true;
+    }
     return false;
 }
 
@@ -225,7 +258,8 @@ static bool reserve(attention *k, size_t count, size_t *at)
     size_t bytes;
     *at = k->k.base.workspace;
     return lm_mul_size(count, sizeof(float), &bytes) && lm_add_size(bytes, LM_ALIGN - 1, &bytes) &&
-           lm_add_size(*at, bytes & ~(size_t)(LM_ALIGN - 1), &k->k.base.workspace) && k->k.base.workspace < SIZE_MAX / 2;
+           lm_add_size(*at, bytes & ~(size_t)(LM_ALIGN - 1), &k->k.base.workspace) &&
+           k->k.base.workspace < SIZE_MAX / 2;
 }
 
 /* Rounds, tasks and the workspace. The grid depends on shapes alone. */
@@ -234,25 +268,26 @@ static lm_status plan(lm_cpu *cpu, attention *k, const lm_call *call)
     const int64_t nr = k->set->nr, mr = k->set->mr;
     lm_pack_gemm(&call->x[K], true, nr, &k->key);
     lm_pack_gemm(&call->x[V], false, nr, &k->value);
+    k->value.unchecked = !k->causal;
     k->rows = k->heads / k->groups * k->length;
     k->tiles = lm_ceil_div(k->rows, mr);
-    const double each = sizeof(float) * (double)k->groups * (double)k->keys * (double)(k->width + k->out);
-    k->round = each * (double)k->samples <= ROUND_BYTES ? k->samples : (int64_t)(ROUND_BYTES / each);
-    k->round = k->round < 1 ? 1 : k->round;
+    const double fit = ROUND_BYTES / (sizeof(float) * (double)k->keys * (double)(k->width + k->out));
+    const int64_t all = k->samples * k->groups, most = fit < 1 ? 1 : fit > (double)all ? all : (int64_t)fit;
+    k->round = most < k->groups ? lm_even_piece(k->groups, most) : most / k->groups * k->groups;
     const double work = (double)mr * (double)k->keys * (double)(k->width + k->out);
     k->per_task = 1 + (int64_t)(TASK_WORK / work);
     k->score_row = lm_ceil_div(k->keys, nr) * nr + LM_ROW_GAP;
     k->out_row = lm_ceil_div(k->out, nr) * nr;
 
     lm_pack keys = k->key, values = k->value;
-    keys.parts = values.parts = k->round * k->groups;
+    keys.parts = values.parts = k->round;
     const size_t row = (size_t)k->width + (size_t)k->score_row + (size_t)k->out_row;
-    size_t key_floats, value_floats, all;
+    size_t key_floats, value_floats, scratch;
     k->work = (size_t)lm_ceil_div((int64_t)row * mr + k->keys, LM_ROW_GAP) * LM_ROW_GAP;
     LM_REQUIRE(lm_pack_size(&keys, &key_floats) && lm_pack_size(&values, &value_floats) &&
-                   lm_mul_size(k->work, (size_t)lm_pool_threads(cpu->pool), &all) &&
+                   lm_mul_size(k->work, (size_t)lm_pool_threads(cpu->pool), &scratch) &&
                    reserve(k, key_floats, &k->key_at) && reserve(k, value_floats, &k->value_at) &&
-                   reserve(k, LM_TILE_COLS, &k->zero_at) && reserve(k, all, &k->work_at),
+                   reserve(k, LM_TILE_COLS, &k->zero_at) && reserve(k, scratch, &k->work_at),
                LM_MEMORY, "%s: the workspace for %lld keys would not fit in memory", lm_ops[call->op].name,
                (long long)k->keys);
     return LM_OK;
@@ -292,6 +327,8 @@ lm_status lm_cpu_bind_attention(lm_cpu *cpu, const lm_call *call, lm_kernel **ou
     for (int i = 0, rank = masked ? call->x[MASK].sh.rank : 0; i < rank; i++)
         k->mask_st[AXES - rank + i] = call->x[MASK].sh.dim[i] > 1 ? call->x[MASK].st[i] : 0;
     k->guarded = masked && may_blind(call);
+    k->copy_q = q->st[3] != 1 || lm_rows_alias(cpu->topo, k->set, k->length, q->st[2]);
+    k->copy_y = y->st[3] != 1 || k->out % k->set->nr != 0;
     k->scale = a->scale != 0 ? a->scale : (float)(1 / sqrt((double)k->width));
     k->cap = a->softcap, k->causal = a->causal;
     lm_status status = plan(cpu, k, call);

@@ -161,6 +161,7 @@ lm_status lm_cpu_bind_gather(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
         slice *= axes[n++].n;
     }
     lm_copy_plan(&k->copy, (size_t)k->size, n, axes);
+    k->k.base.loose = 1; /* bytes are copied, from wherever they lie */
     if (k->evenly && k->apart == k->size && x->st[axis] == 1) {
         k->k.run = run_pick;
         k->per_tile = per_tile(indices.count * k->size);
@@ -188,6 +189,7 @@ lm_status lm_cpu_bind_gather_nd(lm_cpu *cpu, const lm_call *call, lm_kernel **ou
     }
     lm_copy_plan(&k->copy, (size_t)k->size, n, axes);
     k->per_tile = per_tile(slice * k->size);
+    k->k.base.loose = 1;
     *out = &k->k.base;
     return LM_OK;
 }

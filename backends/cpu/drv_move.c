@@ -58,6 +58,7 @@ lm_status lm_pieces_new(lm_cpu *cpu, const lm_call *call, int room, const char *
     LM_REQUIRE(lm_mul_size((size_t)room, sizeof k->piece[0], &bytes) && lm_add_size(bytes, sizeof *k, &bytes),
                LM_MEMORY, "%s: %d pieces do not fit in memory", lm_ops[call->op].name, room);
     LM_TRY(lm_cpu_kernel_new(cpu, call, bytes, pieces_run_all, what, &k));
+    k->cpu = cpu;
     k->size = lm_dtype_size(call->y[0].dt);
     k->nx = call->nx;
     k->room = room;
@@ -70,6 +71,7 @@ void lm_pieces_add(lm_pieces *k, int input, int64_t to_off, int64_t from_off, in
 {
     lm_piece *piece = &k->piece[k->n];
     lm_copy_plan(&piece->copy, k->size, n, axes);
+    lm_copy_level(&piece->copy, k->size, k->cpu);
     if (piece->copy.tiles == 0)
         return;
     piece->copy.to_off += to_off * (int64_t)k->size;
@@ -220,6 +222,7 @@ lm_status lm_cpu_bind_copy(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     }
     lm_pieces *k;
     LM_TRY(lm_pieces_new(cpu, call, 1, "copy", &k));
+    k->k.base.loose = 1; /* bytes are copied, from wherever they lie */
     lm_pieces_add(k, 0, 0, from, n, axes);
     *out = &k->k.base;
     return LM_OK;

@@ -56,18 +56,16 @@ static void layer_tile(void *ctx, int64_t tile, int worker)
 {
     const launch *l = ctx;
     const norm *k = l->k;
-    int64_t width = rows_of(k), from = tile * width;
+    int64_t width = rows_of(k), from = tile * width, rows = k->rows - from < width ? k->rows - from : width;
+    const float *x = l->x + from * k->n;
+    float *y = l->y + from * k->n;
+    const bool past = k->large && (uintptr_t)y % 64 == 0 && k->n % LM_RED_LANES == 0;
     (void)worker;
-    for (int64_t i = from; i < from + width && i < k->rows; i++) {
-        const float *x = l->x + i * k->n;
-        float *y = l->y + i * k->n;
-        bool past = k->large && (uintptr_t)y % 64 == 0;
-        if (k->rms)
-            k->stream->rmsnorm_row(y, x, l->scale, (size_t)k->n, k->epsilon, past);
-        else
-            k->stream->layernorm_row(y, x, l->scale, l->bias, (size_t)k->n, k->epsilon,
-                                     k->means ? l->mean + i : NULL, k->inverses ? l->inverse + i : NULL, past);
-    }
+    if (k->rms)
+        k->stream->rmsnorm_rows(y, x, (size_t)rows, l->scale, (size_t)k->n, k->epsilon, past);
+    else
+        k->stream->layernorm_rows(y, x, (size_t)rows, l->scale, l->bias, (size_t)k->n, k->epsilon,
+                                  k->means ? l->mean + from : NULL, k->inverses ? l->inverse + from : NULL, past);
     if (k->large)
         k->stream->stream_end();
 }

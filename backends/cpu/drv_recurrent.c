@@ -24,7 +24,7 @@ typedef struct phase {
 
 /* Places in the workspace, in bytes. */
 typedef struct places {
-    int64_t input, bias, late_bias, product, state, memory, update, kept, zero, pack[2];
+    int64_t x, input, bias, late_bias, product, state, memory, update, kept, zero, pack[2];
 } places;
 
 typedef struct recurrent {
@@ -40,7 +40,8 @@ typedef struct recurrent {
     int nx, ny, phases, tiles;
     phase phase[PHASES];
     int64_t ways, steps, batch, hidden, blocks;
-    int64_t columns; /* of one direction's products, whole panels */
+    int64_t columns;        /* of one direction's products, whole panels */
+    int64_t pitch, x_pitch; /* from one sample's state or inputs to the next one's */
     bool reverse, late, memory, input_forget, relu;
     places at;
 } recurrent;
@@ -96,22 +97,21 @@ static void multiply(const launch *l, const phase *f, const float *state, int64_
     const float *a[LM_TILE_MR];
     float *c[LM_TILE_MR];
     lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = nr, .c = c, .last = true};
-    for (int64_t n = 0; n < k->batch; n += rows) {
-        const int64_t here = n + rows < k->batch ? rows : k->batch - n;
-        for (int64_t i = 0; i < here; i++) {
-            a[i] = state + (way * k->batch + n + i) * k->hidden;
-            c[i] = l->product + (way * k->batch + n + i) * k->columns;
-        }
-        tile.x_ahead = tile.y_ahead = (uintptr_t)a[0];
-        const lm_tile_kernel *kernels = set->row[here];
-        int np = LM_TILE_NP;
-        for (int64_t p = b0 * f->gates, p1 = b1 * f->gates; p < p1; p += np) {
-            while (np > p1 - p || !kernels[np])
-                np--;
-            tile.col = f->column + p * nr;
-            tile.b = l->r + way * k->columns * k->hidden + (f->panel + p) * panel;
-            tile.bias = l->late_bias + way * k->columns + tile.col;
-            kernels[np](&tile);
+    int np = LM_TILE_NP;
+    for (int64_t p = b0 * f->gates, p1 = b1 * f->gates; p < p1; p += np) {
+        while (np > p1 - p || !set->row[rows][np])
+            np--;
+        tile.col = f->column + p * nr;
+        tile.b = l->r + way * k->columns * k->hidden + (f->panel + p) * panel;
+        tile.bias = l->late_bias + way * k->columns + tile.col;
+        for (int64_t n = 0; n < k->batch; n += rows) {
+            const int64_t here = n + rows < k->batch ? rows : k->batch - n;
+            for (int64_t i = 0; i < here; i++) {
+                a[i] = state + (way * k->batch + n + i) * k->pitch;
+                c[i] = l->product + (way * k->batch + n + i) * k->columns;
+            }
+            tile.x_ahead = tile.y_ahead = (uintptr_t)a[0];
+            set->row[here][np](&tile);
         }
     }
 }
@@ -133,13 +133,13 @@ static void advance(const launch *l, int64_t i, int half, int64_t way, int64_t b
     const int64_t t = k->reverse || way == 1 ? k->steps - 1 - i : i, column = f->column + unit * f->gates;
     multiply(l, f, half ? l->kept : l->state[i % 2], way, b0, b1);
     for (int64_t n = 0; n < k->batch; n++) {
-        const int64_t row = way * k->batch + n, at = row * k->hidden + unit;
+        const int64_t row = way * k->batch + n, at = row * k->pitch + unit;
         lm_cell c = {.n = (size_t)(end - unit), .width = (size_t)nr, .input_forget = k->input_forget, .relu = k->relu};
         c.x = l->input + ((t * k->batch + n) * k->ways + way) * k->columns + column;
         c.p = l->product + row * k->columns + column;
         c.last = l->state[i % 2] + at;
         c.next = l->state[(i + 1) % 2] + at;
-        c.y = l->y ? l->y + t * k->ways * k->batch * k->hidden + at : NULL;
+        c.y = l->y ? l->y + (t * k->ways * k->batch + row) * k->hidden + unit : NULL;
         c.memory = l->memory + at, c.update = l->update + at, c.kept = l->kept + at;
         if (half + 1 < k->phases || alive(l, n, t)) {
             f->cell(&c);
@@ -175,18 +175,20 @@ static const float *packed(lm_cpu *cpu, const recurrent *k, int which, const flo
     return to;
 }
 
-static void begin(float *state, const float *from, size_t bytes)
+/* Rows between dense memory and memory with gaps; `from` NULL: zeros. */
+static void copy_rows(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t n)
 {
-    if (from)
-        memcpy(state, from, bytes);
-    else
-        memset(state, 0, bytes);
+    for (int64_t i = 0; i < rows; i++)
+        if (from)
+            memcpy(to + i * to_pitch, from + i * from_pitch, (size_t)n * sizeof *to);
+        else
+            memset(to + i * to_pitch, 0, (size_t)n * sizeof *to);
 }
 
 static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, void *workspace)
 {
     const recurrent *k = (const recurrent *)kernel;
-    const size_t bytes = (size_t)(k->ways * k->batch * k->hidden) * sizeof(float);
+    const int64_t samples = k->ways * k->batch;
     const void *x[PEEPHOLES] = {NULL};
     void *y[3] = {NULL};
     for (int i = 0; i < k->nx && i < PEEPHOLES; i++)
@@ -197,7 +199,7 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, v
     float *zero = space(workspace, k->at.zero), *input = space(workspace, k->at.input);
     launch l = {.k = k, .input = input, .late_bias = late_bias, .y = y[0], .lengths = x[LENGTHS]};
     l.product = space(workspace, k->at.product);
-    l.state[0] = space(workspace, k->at.state), l.state[1] = l.state[0] + k->ways * k->batch * k->hidden;
+    l.state[0] = space(workspace, k->at.state), l.state[1] = l.state[0] + samples * k->pitch;
     l.memory = space(workspace, k->at.memory);
     l.update = space(workspace, k->at.update), l.kept = space(workspace, k->at.kept);
     spread_bias(k, x[BIAS], bias, late_bias);
@@ -205,15 +207,20 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, v
     lm_igemm_args a = {.x = x[X], .bias = bias, .zero = zero, .y = input};
     a.b = packed(cpu, k, 0, x[W], workspace);
     l.r = packed(cpu, k, 1, x[R], workspace);
+    if (k->x_pitch != k->g.channels) {
+        float *rows = space(workspace, k->at.x);
+        copy_rows(rows, k->x_pitch, a.x, k->g.channels, k->steps * k->batch, k->g.channels);
+        a.x = rows;
+    }
     lm_igemm_run(cpu, &k->g, &a);
-    begin(l.state[0], x[STATE], bytes);
+    copy_rows(l.state[0], k->pitch, x[STATE], k->hidden, samples, k->hidden);
     if (k->memory)
-        begin(l.memory, x[MEMORY], bytes);
+        copy_rows(l.memory, k->pitch, x[MEMORY], k->hidden, samples, k->hidden);
     lm_pool_rounds(cpu->pool, k->steps * k->phases, k->tiles, round_tile, &l);
     if (y[1])
-        memcpy(y[1], l.state[k->steps % 2], bytes);
+        copy_rows(y[1], k->hidden, l.state[k->steps % 2], k->pitch, samples, k->hidden);
     if (y[2])
-        memcpy(y[2], l.memory, bytes);
+        copy_rows(y[2], k->hidden, l.memory, k->pitch, samples, k->hidden);
     return LM_OK;
 }
 
@@ -259,6 +266,12 @@ static lm_status check(const lm_call *call)
     return LM_OK;
 }
 
+/* Rows of n floats stand apart where side by side they would push each other out of the caches. */
+static int64_t pitch_of(const lm_cpu *cpu, const recurrent *k, int64_t rows, int64_t n)
+{
+    return n + (lm_rows_alias(cpu->topo, k->g.set, rows, n) ? LM_ROW_GAP : 0);
+}
+
 /* Directions, phases and what they hold. */
 static void describe(lm_cpu *cpu, const lm_call *call, recurrent *k)
 {
@@ -294,6 +307,8 @@ static void describe(lm_cpu *cpu, const lm_call *call, recurrent *k)
     k->steps = call->x[X].sh.dim[0], k->batch = call->x[X].sh.dim[1];
     k->blocks = lm_ceil_div(k->hidden, k->g.set->nr);
     k->columns = k->blocks * cells[c].gates * k->g.set->nr;
+    k->pitch = pitch_of(cpu, k, k->batch, k->hidden);
+    k->x_pitch = pitch_of(cpu, k, k->steps * k->batch, k->gates[0].channels);
     for (int64_t gate = 0; gate < cells[c].gates; k->phases++) {
         const int64_t n = gate ? cells[c].gates - gate : cells[c].first;
         k->phase[k->phases] = (phase){n, gate * k->blocks, gate * k->blocks * k->g.set->nr, cells[c].cell[k->phases]};
@@ -311,7 +326,7 @@ static void plan_inputs(lm_cpu *cpu, recurrent *k)
     g->lo = -INFINITY, g->hi = INFINITY;
     g->samples = 1;
     g->in[0] = g->in[1] = 1, g->in[2] = rows;
-    g->channels = g->x_step[2] = k->gates[0].channels;
+    g->channels = k->gates[0].channels, g->x_step[2] = k->x_pitch;
     g->columns = k->columns, g->panels = k->columns / nr, g->panel = nr * g->channels;
     k->pass = (lm_pass){.out = {1, 1, rows}, .step = {1, 1, 1}, .y_step = {0, 0, k->ways * k->columns}, .ntap = 1};
     for (int64_t way = 0; way < k->ways; way++)
@@ -321,8 +336,10 @@ static void plan_inputs(lm_cpu *cpu, recurrent *k)
 
 static lm_status plan_space(recurrent *k)
 {
-    const int64_t state = k->ways * k->batch * k->hidden, columns = k->ways * k->columns;
+    const int64_t state = k->ways * k->batch * k->pitch, columns = k->ways * k->columns;
     places *at = &k->at;
+    if (k->x_pitch != k->g.channels)
+        LM_TRY(reserve(k, k->steps * k->batch, k->x_pitch, &at->x));
     LM_TRY(reserve(k, k->steps * k->batch, columns, &at->input));
     LM_TRY(reserve(k, columns, 1, &at->bias));
     LM_TRY(reserve(k, columns, 1, &at->late_bias));

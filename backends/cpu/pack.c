@@ -10,11 +10,12 @@
 #include "backends/cpu/recurrent.h"
 #include "core/base/mem.h"
 
-enum { FLAG_FLOATS = 16 };
+enum { FLAG_FLOATS = 16, LINE = 16 };
 
 typedef float quad __attribute__((vector_size(16)));
 
 typedef struct job {
+    const lm_stream *stream;
     const lm_pack *p;
     const float *w;
     float *out;
@@ -73,7 +74,8 @@ void lm_pack_conv_t(const lm_view *w, int64_t groups, int64_t nr, lm_pack *p)
 void lm_pack_gemm(const lm_view *w, bool trans, int64_t nr, lm_pack *p)
 {
     const int rank = w->sh.rank, k = trans ? rank - 1 : rank - 2, n = trans ? rank - 2 : rank - 1;
-    *p = (lm_pack){.parts = 1, .taps = 1, .nr = nr, .tap_dim = {1, 1, 1}};
+    /* no window of a matrix product reaches outside */
+    *p = (lm_pack){.parts = 1, .taps = 1, .nr = nr, .tap_dim = {1, 1, 1}, .unchecked = true};
     if (rank == 1) {
         p->channels = w->sh.dim[0], p->columns = 1, p->channel_step = w->st[0];
         return;
@@ -116,31 +118,68 @@ void lm_turn_4x4(const float *from, int64_t from_step, float *to, int64_t to_ste
     memcpy(to + 3 * to_step, &d, sizeof d);
 }
 
+/* Weights may lie at any address. */
+static inline void move(float *to, const float *from)
+{
+    memcpy(to, from, sizeof *to);
+}
+
 /* One tap of one panel: [channel][nr] from strided weights; `n` columns are there. */
-static void pack_tap(const lm_pack *p, const float *w, int64_t n, float *out)
+static void pack_tap(const lm_stream *stream, const lm_pack *p, const float *w, int64_t n, float *out)
 {
     const int64_t channels = p->channels, nr = p->nr;
-    if (n < nr)
-        memset(out, 0, (size_t)(channels * nr) * sizeof *out);
     if (p->column_step == 1) {
-        for (int64_t c = 0; c < channels; c++)
-            memcpy(out + c * nr, w + c * p->channel_step, (size_t)n * sizeof *out);
+        for (int64_t c = 0; c < channels; c++, out += nr, w += p->channel_step) {
+            int64_t j = 0;
+            for (; j + LINE <= n; j += LINE) /* rows are short: calls of memcpy would cost as much as the copying */
+                memcpy(out + j, w + j, LINE * sizeof *out);
+            for (; j < n; j++)
+                move(&out[j], &w[j]);
+        }
         return;
     }
-    int64_t j = 0;
-    if (p->channel_step == 1)
-        for (; j + 4 <= n; j += 4) {
-            const float *from = w + j * p->column_step;
-            int64_t c = 0;
-            for (; c + 4 <= channels; c += 4)
-                lm_turn_4x4(from + c, p->column_step, out + c * nr + j, nr);
-            for (; c < channels; c++)
-                for (int64_t i = 0; i < 4; i++)
-                    out[c * nr + j + i] = from[c + i * p->column_step];
-        }
-    for (; j < n; j++)
+    if (p->channel_step == 1) {
+        stream->turn(out, nr, w, p->column_step, channels, n, false);
+        return;
+    }
+    for (int64_t j = 0; j < n; j++)
         for (int64_t c = 0; c < channels; c++)
-            out[c * nr + j] = w[c * p->channel_step + j * p->column_step];
+            move(&out[c * nr + j], &w[c * p->channel_step + j * p->column_step]);
+}
+
+/* Are the weights of a column one run, [channel][tap]? */
+static bool has_runs(const lm_pack *p)
+{
+    int64_t step = 1;
+    for (int k = LM_SPATIAL - 1; k >= 0; k--) {
+        if (p->tap_dim[k] != 1 && p->tap_step[k] != step)
+            return false;
+        step *= p->tap_dim[k];
+    }
+    return step > 1 && (p->channels == 1 || p->channel_step == step);
+}
+
+/* All taps of a panel at once, so that each line of a run is read once; its rows are written whole. */
+static void pack_runs(const lm_stream *stream, const lm_pack *p, const float *w, int64_t n, float *out)
+{
+    const int64_t run = p->channels * p->taps;
+    _Alignas(LM_ALIGN) float turned[LINE][LM_TILE_NR];
+    for (int64_t first = 0, c = 0, t = 0; first < run; first += LINE) {
+        const int64_t count = run - first < LINE ? run - first : LINE;
+        for (int64_t j = 0; j < n; j += LM_TILE_NR) {
+            const int64_t wide = n - j < LM_TILE_NR ? n - j : LM_TILE_NR;
+            int64_t row = c, tap = t;
+            stream->turn(turned[0], LM_TILE_NR, w + j * p->column_step + first, p->column_step, count, wide, false);
+            for (int64_t i = 0; i < count; i++) {
+                memcpy(out + (tap * p->channels + row) * p->nr + j, turned[i], (size_t)wide * sizeof *out);
+                row += ++tap == p->taps;
+                tap = tap == p->taps ? 0 : tap;
+            }
+        }
+        t += count;
+        c += t / p->taps;
+        t %= p->taps;
+    }
 }
 
 static void transform(const lm_pack *p, float *v, int64_t n)
@@ -178,16 +217,21 @@ static void pack_panel(void *ctx, int64_t index, int worker)
     const int64_t n = p->columns - column < p->nr ? p->columns - column : p->nr, tap_floats = p->channels * p->nr;
     const float *w = j->w + p->first + digits(part, p->axes, p->part_dim, p->part_step) + column * p->column_step;
     float *out = j->out + index * lm_pack_panel(p);
-    for (int64_t t = 0; t < p->taps; t++)
-        pack_tap(p, w + digits(t, LM_SPATIAL, p->tap_dim, p->tap_step), n, out + t * tap_floats);
+    if (n < p->nr)
+        memset(out, 0, (size_t)(p->taps * tap_floats) * sizeof *out);
+    const bool runs = has_runs(p);
+    if (runs)
+        pack_runs(j->stream, p, w, n, out);
+    for (int64_t t = 0; t < p->taps && !runs; t++)
+        pack_tap(j->stream, p, w + digits(t, LM_SPATIAL, p->tap_dim, p->tap_step), n, out + t * tap_floats);
     transform(p, out, lm_pack_panel(p));
-    if (!all_finite(out, lm_pack_panel(p)))
+    if (!p->unchecked && !all_finite(out, lm_pack_panel(p)))
         atomic_store_explicit(&j->infinite, true, memory_order_relaxed);
 }
 
 void lm_pack_run(lm_cpu *cpu, const lm_pack *p, const float *w, float *out)
 {
-    job j = {p, w, out, false};
+    job j = {lm_cpu_stream(cpu->level), p, w, out, p->unchecked};
     const int64_t panels = p->parts * lm_ceil_div(p->columns, p->nr);
     lm_pool_run(cpu->pool, panels, pack_panel, &j);
     out[panels * lm_pack_panel(p)] = atomic_load(&j.infinite) ? 0.0f : 1.0f;

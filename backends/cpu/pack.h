@@ -15,6 +15,7 @@ typedef struct lm_pack {
     int64_t tap_dim[LM_SPATIAL], tap_step[LM_SPATIAL]; /* ... and three tap axes, outermost first */
     lm_transform transform;
     float gamma;
+    bool unchecked; /* nobody asks for NaN and infinity: the flag is 0 */
 } lm_pack;
 
 /* Floats of one panel, and of everything including the flag; false when that is more than can be addressed. */

@@ -8,9 +8,10 @@
 #include <sys/mman.h>
 #endif
 
-/* The size stands before the block, in a header as large as the alignment so that the block stays aligned. */
+/* Stands right before the block. */
 typedef struct header {
     size_t bytes;
+    void *raw; /* what the system's allocator gave */
 } header;
 _Static_assert(sizeof(header) <= LM_ALIGN, "the header must fit before an aligned block");
 
@@ -61,13 +62,28 @@ static bool reserve(size_t bytes)
 
 static header *header_of(void *block)
 {
-    return (header *)((char *)block - LM_ALIGN);
+    return (header *)block - 1;
+}
+
+/* Small blocks are aligned by hand, which costs a fraction of what aligned allocation does. */
+static void *raw_block(size_t total)
+{
+    void *raw = NULL;
+    if (total < HUGE_PAGE)
+        return malloc(total);
+    /* aligned_alloc wants a multiple of the alignment; for huge pages that would waste megabytes, so use the POSIX call */
+    if (posix_memalign(&raw, HUGE_PAGE, total) != 0)
+        return NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    madvise(raw, total & ~((size_t)HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+    return raw;
 }
 
 void *lm_malloc(size_t count, size_t size)
 {
     size_t bytes, total;
-    if (!lm_mul_size(count, size, &bytes) || !lm_add_size(bytes, 2 * LM_ALIGN, &total)) {
+    if (!lm_mul_size(count, size, &bytes) || !lm_add_size(bytes, sizeof(header) + LM_ALIGN, &total)) {
         lm_fail(LM_MEMORY, "%zu items of %zu bytes do not fit in memory", count, size);
         return NULL;
     }
@@ -77,21 +93,15 @@ void *lm_malloc(size_t count, size_t size)
     }
     if (!reserve(bytes))
         return NULL;
-    size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : LM_ALIGN;
-    void *raw = NULL;
-    /* aligned_alloc wants a multiple of the alignment; for huge pages that would waste megabytes, so use the POSIX call */
-    if (posix_memalign(&raw, align, total) != 0) {
+    void *raw = raw_block(total);
+    if (!raw) {
         atomic_fetch_sub(&live_bytes, bytes);
         lm_fail(LM_MEMORY, "out of memory: %zu bytes", bytes);
         return NULL;
     }
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (bytes >= HUGE_PAGE)
-        madvise(raw, total & ~((size_t)HUGE_PAGE - 1), MADV_HUGEPAGE);
-#endif
-    header *h = raw;
-    h->bytes = bytes;
-    return (char *)raw + LM_ALIGN;
+    char *block = (char *)(((uintptr_t)raw + sizeof(header) + LM_ALIGN - 1) & ~(uintptr_t)(LM_ALIGN - 1));
+    *header_of(block) = (header){bytes, raw};
+    return block;
 }
 
 void *lm_calloc(size_t count, size_t size)
@@ -128,7 +138,7 @@ void lm_free(void *block)
         return;
     header *h = header_of(block);
     atomic_fetch_sub(&live_bytes, h->bytes);
-    free(h);
+    free(h->raw);
 }
 
 lm_mem_census lm_mem_count(void)

@@ -57,10 +57,9 @@ static void settle(draw_layout *l, const draw_rank *r, bool up, bool down, bool 
             sum = weight * it->x;
         }
         room[blocks++] = (block){sum - weight * offset[i], weight, i};
-        while (blocks > 1 && room[blocks - 2].sum / room[blocks - 2].weight > room[blocks - 1].sum / room[blocks - 1].weight) {
-            room[blocks - 2].sum += room[blocks - 1].sum;
-            room[blocks - 2].weight += room[blocks - 1].weight;
-            blocks--;
+        for (block *b = &room[blocks - 1]; blocks > 1 && b[-1].sum / b[-1].weight > b->sum / b->weight; b--, blocks--) {
+            b[-1].sum += b->sum;
+            b[-1].weight += b->weight;
         }
     }
     for (int b = 0; b < blocks; b++)

@@ -15,7 +15,8 @@ static size_t sound(const unsigned char *t)
     for (size_t i = 1; i < n; i++)
         if ((t[i] & 0xC0) != 0x80)
             return 0;
-    bool surrogate = t[0] == 0xED && t[1] >= 0xA0, overlong = (t[0] == 0xE0 && t[1] < 0xA0) || (t[0] == 0xF0 && t[1] < 0x90);
+    bool surrogate = t[0] == 0xED && t[1] >= 0xA0;
+    bool overlong = (t[0] == 0xE0 && t[1] < 0xA0) || (t[0] == 0xF0 && t[1] < 0x90);
     bool beyond = (t[0] == 0xF4 && t[1] >= 0x90) || (t[0] == 0xEF && t[1] == 0xBF && t[2] >= 0xBE);
     return surrogate || overlong || beyond ? 0 : n;
 }
@@ -52,7 +53,8 @@ static void edges(const lm_sketch *s, const draw_layout *l, lm_str *out)
             if (to->x == x)
                 lm_str_printf(out, "V%.1f", end);
             else
-                lm_str_printf(out, "C%.1f %.1f %.1f %.1f %.1f %.1f", x, y + DRAW_GAP * 0.6, to->x, end - DRAW_GAP * 0.6, to->x, end);
+                lm_str_printf(out, "C%.1f %.1f %.1f %.1f %.1f %.1f", x, y + DRAW_GAP * 0.6, to->x, end - DRAW_GAP * 0.6,
+                              to->x, end);
             x = to->x;
             y = below + DRAW_BOX;
             if (i + 1 < c->count)
@@ -152,7 +154,8 @@ static double frames(const lm_sketch *s, const draw_layout *l, lm_str *out)
                 continue;
             double pad = FRAME_STEP * (FRAME_DEPTH + 1 - depth);
             lm_str_printf(out, "<rect class=\"f\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%d\"/>",
-                          f.left - pad, f.top - pad * 0.8, f.right - f.left + 2 * pad, f.bottom - f.top + 1.6 * pad, 10 - 2 * depth);
+                          f.left - pad, f.top - pad * 0.8, f.right - f.left + 2 * pad, f.bottom - f.top + 1.6 * pad,
+                          10 - 2 * depth);
             double x = f.right + FRAME_STEP * FRAME_DEPTH + 4;
             lm_str_printf(out, "<text class=\"g\" x=\"%.1f\" y=\"%.1f\">", x, f.top + (depth - 1) * 12 + 8.0);
             char name[96];

@@ -56,9 +56,12 @@ static bool may_blind(const lm_emit *e, lm_val mask)
     if (mask == LM_NOVAL || !c)
         return mask != LM_NOVAL;
     const bool known = c->dt == LM_F32 && lm_view_is_row(c);
-    for (int64_t i = 0, n = known ? lm_shape_count(&c->sh) : 0; i < n; i++)
-        if (lm_view_get(c, i) == -INFINITY)
+    for (int64_t i = 0, n = known ? lm_shape_count(&c->sh) : 0; i < n; i++) {
+        float value; /* at any address */
+        memcpy(&value, (const float *)lm_view_data(c) + i, sizeof value);
+        if (value == -INFINITY)
             return true;
+    }
     return !known;
 }
 

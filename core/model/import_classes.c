@@ -84,11 +84,11 @@ void lm_classify_two(lm_import *im, lm_val score, double border, bool share, lm_
     lm_val above = lm_emit_cast(e, lm_emit_scalar(e, LM_OP_GREATER, score, border), LM_I64);
     im->y[0] = lm_label_of(im, lm_import_reshaped(im, above, rows));
     lm_val both[2] = {lm_emit1(e, LM_OP_NEG, NULL, score), score};
-    if (share)
+    if (share && after != LM_AFTER_LOGISTIC)
         both[0] = lm_emit_scalar(e, LM_OP_ADD, both[0], 1);
     lm_val y = lm_emit_concat(e, 2, both, 1);
     if (im->ny > 1)
-        im->y[1] = after == LM_AFTER_LOGISTIC && !share ? lm_emit1(e, LM_OP_SIGMOID, NULL, y) : y;
+        im->y[1] = after == LM_AFTER_LOGISTIC ? lm_emit1(e, LM_OP_SIGMOID, NULL, y) : y;
 }
 
 /* x times the rows of an attribute, plus another: [rows,n]. `n` 0: as many as the intercepts or coefficients make. */
@@ -132,7 +132,7 @@ void lm_import_linearclassifier(lm_import *im)
     lm_after after = lm_import_after(im);
     lm_val scores = linear(im, "intercepts", 0);
     if (im->e.status == LM_OK && lm_emit_shape(&im->e, scores)->dim[1] == 1)
-        lm_classify_two(im, scores, 0, false, after);
+        lm_classify_two(im, scores, 0, true, after);
     else
         lm_classify(im, scores, after);
 }

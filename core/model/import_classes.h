@@ -23,7 +23,8 @@ lm_val lm_label_of(lm_import *im, lm_val at);
 void lm_classify(lm_import *im, lm_val scores, lm_after after);
 
 /* The same for one score [rows,1] that decides between two classes, of which the second one wins above `border`. `share`: the
- * score is that class's probability. */
+ * score is that class's part of 1, otherwise it speaks for that class and against the other. A logistic transform makes parts
+ * of any score. */
 void lm_classify_two(lm_import *im, lm_val score, double border, bool share, lm_after after);
 
 #endif

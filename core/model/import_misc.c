@@ -1,4 +1,4 @@
-/* Importers of operators that stand alone: BitCast, CumProd, ReverseSequence, TensorScatter, Det, Unique, and those refused by name. */
+/* Importers of operators that stand alone: BitCast, CumProd, ReverseSequence, TensorScatter, Det, Unique, random ones. */
 #include "core/model/import_util.h"
 
 #include <stdlib.h>

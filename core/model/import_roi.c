@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Which pixels of the images [n*h*w,c] make each element of the result, as a list of taps per element. */
 enum { ROI_TAPS_MAX = 1 << 12 };
@@ -30,6 +31,8 @@ static bool rois_tables(lm_import *im, rois *r)
         lm_buffer_unref(r->at.buf);
         return false;
     }
+    memset(lm_view_data(&r->at), 0, (size_t)lm_shape_count(&shape) * sizeof(int64_t));
+    memset(lm_view_data(&r->weight), 0, (size_t)lm_shape_count(&shape) * sizeof(float));
     return true;
 }
 

@@ -132,11 +132,11 @@ static void grid_taps(lm_import *im, lm_val x, const grid_axis *g, lm_taps *out)
     x = g->corners ? x : lm_emit_scalar(e, LM_OP_SUB, x, 0.5);
     if (g->mode == GRID_NEAREST)
         x = lm_emit1(e, LM_OP_ROUND, NULL, x);
-    x = padded(im, x, g);
-    if (g->mode == GRID_CUBIC) {
+    if (g->mode == GRID_CUBIC) { /* between pixels that are padded one by one */
         cubic_taps(im, out, x, g);
         return;
     }
+    x = padded(im, x, g);
     lm_val floor = lm_emit1(e, LM_OP_FLOOR, NULL, x), one = lm_emit_const(e, dt, 1);
     if (g->mode == GRID_NEAREST) {
         put_tap(im, out, lm_emit1(e, LM_OP_ROUND, NULL, x), lm_emit_expand(e, one, lm_emit_shape(e, x)), g);

@@ -100,7 +100,7 @@ static lm_val either_list(lm_import *im, const char *ints, const char *floats, c
     return v == LM_NOVAL ? float_list(im, floats) : v;
 }
 
-/* Keys to values. The value of the first key that x equals; NaN equals NaN here. */
+/* Keys to values. The value of the first key that x equals; from version 4 on NaN equals NaN. */
 void lm_import_labelencoder(lm_import *im)
 {
     lm_emit *e = &im->e;
@@ -122,7 +122,7 @@ void lm_import_labelencoder(lm_import *im)
     int rank = lm_in_shape(im, 0)->rank;
     lm_val x = lm_emit_unsqueeze(e, lm_emit_cast(e, lm_in(im, 0), from), rank);
     lm_val same = lm_emit1(e, LM_OP_EQUAL, NULL, x, key);
-    if (lm_dtype_is_float(from))
+    if (lm_dtype_is_float(from) && im->version >= 4)
         same = lm_emit1(e, LM_OP_OR, NULL, same, lm_emit1(e, LM_OP_AND, NULL, lm_emit1(e, LM_OP_ISNAN, NULL, x),
                                                           lm_emit1(e, LM_OP_ISNAN, NULL, key)));
     same = lm_emit_cast(e, same, LM_I32);

@@ -311,8 +311,23 @@ void lm_import_treeregressor(lm_import *im)
     im->y[0] = lm_after_scores(im, y, after);
 }
 
-/* Where all weights are for one class of two, they are the second one's: a probability if none is below zero, a score for and
- * against otherwise. */
+/* All weights are for one class of two, and decide for the second one: above a half where none is below zero, above zero
+ * otherwise. If they stand with the first class, and no base value with the second, they make both columns of the scores. The
+ * standard is silent here; this is what exporters of boosted trees rely on. */
+static void classify_single(lm_import *im, lm_val score, int64_t class_at, lm_val base, int64_t bases, bool positive,
+                            lm_after after)
+{
+    lm_emit *e = &im->e;
+    double border = positive ? 0.5 : 0;
+    if (bases > class_at && (bases == 2 || class_at == 0))
+        score = lm_emit1(e, LM_OP_ADD, NULL, score, lm_emit_slice(e, base, 0, class_at, 1));
+    lm_classify_two(im, score, border, positive, after);
+    if (e->status != LM_OK || im->ny < 2 || (class_at == 0 && bases < 2))
+        return;
+    lm_val none = lm_emit_scalar(e, LM_OP_MUL, score, 0), both[2] = {class_at ? none : score, class_at ? score : none};
+    im->y[1] = lm_after_scores(im, lm_emit_concat(e, 2, both, 1), after);
+}
+
 void lm_import_treeclassifier(lm_import *im)
 {
     lm_emit *e = &im->e;
@@ -332,10 +347,7 @@ void lm_import_treeclassifier(lm_import *im)
     int64_t bases = lm_shape_count(lm_emit_shape(e, base));
     base = lm_emit_cast(e, base, LM_F32);
     if (single) {
-        y = lm_emit_slice(e, y, 1, l.weight_target[0], 1);
-        if (bases)
-            y = lm_emit1(e, LM_OP_ADD, NULL, y, lm_emit_slice(e, base, 0, bases - 1, 1));
-        lm_classify_two(im, y, positive ? 0.5 : 0, positive, after);
+        classify_single(im, lm_emit_slice(e, y, 1, l.weight_target[0], 1), l.weight_target[0], base, bases, positive, after);
         return;
     }
     lm_classify(im, bases ? lm_emit1(e, LM_OP_ADD, NULL, y, base) : y, after);

@@ -16,7 +16,7 @@ typedef struct lm_layer_row {
     const char *value;  /* what the file calls `out`, with the path around it */
     int *from;          /* rows whose results it reads, each once; ~i: input i of the graph */
     int n_from;
-    int64_t parameters; /* elements of its weights, each counted once: at its first use, or where what it was folded into is */
+    int64_t parameters; /* elements of its weights, each counted once; folded ones where the result is used */
 } lm_layer_row;
 
 typedef struct lm_layers {

@@ -198,8 +198,13 @@ static bool take_module(query *q, const char *text, lm_status *status)
 /* Users often write the name of their variable in front: "model.layer4". */
 static bool try_module(query *q, lm_status *status)
 {
-    const char *dot = strchr(q->text, '.');
-    return take_module(q, q->text, status) || (dot && take_module(q, dot + 1, status));
+    static const char *const variables[] = {"model.", "module.", "net.", "network.", "self."};
+    if (take_module(q, q->text, status))
+        return true;
+    for (size_t i = 0; i < LM_COUNT(variables); i++)
+        if (strncmp(q->text, variables[i], strlen(variables[i])) == 0)
+            return take_module(q, q->text + strlen(variables[i]), status);
+    return false;
 }
 
 static bool try_operator(query *q, lm_status *status)
@@ -229,7 +234,8 @@ static bool try_operator(query *q, lm_status *status)
         }
         count = seen;
     }
-    *status = lm_fail(LM_USAGE, "layer '%s': the model has %ld layers of that operator", q->text, count);
+    *status = lm_fail(LM_USAGE, "layer '%s': the model has %ld layers of that operator; `limn summary` lists them",
+                        q->text, count);
     return true;
 }
 
@@ -242,7 +248,7 @@ static bool try_number(query *q, lm_status *status)
     if (*end)
         return false;
     if (at >= q->l->rows.count) {
-        *status = lm_fail(LM_USAGE, "layer '%s': the model has %zu layers, #0 to #%zu", q->text, q->l->rows.count,
+        *status = lm_fail(LM_USAGE, "layer '%s': the model has %zu layers, #0 to #%zu; `limn summary` lists them", q->text, q->l->rows.count,
                           q->l->rows.count - !!q->l->rows.count);
         return true;
     }
@@ -287,16 +293,39 @@ static bool try_auto(query *q, lm_status *status)
     return true;
 }
 
-static lm_status unknown(const query *q)
+/* All names of layers: modules, what they are in, and nodes without one; each once, or nearly. */
+static lm_status list_names(const query *q, children *out)
 {
-    LM_VEC(const char *) names = {0};
-    lm_str near = {0};
+    const char *last = "";
     for (size_t i = 0; i < q->l->rows.count; i++) {
         const lm_layer_row *r = &q->l->rows.at[i];
-        const char *word = r->module[0] ? r->module : r->layer->node->name;
-        if (word[0] && lm_vec_push(&names, word) != LM_OK)
-            break;
+        if (!r->module[0]) {
+            if (r->layer->node->name[0])
+                LM_TRY(lm_vec_push(out, r->layer->node->name));
+            continue;
+        }
+        for (size_t bytes = 0; bytes == 0 || r->module[bytes];) {
+            bytes += bytes > 0;
+            bytes += strcspn(r->module + bytes, ".");
+            if (below(last, r->module, bytes))
+                continue;
+            char *name = lm_arena_alloc(&q->l->arena, bytes + 1, 1);
+            if (!name)
+                return LM_MEMORY;
+            memcpy(name, r->module, bytes);
+            LM_TRY(lm_vec_push(out, name));
+        }
+        last = r->module;
     }
+    return LM_OK;
+}
+
+static lm_status unknown(const query *q)
+{
+    children names = {0};
+    lm_str near = {0};
+    if (list_names(q, &names) != LM_OK)
+        names.count = 0;
     bool found = lm_nearest(q->text, names.at, names.count, &near);
     lm_status status = lm_fail(LM_USAGE, "the model has no layer '%s'; %s%s", q->text,
                                found ? "did you mean " : "`limn summary` lists them", found ? lm_str_text(&near) : "");

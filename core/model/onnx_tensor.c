@@ -206,6 +206,10 @@ static lm_status view_typed(const onnx_tensor *t, lm_dtype dt, const lm_shape *s
     return status;
 }
 
+/* Weights from this size on are read where they lie, whatever the address: copies would cost time and memory twice over,
+ * since kernels make a form of their own of what they read often. */
+enum { LARGE_WEIGHTS = 16 << 10 };
+
 /* Can the bytes be used where they lie? Then only the buffer's header is made. */
 static bool usable(lm_dtype dt, lm_slice raw)
 {
@@ -214,18 +218,19 @@ static bool usable(lm_dtype dt, lm_slice raw)
         return false;
 #endif
     if ((uintptr_t)raw.at % lm_dtype_size(dt) != 0)
-        return false;
+        return dt == LM_F32 && raw.count >= LARGE_WEIGHTS;
     for (size_t i = 0; dt == LM_BOOL && i < raw.count; i++)
         if (raw.at[i] > 1)
             return false;
     return true;
 }
 
-static lm_status view_raw(lm_slice raw, lm_dtype dt, const lm_shape *sh, lm_view *out)
+static lm_status view_raw(lm_slice raw, bool mapped, lm_dtype dt, const lm_shape *sh, lm_view *out)
 {
     if (raw.count > 0 && usable(dt, raw)) {
         lm_buffer *buf;
         LM_TRY(lm_buffer_wrap((void *)raw.at, raw.count, &buf));
+        buf->mapped = mapped;
         *out = lm_view_row(dt, sh, buf);
         return LM_OK;
     }
@@ -260,9 +265,9 @@ static lm_status view(const onnx_model *m, const onnx_tensor *t, lm_view *out)
         LM_REQUIRE(bytes <= SIZE_MAX, LM_MEMORY, "%llu bytes do not fit in memory", (unsigned long long)bytes);
         LM_REQUIRE(m && m->files, LM_INPUT, "its elements are in another file, which cannot be found from here");
         LM_TRY(onnx_external(m->files, t, (size_t)bytes, &raw));
-        return view_raw(raw, dt, &sh, out);
+        return view_raw(raw, true, dt, &sh, out);
     }
-    return t->has_raw ? view_raw(t->raw, dt, &sh, out) : view_typed(t, dt, &sh, out);
+    return t->has_raw ? view_raw(t->raw, m && m->file.size > 0, dt, &sh, out) : view_typed(t, dt, &sh, out);
 }
 
 lm_status onnx_tensor_view(const onnx_model *m, const onnx_tensor *t, lm_view *out)

@@ -214,7 +214,9 @@ typedef struct lm_attr_update {
     X(perm) X(slice) X(pad) X(tile) X(trilu) X(onehot) X(block) X(index) X(resize) X(einsum) X(attention) X(recurrent)  \
     X(loss) X(update)
 
+/* `all` comes first and is the whole union, so that `= {0}` clears every byte of it. */
 typedef union lm_attrs {
+    char all[sizeof(lm_attr_resize)];
 #define X(kind) lm_attr_##kind kind;
     LM_ATTR_KINDS(X)
 #undef X

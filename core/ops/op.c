@@ -1,6 +1,7 @@
 /* The op table as data, and the one entrance to the shape rules. */
 #include "core/ops/op.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -113,3 +114,5 @@ lm_status lm_op_infer(const lm_shape_args *args, lm_type *y)
         y[i] = result[i];
     return LM_OK;
 }
+
+static_assert(sizeof(lm_attrs) == sizeof((lm_attrs){0}.all), "lm_attrs.all must be as long as the longest kind");

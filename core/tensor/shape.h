@@ -12,9 +12,10 @@
 
 #define LM_RANK LIMN_RANK
 
-/* Sizes past `rank` are zero, so that equal shapes are equal bytes. Rank 0 is one element; a size of 0 is legal. */
+/* Sizes past `rank` are zero and no byte is left to chance, so that equal shapes are equal bytes. Rank 0 is one element; a
+ * size of 0 is legal. */
 typedef struct lm_shape {
-    int32_t rank;
+    int32_t rank, zero; /* zero is 0 */
     int64_t dim[LM_RANK];
 } lm_shape;
 
@@ -31,6 +32,7 @@ static inline lm_shape lm_shape_literal(int rank, const int64_t *dim)
 {
     lm_shape s;
     s.rank = rank;
+    s.zero = 0;
     for (int i = 0; i < LM_RANK; i++)
         s.dim[i] = i < rank ? dim[i] : 0;
     return s;

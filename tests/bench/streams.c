@@ -113,6 +113,8 @@ void bench_streams(const char *group)
         {"average pool 3x3/1", LM_OP_AVGPOOL, POOL(3, 1, 1, 1), 1, {IMAGES(64)}, IMAGES(64), true},
         {"to channels last", LM_OP_TRANSPOSE, PERM(0, 2, 3, 1), 1, {IMAGES(64)}, LAST, false},
         {"to channels first", LM_OP_TRANSPOSE, PERM(0, 3, 1, 2), 1, {LAST}, IMAGES(64), false},
+        {"matrix turned", LM_OP_TRANSPOSE, PERM(1, 0), 1, {LM_SHAPE(4096, 4096)}, LM_SHAPE(4096, 4096), false},
+        {"heads first", LM_OP_TRANSPOSE, PERM(1, 0, 2), 1, {LM_SHAPE(16384, 16, 64)}, LM_SHAPE(16, 16384, 64), false},
     };
     for (size_t i = 0; i < LM_COUNT(list); i++)
         bench_beside_stream(group, list[i].text, op_job(bench.device, &list[i]), bytes_in(&list[i]),

@@ -65,6 +65,7 @@ static const ck_row rows[] = {
      .a = {.act = {1, 0}}, .type = LM_I32, .types = CK_SIGNED},
     {.op = LM_OP_MOD, .label = "fmod", .x = {"2,5,3,7@big", "2,5,3,7"}, .a = {.act = {1, 0}}, .types = CK_FLOATS,
      .layouts = CK_IMAGE_LAYOUTS, .values = CK_BIT(CK_SPECIAL) | CK_BIT(CK_EXTREMES)},
+    {.op = LM_OP_MOD, .label = "few", .x = {"7", "7@pos"}, .a = {.act = {1, 0}}},
     {.op = LM_OP_SHIFT, .label = "left", .x = {"2,5,3,7", "2,5,3,7@shift"}, .a = {.act = {1, 0}}, .type = LM_U8,
      .types = CK_UNSIGNED, .layouts = CK_ALL_LAYOUTS, .values = CK_BIT(CK_EXTREMES), .split = 3},
     {.op = LM_OP_SHIFT, .label = "right", .x = {"2,5,3,7", "2,5,3,7@shift"}, .type = LM_U32, .types = CK_UNSIGNED,

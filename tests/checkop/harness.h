@@ -232,6 +232,7 @@ void ck_fail(const char *mode, const char *name, const ck_lane *lane, const char
 void ck_check(void);
 void ck_bad(void);
 void ck_grad(void);
+void ck_rule(void);
 void ck_support(void);
 void ck_bench(void);
 

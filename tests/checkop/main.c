@@ -18,13 +18,14 @@ static const mode modes[] = {
     {"check", "each device, level and thread number against the reference and each other", ck_check, true, true},
     {"bad", "wrong data and wrong calls are answered by a status that names the trouble", ck_bad, true, true},
     {"grad", "gradient ops against their forward ops, in double", ck_grad, true, true},
+    {"rule", "the derivative of every op, as backward walks emit it, in double", ck_rule, true, true},
     {"support", "which device takes which op", ck_support, false, false},
     {"bench", "time and throughput per kernel", ck_bench, false, false},
 };
 
 static void usage(FILE *to)
 {
-    fprintf(to, "usage: checkop [MODE] [OPTION...]\n\nmodes (without one: check, bad and grad)\n");
+    fprintf(to, "usage: checkop [MODE] [OPTION...]\n\nmodes (without one: check, bad, grad and rule)\n");
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
         fprintf(to, "  %-8s %s\n", modes[i].name, modes[i].help);
     fprintf(to,

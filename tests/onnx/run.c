@@ -6,21 +6,7 @@
 #include "core/base/file.h"
 #include "core/model/onnx_tensor.h"
 #include "core/run/session.h"
-#include "tests/onnx/suite.h"
-
-/* One value of a data set, and what must outlive its view. */
-typedef struct piece {
-    lm_file file;
-    lm_view view;
-} piece;
-
-typedef struct attempt {
-    lm_model *model;
-    lm_session *session;
-    lm_arena arena;
-    LM_VEC(piece) piece;
-    LM_VEC(lm_named) feed;
-} attempt;
+#include "tests/onnx/attempt.h"
 
 static lm_status load(attempt *a, const char *path, const onnx_value_info *about, lm_view *out)
 {
@@ -64,7 +50,7 @@ static bool is_initializer(const onnx_graph *g, const char *name)
 
 /* Files count the inputs in the graph's order; where there are fewer files than inputs, those that initialisers stand
  * behind have none. */
-static lm_status feed_set(attempt *a, const suite_test *t, int set)
+lm_status attempt_feed(attempt *a, const suite_test *t, int set)
 {
     const onnx_graph *g = lm_model_onnx(a->model)->graph;
     char path[1024];
@@ -125,7 +111,7 @@ static lm_status compare_outputs(attempt *a, const suite_test *t, int set, const
     return LM_OK;
 }
 
-static void forget_set(attempt *a)
+void attempt_forget(attempt *a)
 {
     for (size_t i = 0; i < a->piece.count; i++) {
         lm_buffer_unref(a->piece.at[i].view.buf);
@@ -140,7 +126,7 @@ static lm_status run_set(attempt *a, const suite_test *t, int set)
     int outputs;
     lm_model_outputs(a->model, &outputs);
     LM_REQUIRE(outputs <= (int)LM_COUNT(y), LM_UNSUPPORTED, "%d outputs", outputs);
-    LM_TRY(t->folder ? feed_set(a, t, set) : feed_ramp(a));
+    LM_TRY(t->folder ? attempt_feed(a, t, set) : feed_ramp(a));
     LM_TRY(lm_session_run(a->session, a->feed.at, (int)a->feed.count, NULL, outputs, y, NULL));
     lm_status status = compare_outputs(a, t, set, y);
     for (int i = 0; i < outputs; i++)
@@ -157,10 +143,29 @@ static lm_status run_all(attempt *a, const suite_test *t, const lm_chain *chain,
     int set = 0;
     do {
         lm_status status = run_set(a, t, set++);
-        forget_set(a);
+        attempt_forget(a);
         LM_TRY(status);
     } while (t->folder && data_path(t, set, "output", 0, path));
     return LM_OK;
+}
+
+void attempt_close(attempt *a)
+{
+    attempt_forget(a);
+    lm_session_close(a->session);
+    lm_model_close(a->model);
+    lm_vec_free(&a->piece);
+    lm_vec_free(&a->feed);
+    lm_arena_free(&a->arena);
+}
+
+void suite_reason(suite_test *t)
+{
+    const char *why = lm_message();
+    size_t file = strlen(t->model);
+    if (strncmp(why, t->model, file) == 0 && strncmp(why + file, ": ", 2) == 0)
+        why += file + 2;
+    snprintf(t->reason, sizeof t->reason, "%s", why);
 }
 
 void suite_run(suite_test *t, const lm_chain *chain, bool plain)
@@ -169,16 +174,9 @@ void suite_run(suite_test *t, const lm_chain *chain, bool plain)
     size_t before = lm_mem_count().live;
     lm_status status = run_all(&a, t, chain, plain);
     t->outcome = status == LM_OK ? PASS : status == LM_NO ? WRONG : status == LM_UNSUPPORTED ? UNSUPPORTED : FAILED;
-    const char *why = status == LM_OK ? "" : lm_message();
-    size_t file = strlen(t->model);
-    if (strncmp(why, t->model, file) == 0 && strncmp(why + file, ": ", 2) == 0)
-        why += file + 2;
-    snprintf(t->reason, sizeof t->reason, "%s", why);
-    lm_session_close(a.session);
-    lm_model_close(a.model);
-    lm_vec_free(&a.piece);
-    lm_vec_free(&a.feed);
-    lm_arena_free(&a.arena);
+    if (status != LM_OK)
+        suite_reason(t);
+    attempt_close(&a);
     if (lm_mem_count().live > before && status == LM_OK) {
         t->outcome = FAILED;
         snprintf(t->reason, sizeof t->reason, "%zu bytes are held after the model was closed",

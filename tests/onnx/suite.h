@@ -41,6 +41,11 @@ int suite_tier(const char *name, const onnx_model *m);
 /* run.c: sets outcome and reason. */
 void suite_run(suite_test *t, const lm_chain *chain, bool plain);
 
+/* gradient.c: compare the gradient of the model's outputs with differences. False when the test is not about
+ * gradients: tier 3, no float in or out, an op that is flat everywhere, nothing
+ * fed or nothing finite. PASS, WRONG, or else no gradient was given. */
+bool suite_gradient(suite_test *t, const lm_chain *chain);
+
 /* compare.c: LM_OK when the answer is right; LM_NO, with a message that says where and by how much it is off. Integers
  * and truth values must be equal; floats pass when |got - wanted| <= atol + rtol * |wanted|; NaN equals NaN, an infinity
  * itself. */

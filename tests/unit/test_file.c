@@ -73,6 +73,21 @@ static void slices_stay_inside(void)
     lm_file_unmap(&file);
 }
 
+/* What a signal handler does before it ends the process. */
+static void abandoned(void)
+{
+    lm_out out;
+    int before = entries("");
+    if (!CHECK_OK(lm_out_open(at("left.txt"), &out)))
+        return;
+    CHECK_INT(entries(""), before + 1);
+    lm_out_abandon_all();
+    CHECK_INT(entries(""), before);
+    lm_out_drop(&out);
+    lm_out_abandon_all();
+    CHECK_INT(entries(""), before);
+}
+
 static void nothing_half_written(void)
 {
     lm_out out;
@@ -165,6 +180,7 @@ int main(void)
         test_skip("no folder can be made here");
     CASE(write_and_map);
     CASE(slices_stay_inside);
+    CASE(abandoned);
     CASE(nothing_half_written);
     CASE(permissions_follow_the_mask);
     CASE(special_files_are_written_directly);

@@ -147,6 +147,9 @@ static void paths_of_the_older_exporter(void)
     expect(&x, "auto", "r3");
     expect(&x, "auto:in", "r3");
     expect_none(&x, "layer1.0.conv3", "layer1.0.conv");
+    expect_none(&x, "layer9", "layer1");
+    expect_none(&x, "layer9.fc", "no layer");
+    expect_none(&x, "layer*.fc", "no layer");
     expect_none(&x, "layer1[2]", "layer1");
     expect_none(&x, "Conv@3", "3 layers");
     expect_none(&x, "Conv@-4", "3 layers");
@@ -281,8 +284,10 @@ static void suggests_tokens(void)
     onnx_build_ints(&b, "flat", 1, (int64_t[]){3}, (int64_t[]){1, 4, 36});
     conv(&b, "patch", "input.1 w", "c");
     node(&b, "", "Reshape", "c flat", "rows");
-    onnx_node *n = node(&b, "", "Transpose", "rows", "tokens");
+    onnx_node *n = node(&b, "", "Transpose", "rows", "columns");
     onnx_build_attr_ints(&b, n, "perm", 3, (int64_t[]){0, 2, 1});
+    weight(&b, "embed", 4, 4, 0);
+    node(&b, "", "MatMul", "columns embed", "tokens");
     n = node(&b, "", "Transpose", "tokens", "keys");
     onnx_build_attr_ints(&b, n, "perm", 3, (int64_t[]){0, 2, 1});
     node(&b, "", "MatMul", "tokens keys", "scores");

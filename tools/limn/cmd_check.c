@@ -61,7 +61,8 @@ static void as_table(command *cmd, const verdict *v)
     table_row(&cmd->out, width, (const char *[]){"node", "operator", "forward", "backward", "why"}, LM_COUNT(width));
     for (size_t i = 0; i < v->problems; i++) {
         const limn_problem *p = &v->problem[i];
-        const char *cell[] = {*p->node ? p->node : "-", *p->op ? p->op : "-", p->forward ? "no" : "yes", "no", p->reason};
+        const char *node = *p->node ? p->node : "-", *op = *p->op ? p->op : "-";
+        const char *cell[] = {node, op, p->forward ? "no" : "yes", "no", p->reason};
         table_row(&cmd->out, width, cell, LM_COUNT(width));
     }
 }

@@ -120,8 +120,8 @@ static void as_table(command *cmd, const subject *on, const model_layers *l)
     }
     char sum[32];
     int64_t parameters = count_parameters(l);
-    lm_str_printf(out, "%s\n%zu layers, %s parameters (%.2f MiB as float32)\n", line, l->count, grouped(parameters, sum),
-                  (double)parameters * 4 / (1 << 20));
+    lm_str_printf(out, "%s\n%zu layer%s, %s parameters (%.2f MiB as float32)\n", line, l->count,
+                  l->count == 1 ? "" : "s", grouped(parameters, sum), (double)parameters * 4 / (1 << 20));
     if (l->guessed)
         lm_str_add(out, "shapes are for one sample; other free sizes are guessed\n");
     if (marked)

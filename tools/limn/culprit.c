@@ -73,11 +73,12 @@ static lm_status blame(command *cmd, const result *r, size_t which, double value
 {
     const char *what = isnan(value) ? "NaN" : "an infinity";
     if (!layer)
-        return lm_fail(LM_INPUT, "result '%s' holds %s; look at the weights and the input, or pass --allow-nan", r->name[which], what);
+        return lm_fail(LM_INPUT, "result '%s' holds %s; look at the weights and the input, or pass --allow-nan", r->name[which],
+                       what);
     const char *name = *layer->name ? layer->name : layer->value;
     lm_str_add(&cmd->node, name);
-    return lm_fail(LM_INPUT, "result '%s' holds %s, which first came out of node '%s' (%s); look at its input, or pass --allow-nan",
-                   r->name[which], what, name, layer->op);
+    return lm_fail(LM_INPUT, "result '%s' holds %s, which first came out of node '%s' (%s); look at its input, or pass "
+                             "--allow-nan", r->name[which], what, name, layer->op);
 }
 
 static lm_status find(command *cmd, const result *r, size_t which, double value, limn_session *s, const limn_feed *feed,

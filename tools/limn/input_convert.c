@@ -73,9 +73,10 @@ lm_status input_stack(const char *name, const lm_view *part, size_t parts, lm_vi
     char a[LM_SHAPE_TEXT], b[LM_SHAPE_TEXT];
     for (size_t i = 1; i < parts; i++) {
         lm_shape other = part[i].sh;
-        LM_REQUIRE(sh.rank > 0 && other.rank == sh.rank && memcmp(other.dim + 1, sh.dim + 1, sizeof sh.dim - sizeof *sh.dim) == 0,
-                   LM_INPUT, "input '%s': arrays of shape %s and %s cannot be stacked; give arrays that differ in the first axis only",
-                   name, lm_shape_text(&part[0].sh, a), lm_shape_text(&other, b));
+        bool alike = other.rank == sh.rank && memcmp(other.dim + 1, sh.dim + 1, sizeof sh.dim - sizeof *sh.dim) == 0;
+        LM_REQUIRE(alike && sh.rank > 0, LM_INPUT,
+                   "input '%s': arrays of shape %s and %s cannot be stacked; give some that differ in the first axis only", name,
+                   lm_shape_text(&part[0].sh, a), lm_shape_text(&other, b));
         sh.dim[0] += other.dim[0];
     }
     LM_TRY(lm_shape_make(sh.rank, sh.dim, &sh));

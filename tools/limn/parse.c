@@ -156,7 +156,7 @@ lm_status whole_number(const command *cmd, option_id id, int64_t least, int64_t 
 {
     if (!given(cmd, id))
         return LM_OK;
-    LM_REQUIRE(lm_parse_int(cmd->option[id], out) && *out >= least, LM_USAGE, "--%s: '%.99s' is no whole number from %d up; give one",
-               options[id].name, cmd->option[id], (int)least);
+    LM_REQUIRE(lm_parse_int(cmd->option[id], out) && *out >= least, LM_USAGE,
+               "--%s: '%.99s' is no whole number from %d up; give one", options[id].name, cmd->option[id], (int)least);
     return LM_OK;
 }

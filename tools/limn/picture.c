@@ -24,8 +24,14 @@ lm_status layer_shape(const limn_layer *y, lm_str *out)
 static const struct {
     const char *kinds, *name;
 } colours[LM_SKETCH_COLOURS] = {
-    {"", "input, output"},    {"LINEAR BILINEAR", "linear"}, {"ACT", "activation"},    {"NORM", "norm"},
-    {"SELECT REDUCE", "pool, reduce"}, {"ADD", "add"},       {"SOFTMAX", "softmax"},   {"MOVE REGION LOSS UPDATE OTHER", "other"},
+    {"", "input, output"},
+    {"LINEAR BILINEAR", "linear"},
+    {"ACT", "activation"},
+    {"NORM", "norm"},
+    {"SELECT REDUCE", "pool, reduce"},
+    {"ADD", "add"},
+    {"SOFTMAX", "softmax"},
+    {"MOVE REGION LOSS UPDATE OTHER", "other"},
 };
 
 static int colour_of(const char *kind)

@@ -228,7 +228,8 @@ static void as_csv(const result *r, lm_str *out)
             if (!axis && r->samples > 1)
                 continue;
             for (size_t k = 0; k < n; k++) {
-                const char *at = (const char *)t->data + ((axis && s > 0 ? (size_t)s * n : 0) + k) * limn_dtype_size(t->type);
+                size_t element = (axis && s > 0 ? (size_t)s * n : 0) + k;
+                const char *at = (const char *)t->data + element * limn_dtype_size(t->type);
                 lm_str_add(out, more ? "," : "");
                 more = true;
                 if (s < 0)

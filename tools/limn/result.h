@@ -29,7 +29,7 @@ void result_json(const result *r, lm_str *out);
 /* One line for each of the greatest values of the first output: "index label value", with tabs between. */
 void result_lines(const result *r, lm_str *out);
 
-/* The node that made the first NaN or infinity in r; it and its message are told by *status, LM_OK when there is none. */
+/* culprit.c: LM_INPUT when a result holds a NaN or an infinity; cmd->node and the message tell the node that made it. */
 lm_status result_check(command *cmd, const result *r, limn_session *session, const limn_feed *feed, size_t feeds);
 
 #endif

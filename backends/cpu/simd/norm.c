@@ -5,27 +5,44 @@
 
 typedef enum deviation { PLAIN, DEVIATION, SQUARE } deviation;
 
-/* sum over a row of x, of (x - mean)^2, of x^2 */
-LM_VEC float chunk_sum(deviation what, const float *x, size_t n, float mean)
+/* Rows side by side hide the latency of sums while the first cache holds them; memory answers one row faster than
+ * several. */
+enum { ROWS = 4, TOGETHER = 4096 };
+LM_VEC size_t side_by_side(size_t rows, size_t n, bool past)
 {
-    lm_v16 sum = lm_v_zero(), m = lm_v_set(mean);
-    for (size_t i = 0; i < n; i += 16) {
-        lm_v16 v = lm_v_load_left(x + i, n - i);
-        if (what == DEVIATION) /* of a row that was read just now: fetch the next one meanwhile */
-            __builtin_prefetch((const void *)((uintptr_t)(x + i) + n * sizeof *x), 0, 3);
-        v = what == DEVIATION ? lm_v_sub(v, m) : v;
-        lm_v16 next = lm_v_add(sum, what == PLAIN ? v : lm_v_mul(v, v));
-        sum = n - i >= 16 ? next : lm_v_select(lm_m_first(n - i), next, sum);
+    return rows >= ROWS && n <= TOGETHER && !past ? ROWS : 1;
+}
+
+/* Sums over n elements of each of `rows` <= ROWS rows, `stride` apart, of x, of (x - mean)^2, of x^2. */
+LM_VEC void chunk_sums(deviation what, int rows, float *sum, const float *x, size_t stride, size_t n, const float *mean)
+{
+    lm_v16 s[ROWS], m[ROWS];
+    for (int r = 0; r < rows; r++) {
+        s[r] = lm_v_zero();
+        m[r] = lm_v_set(what == DEVIATION ? mean[r] : 0);
     }
-    return lm_v_fold_add(sum);
+    for (size_t i = 0; i < n; i += 16)
+        for (int r = 0; r < rows; r++) {
+            const float *at = x + (size_t)r * stride + i;
+            lm_v16 v = lm_v_load_left(at, n - i);
+            if (what == DEVIATION) /* of rows that were read just now: fetch the next ones meanwhile */
+                __builtin_prefetch((const void *)((uintptr_t)at + (size_t)rows * stride * sizeof *x), 0, 3);
+            v = what == DEVIATION ? lm_v_sub(v, m[r]) : v;
+            lm_v16 next = lm_v_add(s[r], what == PLAIN ? v : lm_v_mul(v, v));
+            s[r] = n - i >= 16 ? next : lm_v_select(lm_m_first(n - i), next, s[r]);
+        }
+    for (int r = 0; r < rows; r++)
+        sum[r] = lm_v_fold_add(s[r]);
 }
 
 LM_VEC float sum_of(deviation what, const float *x, size_t n, float mean)
 {
     size_t step = n > LM_RED_LONG ? LM_RED_CHUNK : n;
-    float sum = 0;
-    for (size_t i = 0; i < n; i += step)
-        sum += chunk_sum(what, x + i, n - i < step ? n - i : step, mean);
+    float sum = 0, part;
+    for (size_t i = 0; i < n; i += step) {
+        chunk_sums(what, 1, &part, x + i, n, n - i < step ? n - i : step, &mean);
+        sum += part;
+    }
     return sum;
 }
 
@@ -55,28 +72,57 @@ LM_VEC void apply(float *y, const float *x, const float *scale, const float *bia
     }
 }
 
-void LM_NAME(lm_layernorm_row)(float *y, const float *x, const float *scale, const float *bias, size_t n, float epsilon,
-                               float *mean, float *inverse, bool past)
+/* Mean and 1 / sqrt(mean square deviation + epsilon) of ROWS rows. */
+LM_VEC void moments(const float *x, size_t n, float epsilon, float *mean, float *inverse)
 {
-    float m, k;
-    LM_NAME(lm_row_moments)(x, n, epsilon, &m, &k);
-    if (past)
-        apply(y, x, scale, bias, n, m, k, true, true);
-    else
-        apply(y, x, scale, bias, n, m, k, true, false);
-    if (mean)
-        *mean = m;
-    if (inverse)
-        *inverse = k;
+    chunk_sums(PLAIN, ROWS, mean, x, n, n, NULL);
+    for (int r = 0; r < ROWS; r++)
+        mean[r] = (0.0f + mean[r]) / (float)n;
+    chunk_sums(DEVIATION, ROWS, inverse, x, n, n, mean);
+    for (int r = 0; r < ROWS; r++)
+        inverse[r] = 1.0f / sqrtf((0.0f + inverse[r]) / (float)n + epsilon);
 }
 
-void LM_NAME(lm_rmsnorm_row)(float *y, const float *x, const float *scale, size_t n, float epsilon, bool past)
+void LM_NAME(lm_layernorm_rows)(float *y, const float *x, size_t rows, const float *scale, const float *bias, size_t n,
+                                float epsilon, float *mean, float *inverse, bool past)
 {
-    float k = 1.0f / sqrtf(sum_of(SQUARE, x, n, 0) / (float)n + epsilon);
-    if (past)
-        apply(y, x, scale, NULL, n, 0, k, false, true);
-    else
-        apply(y, x, scale, NULL, n, 0, k, false, false);
+    for (size_t i = 0, some; i < rows; i += some) {
+        float m[ROWS], k[ROWS];
+        some = side_by_side(rows - i, n, past);
+        if (some == ROWS)
+            moments(x + i * n, n, epsilon, m, k);
+        else
+            LM_NAME(lm_row_moments)(x + i * n, n, epsilon, m, k);
+        for (size_t r = 0; r < some; r++)
+            if (past)
+                apply(y + (i + r) * n, x + (i + r) * n, scale, bias, n, m[r], k[r], true, true);
+            else
+                apply(y + (i + r) * n, x + (i + r) * n, scale, bias, n, m[r], k[r], true, false);
+        if (mean)
+            memcpy(mean + i, m, some * sizeof *m);
+        if (inverse)
+            memcpy(inverse + i, k, some * sizeof *k);
+    }
+}
+
+void LM_NAME(lm_rmsnorm_rows)(float *y, const float *x, size_t rows, const float *scale, size_t n, float epsilon,
+                              bool past)
+{
+    for (size_t i = 0, some; i < rows; i += some) {
+        float square[ROWS];
+        some = side_by_side(rows - i, n, past);
+        if (some == ROWS)
+            chunk_sums(SQUARE, ROWS, square, x + i * n, n, n, NULL);
+        else
+            *square = sum_of(SQUARE, x + i * n, n, 0);
+        for (size_t r = 0; r < some; r++) {
+            const float k = 1.0f / sqrtf(square[r] / (float)n + epsilon);
+            if (past)
+                apply(y + (i + r) * n, x + (i + r) * n, scale, NULL, n, 0, k, false, true);
+            else
+                apply(y + (i + r) * n, x + (i + r) * n, scale, NULL, n, 0, k, false, false);
+        }
+    }
 }
 
 void LM_NAME(lm_affine_row)(float *y, const float *x, size_t n, float mean, float inverse, float scale, float bias)

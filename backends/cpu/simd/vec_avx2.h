@@ -225,6 +225,42 @@ LM_VEC void lm_v_store_f16(uint16_t *p, lm_v16 x)
 #endif
 }
 
+/* neighbours are joined in pairs, then in fours; the last stage moves whole fours */
+LM_VEC void lm_turn8(__m256 v[8])
+{
+    __m256 t[8];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            __m256d a = _mm256_castps_pd(t[i + k]), b = _mm256_castps_pd(t[i + k + 2]);
+            v[i + 2 * k] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+            v[i + 2 * k + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
+        }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x20);
+        t[i + 4] = _mm256_permute2f128_ps(v[i], v[i + 4], 0x31);
+    }
+    for (int i = 0; i < 8; i++)
+        v[i] = t[i];
+}
+LM_VEC void lm_v_turn(lm_v16 v[16])
+{
+    __m256 part[4][8]; /* [rows 8...][columns 8...] */
+    for (int i = 0; i < 8; i++) {
+        part[0][i] = v[i].a, part[1][i] = v[i].b;
+        part[2][i] = v[i + 8].a, part[3][i] = v[i + 8].b;
+    }
+    for (int i = 0; i < 4; i++)
+        lm_turn8(part[i]);
+    for (int i = 0; i < 8; i++) {
+        v[i] = (lm_v16){part[0][i], part[2][i]};
+        v[i + 8] = (lm_v16){part[1][i], part[3][i]};
+    }
+}
+
 #define LM_FOLD8(name, op8)                                                                                           \
     LM_VEC float lm_v_fold_##name(lm_v16 x)                                                                           \
     {                                                                                                                 \

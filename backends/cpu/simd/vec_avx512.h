@@ -100,6 +100,31 @@ LM_VEC void lm_v_store_f16(uint16_t *p, lm_v16 a)
     _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
 }
 
+/* neighbours are joined in pairs, then in fours; the last two stages move whole fours */
+LM_VEC void lm_v_turn(lm_v16 v[16])
+{
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int k = 0; k < 2; k++) {
+            __m512d a = _mm512_castps_pd(t[i + k]), b = _mm512_castps_pd(t[i + k + 2]);
+            v[i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            v[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    for (int half = 0; half < 16; half += 8)
+        for (int i = half; i < half + 4; i++) {
+            t[i] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0x88);
+            t[i + 4] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd);
+        }
+    for (int i = 0; i < 8; i++) {
+        v[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        v[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
+    }
+}
+
 #define LM_FOLD512(name, op)                                                                                          \
     LM_VEC float lm_v_fold_##name(lm_v16 a)                                                                           \
     {                                                                                                                 \

@@ -247,6 +247,33 @@ LM_VEC void lm_v_store_f16(uint16_t *p, lm_v16 x)
 #endif
 }
 
+LM_VEC lm_v16 lm_turn4(float32x4_t a, float32x4_t b, float32x4_t c, float32x4_t d)
+{
+    float32x4x2_t ab = vtrnq_f32(a, b), cd = vtrnq_f32(c, d);
+    return (lm_v16){vcombine_f32(vget_low_f32(ab.val[0]), vget_low_f32(cd.val[0])),
+                    vcombine_f32(vget_low_f32(ab.val[1]), vget_low_f32(cd.val[1])),
+                    vcombine_f32(vget_high_f32(ab.val[0]), vget_high_f32(cd.val[0])),
+                    vcombine_f32(vget_high_f32(ab.val[1]), vget_high_f32(cd.val[1]))};
+}
+LM_VEC void lm_v_turn(lm_v16 v[16])
+{
+    lm_v16 part[4][4]; /* [columns 4...][rows 4...] */
+    for (int i = 0; i < 4; i++) {
+        const lm_v16 *r = v + 4 * i;
+        part[0][i] = lm_turn4(r[0].a, r[1].a, r[2].a, r[3].a);
+        part[1][i] = lm_turn4(r[0].b, r[1].b, r[2].b, r[3].b);
+        part[2][i] = lm_turn4(r[0].c, r[1].c, r[2].c, r[3].c);
+        part[3][i] = lm_turn4(r[0].d, r[1].d, r[2].d, r[3].d);
+    }
+    for (int i = 0; i < 4; i++) {
+        const lm_v16 *r = part[i];
+        v[4 * i] = (lm_v16){r[0].a, r[1].a, r[2].a, r[3].a};
+        v[4 * i + 1] = (lm_v16){r[0].b, r[1].b, r[2].b, r[3].b};
+        v[4 * i + 2] = (lm_v16){r[0].c, r[1].c, r[2].c, r[3].c};
+        v[4 * i + 3] = (lm_v16){r[0].d, r[1].d, r[2].d, r[3].d};
+    }
+}
+
 #define LM_FOLD4(name, op4, op2)                                                                                      \
     LM_VEC float lm_v_fold_##name(lm_v16 x)                                                                           \
     {                                                                                                                 \

@@ -43,11 +43,12 @@ LM_VEC lm_v16 lm_i_as_v(lm_vi16 a) { LM_LANEWISE(lm_v16, r, lm_as_float(a.l[i]))
 LM_VEC lm_vi16 lm_v_as_i(lm_v16 a) { LM_LANEWISE(lm_vi16, r, lm_as_int(a.l[i])); }
 
 LM_VEC lm_v16 lm_v_set(float x) { LM_LANEWISE(lm_v16, r, x); }
-LM_VEC lm_v16 lm_v_load(const float *p) { LM_LANEWISE(lm_v16, r, p[i]); }
+LM_VEC float lm_at(const float *p) { float a; memcpy(&a, p, sizeof a); return a; } /* at any address */
+LM_VEC lm_v16 lm_v_load(const float *p) { LM_LANEWISE(lm_v16, r, lm_at(p + i)); }
 LM_VEC void lm_v_store(float *p, lm_v16 a) { LM_EACH p[i] = a.l[i]; }
 LM_VEC void lm_v_stream(float *p, lm_v16 a) { lm_v_store(p, a); }
 LM_VEC void lm_v_stream_end(void) {}
-LM_VEC lm_v16 lm_v_load_n(const float *p, size_t n) { LM_LANEWISE(lm_v16, r, (size_t)i < n ? p[i] : 0.0f); }
+LM_VEC lm_v16 lm_v_load_n(const float *p, size_t n) { LM_LANEWISE(lm_v16, r, (size_t)i < n ? lm_at(p + i) : 0.0f); }
 LM_VEC void lm_v_store_n(float *p, lm_v16 a, size_t n)
 {
     for (size_t i = 0; i < n && i < 16; i++)
@@ -152,6 +153,15 @@ LM_VEC void lm_i_store_u8(uint8_t *p, lm_vi16 a) { LM_EACH p[i] = (uint8_t)a.l[i
 LM_VEC void lm_i_store_u16(uint16_t *p, lm_vi16 a) { LM_EACH p[i] = (uint16_t)a.l[i]; }
 LM_VEC lm_v16 lm_v_load_f16(const uint16_t *p) { LM_LANEWISE(lm_v16, r, lm_half_to_float(p[i])); }
 LM_VEC void lm_v_store_f16(uint16_t *p, lm_v16 a) { LM_EACH p[i] = lm_float_to_half(a.l[i]); }
+
+LM_VEC void lm_v_turn(lm_v16 v[16])
+{
+    LM_EACH for (int j = 0; j < i; j++) {
+        float was = v[i].l[j];
+        v[i].l[j] = v[j].l[i];
+        v[j].l[i] = was;
+    }
+}
 
 LM_VEC float lm_add1(float x, float y) { return x + y; }
 LM_VEC float lm_mul1(float x, float y) { return x * y; }

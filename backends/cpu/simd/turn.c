@@ -1,0 +1,56 @@
+/* turn.c - transposes of 4-byte values, which only move: squares of 16 x 16, in stripes along the longer side. */
+#include "backends/cpu/simd/kernel.h"
+
+LM_VEC void square(float *to, int64_t to_p, const float *from, int64_t from_q, bool past)
+{
+    lm_v16 v[LM_LANES];
+    for (int q = 0; q < LM_LANES; q++, from += from_q)
+        v[q] = lm_v_load(from);
+    lm_v_turn(v);
+    for (int p = 0; p < LM_LANES; p++, to += to_p)
+        put(to, v[p], past);
+}
+
+/* The first np x nq elements of a square. */
+static __attribute__((noinline)) void edge(float *to, int64_t to_p, const float *from, int64_t from_q, int64_t np,
+                                           int64_t nq)
+{
+    lm_v16 v[LM_LANES];
+    for (int q = 0; q < LM_LANES; q++)
+        v[q] = q < nq ? lm_v_load_left(from + q * from_q, (size_t)np) : lm_v_zero();
+    lm_v_turn(v);
+    for (int p = 0; p < LM_LANES && p < np; p++)
+        lm_v_store_left(to + p * to_p, v[p], (size_t)nq);
+}
+
+/* A stripe as wide as a cache line: 16 places that memory is read from, or written to, in order. */
+LM_VEC void stripe(float *to, int64_t to_p, const float *from, int64_t from_q, int64_t np, int64_t nq, bool past)
+{
+    for (int64_t p = 0; p < np; p += LM_LANES)
+        for (int64_t q = 0; q < nq; q += LM_LANES) {
+            float *t = to + p * to_p + q;
+            const float *f = from + q * from_q + p;
+            if (np - p >= LM_LANES && nq - q >= LM_LANES)
+                square(t, to_p, f, from_q, past);
+            else
+                edge(t, to_p, f, from_q, np - p, nq - q);
+        }
+}
+
+LM_VEC void stripes(float *to, int64_t to_p, const float *from, int64_t from_q, int64_t np, int64_t nq, bool past)
+{
+    if (nq >= np) { /* all of q in every stripe */
+        stripe(to, to_p, from, from_q, np, nq, past);
+        return;
+    }
+    for (int64_t q = 0; q < nq; q += LM_LANES)
+        stripe(to + q, to_p, from + q * from_q, from_q, np, nq - q < LM_LANES ? nq - q : LM_LANES, past);
+}
+
+void LM_NAME(lm_turn)(float *to, int64_t to_p, const float *from, int64_t from_q, int64_t np, int64_t nq, bool past)
+{
+    if (past)
+        stripes(to, to_p, from, from_q, np, nq, true);
+    else
+        stripes(to, to_p, from, from_q, np, nq, false);
+}
