@@ -16,7 +16,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Results from STREAM_BYTES on are not expected to be in a cache when they are read again, unless it is known better. */
+/* Results from STREAM_BYTES on are not expected to be in a cache when they are read again, unless the caches are
+ * known. */
 enum { PLANE_BYTES = 64 << 10, TILE_BYTES = 128 << 10, STREAM_BYTES = 8 << 20, LINE = 64, LEAST_RUN = 256 };
 
 INLINE void move(char *to, const char *from, size_t size)

@@ -47,7 +47,7 @@ void lm_copy_plan(lm_copy *c, size_t size, int n, const lm_copy_axis *axes);
 /* Cut it anew, into tiles of about `bytes`, where the default (large tiles) would leave too few. */
 void lm_copy_cut(lm_copy *c, int64_t bytes);
 
-/* Let a prepared copy of elements of `size` bytes use the vectors of the device's level and the size of its caches: where
+/* Let a prepared copy of elements of `size` bytes use the vectors of the device's level and its caches' size: where
  * that is faster, tiles are planned anew. Values and callers' own functions are not concerned. */
 void lm_copy_level(lm_copy *c, size_t size, const lm_cpu *cpu);
 

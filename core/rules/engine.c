@@ -14,6 +14,7 @@ typedef struct part {
 typedef struct walk {
     lm_emit *e;
     const lm_backward *b;
+    const lm_rule_options *options;
     lm_path path;
     part **parts; /* by value */
     lm_arena arena;
@@ -61,6 +62,8 @@ static lm_val gathered(walk *w, lm_val v)
     return sum;
 }
 
+static lm_status run_walk(lm_emit *e, const lm_backward *b, const lm_path *outer);
+
 /* Go inside a composite: emit its expansion and walk over that. Signals end at the composite's operands. */
 static void walk_inside(walk *w, const lm_node *n, const lm_val *s, const bool *want, lm_val *out)
 {
@@ -73,7 +76,7 @@ static void walk_inside(walk *w, const lm_node *n, const lm_val *s, const bool *
     }
     if (lm_expand(w->e, &c) != LM_OK)
         return;
-    lm_backward inner = {.set = w->b->set, .target = target, .seed = seed, .wrt = wrt, .signal = signal,
+    lm_backward inner = {.set = w->b->set, .options = w->options, .target = target, .seed = seed, .wrt = wrt, .signal = signal,
                          .leaves = true};
     for (int i = 0; i < n->ny; i++)
         if (s[i] != LM_NOVAL) {
@@ -87,7 +90,7 @@ static void walk_inside(walk *w, const lm_node *n, const lm_val *s, const bool *
         if (want[i] && !again)
             wrt[inner.nwrt++] = n->x[i];
     }
-    if (lm_backward_emit(w->e, &inner) != LM_OK)
+    if (run_walk(w->e, &inner, &w->path) != LM_OK)
         return;
     for (int i = 0, k = 0; i < n->nx && k < inner.nwrt; i++)
         if (want[i] && n->x[i] == wrt[k])
@@ -105,14 +108,15 @@ static void apply(walk *w, const lm_node *n, const lm_val *s, const bool *want, 
     const lm_ruleset *set = w->b->set;
     const lm_row *row = lm_match_row(set, &w->path, n);
     lm_rx r = {.e = e, .n = n, .x = n->x, .y = n->y[0], .s = s[0], .want = want, .out = out,
-               .cfg = row ? row->cfg : NULL};
+               .cfg = row ? row->cfg : NULL, .options = w->options};
+    const bool inside = lm_ops[n->op].composite && (!row || row->rule == lm_rule_grad);
     if (lm_ops[n->op].grad == LM_GRAD_OPAQUE)
         lm_emit_fail(e, LM_UNSUPPORTED, "%s: it has no derivative, and the way back from the target leads through it",
                      lm_ops[n->op].name);
+    else if (inside)
+        walk_inside(w, n, s, want, out);
     else if (row)
         row->rule(&r);
-    else if (lm_ops[n->op].composite)
-        walk_inside(w, n, s, want, out);
     else if (set->deflt == LM_DEFAULT_GRAD)
         lm_rule_grad(&r);
     else
@@ -196,16 +200,18 @@ static lm_status check(const lm_emit *e, const lm_backward *b)
     return LM_OK;
 }
 
-lm_status lm_backward_emit(lm_emit *e, const lm_backward *b)
+/* `outer`: the path of the walk that went inside a composite, which this one is a part of. */
+static lm_status run_walk(lm_emit *e, const lm_backward *b, const lm_path *outer)
 {
-    walk w = {.e = e, .b = b};
+    const lm_rule_options usual = LM_RULE_OPTIONS_DEFAULT;
+    walk w = {.e = e, .b = b, .options = b->options ? b->options : &usual};
     const char *scope = e->scope;
     for (int i = 0; i < b->nwrt; i++)
         b->signal[i] = LM_NOVAL;
     if (e->status == LM_OK)
         e->status = check(e, b);
     if (e->status == LM_OK)
-        e->status = lm_path_find(e->g, b->nwrt, b->wrt, &w.path);
+        e->status = lm_path_find(e->g, b->nwrt, b->wrt, outer, &w.path);
     if (e->status == LM_OK) {
         w.parts = lm_calloc(w.path.values, sizeof(part *));
         if (!w.parts)
@@ -222,4 +228,9 @@ lm_status lm_backward_emit(lm_emit *e, const lm_backward *b)
     lm_free(w.parts);
     lm_arena_free(&w.arena);
     return e->status;
+}
+
+lm_status lm_backward_emit(lm_emit *e, const lm_backward *b)
+{
+    return run_walk(e, b, NULL);
 }

@@ -6,41 +6,48 @@
 /* Products by the operand that they may be linear in: any, or the first alone. */
 enum { NO_PRODUCT, ANY_OPERAND, FIRST_OPERAND };
 static const uint8_t product[LM_OPS] = {
-    [LM_OP_MUL] = ANY_OPERAND,    [LM_OP_MATMUL] = ANY_OPERAND, [LM_OP_GEMM] = ANY_OPERAND,
-    [LM_OP_EINSUM] = ANY_OPERAND, [LM_OP_CONV] = ANY_OPERAND,   [LM_OP_CONV_T] = ANY_OPERAND,
-    [LM_OP_CONV_DW] = ANY_OPERAND, [LM_OP_DIV] = FIRST_OPERAND, [LM_OP_BATCHNORM] = FIRST_OPERAND,
+    [LM_OP_MUL] = ANY_OPERAND,    [LM_OP_MATMUL] = ANY_OPERAND,  [LM_OP_CONV] = ANY_OPERAND,
+    [LM_OP_CONV_T] = ANY_OPERAND, [LM_OP_CONV_DW] = ANY_OPERAND, [LM_OP_DIV] = FIRST_OPERAND,
 };
 
-/* The bias of a product is an addend and multiplies nothing. */
-static int factors(const lm_node *n)
+/* How many of the first two operands depend on what is explained; a bias multiplies nothing. */
+static int moving(const lm_path *path, const lm_node *n)
 {
-    return n->op == LM_OP_EINSUM || n->op == LM_OP_BATCHNORM ? n->nx : n->nx < 2 ? n->nx : 2;
+    int count = 0;
+    for (int i = 0; i < n->nx && i < 2; i++)
+        count += lm_on_path(path, n->x[i]);
+    return count;
 }
 
 lm_class lm_node_class(const lm_path *path, const lm_node *n)
 {
     if (product[n->op] == NO_PRODUCT)
         return lm_ops[n->op].cls;
-    int moving = 0;
-    for (int i = 0; i < factors(n); i++)
-        moving += lm_on_path(path, n->x[i]);
-    const bool linear = product[n->op] == ANY_OPERAND ? moving == 1 : moving == 1 && lm_on_path(path, n->x[0]);
+    const bool linear = moving(path, n) == 1 && (product[n->op] == ANY_OPERAND || lm_on_path(path, n->x[0]));
     return linear ? LM_CLASS_LINEAR : LM_CLASS_BILINEAR;
+}
+
+bool lm_is_layer(const lm_path *path, const lm_node *n)
+{
+    const bool two = n->op == LM_OP_CONV || n->op == LM_OP_CONV_T || n->op == LM_OP_MATMUL ||
+                     n->op == LM_OP_GEMM || n->op == LM_OP_EINSUM;
+    return two && moving(path, n) == 1;
 }
 
 static bool is_first(const lm_path *path, const lm_node *n)
 {
+    if (lm_ops[n->op].composite || !lm_is_layer(path, n))
+        return false;
     for (int i = 0; i < n->nx; i++)
-        if ((size_t)n->x[i] < path->values && (path->mark[n->x[i]] & LM_BEHIND_LINEAR))
+        if ((size_t)n->x[i] < path->values && (path->mark[n->x[i]] & LM_BEHIND_PRODUCT))
             return false;
-    return lm_node_class(path, n) == LM_CLASS_LINEAR;
+    return true;
 }
 
 static bool in_group(const lm_path *path, const lm_node *n, int group)
 {
     const bool conv = n->op == LM_OP_CONV || n->op == LM_OP_CONV_T;
-    const bool dense = n->op == LM_OP_MATMUL || n->op == LM_OP_GEMM || n->op == LM_OP_EINSUM;
-    return (group == LM_GROUP_CONV ? conv : dense) && lm_node_class(path, n) == LM_CLASS_LINEAR;
+    return (group == LM_GROUP_CONV ? conv : n->op == LM_OP_MATMUL) && lm_is_layer(path, n);
 }
 
 static bool has_name(const lm_node *n, const char *name)

@@ -9,6 +9,9 @@
  * in it, and otherwise bilinear. */
 lm_class lm_node_class(const lm_path *path, const lm_node *n);
 
+/* A convolution or matrix product, whole or still to be expanded, that is linear in one operand. */
+bool lm_is_layer(const lm_path *path, const lm_node *n);
+
 /* The first row that matches, of the set or its bases; NULL: none. */
 const lm_row *lm_match_row(const lm_ruleset *set, const lm_path *path, const lm_node *n);
 

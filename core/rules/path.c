@@ -13,17 +13,17 @@ static void mark_node(lm_path *p, const lm_node *n)
 {
     uint8_t mark = 0;
     for (int i = 0; i < n->nx; i++)
-        mark |= p->mark[n->x[i]] & (LM_ON_PATH | LM_BEHIND_LINEAR);
+        mark |= p->mark[n->x[i]] & (LM_ON_PATH | LM_BEHIND_PRODUCT);
     if (!(mark & LM_ON_PATH) || lm_ops[n->op].grad == LM_GRAD_ZERO)
         return;
-    if (lm_node_class(p, n) == LM_CLASS_LINEAR)
-        mark |= LM_BEHIND_LINEAR;
+    if (lm_is_layer(p, n))
+        mark |= LM_BEHIND_PRODUCT;
     for (int i = 0; i < n->ny; i++)
         if (is_float(p->g, n->y[i]))
             p->mark[n->y[i]] |= mark;
 }
 
-lm_status lm_path_find(const lm_graph *g, int nwrt, const lm_val *wrt, lm_path *out)
+lm_status lm_path_find(const lm_graph *g, int nwrt, const lm_val *wrt, const lm_path *outer, lm_path *out)
 {
     lm_path p = {.g = g, .values = g->values.count, .nodes = g->nodes.count, .first = (int32_t)g->nodes.count};
     p.mark = lm_calloc(p.values, sizeof *p.mark);
@@ -31,7 +31,9 @@ lm_status lm_path_find(const lm_graph *g, int nwrt, const lm_val *wrt, lm_path *
         return LM_MEMORY;
     for (int i = 0; i < nwrt; i++) {
         const lm_use *use = lm_graph_value(g, wrt[i])->use;
-        p.mark[wrt[i]] = LM_ON_PATH | LM_PATH_WRT;
+        p.mark[wrt[i]] |= LM_ON_PATH | LM_PATH_WRT;
+        if (outer && (size_t)wrt[i] < outer->values)
+            p.mark[wrt[i]] |= outer->mark[wrt[i]] & LM_BEHIND_PRODUCT;
         if (use && use->node->id < p.first)
             p.first = use->node->id;
     }

@@ -7,7 +7,7 @@
 enum {
     LM_ON_PATH = 1,     /* depends on a wrt value, or is one */
     LM_PATH_WRT = 2,
-    LM_BEHIND_LINEAR = 4 /* a linear node stands between wrt and here */
+    LM_BEHIND_PRODUCT = 4 /* a convolution or matrix product stands between wrt and here */
 };
 
 typedef struct lm_path {
@@ -18,8 +18,8 @@ typedef struct lm_path {
 } lm_path;
 
 /* Floats only: a signal never goes through integers. Ops that are flat everywhere end a path; those without a derivative
- * do not, so that whoever comes to one can say so. */
-lm_status lm_path_find(const lm_graph *g, int nwrt, const lm_val *wrt, lm_path *out);
+ * do not, so that whoever comes to one can say so. `outer` (may be NULL): a path that this one begins in the middle of. */
+lm_status lm_path_find(const lm_graph *g, int nwrt, const lm_val *wrt, const lm_path *outer, lm_path *out);
 void lm_path_free(lm_path *path);
 
 static inline bool lm_on_path(const lm_path *path, lm_val v)

@@ -8,6 +8,19 @@
 
 #include "core/graph/emit.h"
 
+/* Numbers that rules of several sets take. */
+typedef struct lm_rule_options {
+    double eps;         /* stabiliser of the epsilon rule */
+    double gamma;
+    double alpha, beta; /* alpha - beta = 1 */
+    double smooth;      /* steepness of the smooth rectifier */
+    bool relu6;         /* guided and deconv treat Clip(0, .) as they do Relu */
+    lm_val low, high;   /* for the box rule: bounds of the input that broadcast to it, or LM_NOVAL */
+} lm_rule_options;
+
+#define LM_RULE_OPTIONS_DEFAULT                                                                                        \
+    ((lm_rule_options){.eps = 1e-6, .gamma = 0.25, .alpha = 2, .beta = 1, .smooth = 10})
+
 /* What a rule sees of one node, and where it leaves its answer. Only the first result of a node carries a signal here;
  * composites with several results are expanded. */
 typedef struct lm_rx {
@@ -22,6 +35,7 @@ typedef struct lm_rx {
     lm_val *out;      /* signals for the operands, LM_NOVAL for none. One that is larger than the operand because that was
                        * broadcast is summed down by the walk, which casts too */
     const void *cfg;  /* from the row */
+    const lm_rule_options *options;
 } lm_rx;
 
 typedef void (*lm_rule_fn)(const lm_rx *r); /* failures go to r->e */
@@ -29,7 +43,7 @@ typedef void (*lm_rule_fn)(const lm_rx *r); /* failures go to r->e */
 /* The rows of a set are looked at in the order of this list, so the most specific match wins whatever their order. */
 typedef enum lm_match {
     LM_MATCH_NAME,  /* the node's name or its scope */
-    LM_MATCH_FIRST, /* a linear node behind which no other one stands */
+    LM_MATCH_FIRST, /* a convolution or matrix product that no other one stands before */
     LM_MATCH_OP,
     LM_MATCH_GROUP, /* linear nodes: convolutions, or matrix products */
     LM_MATCH_CLASS,
@@ -71,6 +85,7 @@ typedef struct lm_backward {
     int nwrt;
     const lm_val *wrt; /* where they are wanted: floats; inputs, constants or results of nodes */
     lm_val *signal;    /* filled in: one per wrt. All zeros where nothing comes through */
+    const lm_rule_options *options; /* NULL: LM_RULE_OPTIONS_DEFAULT */
     bool leaves;       /* signals end at wrt: they are not sent on from one of them to another */
     const lm_val *twin; /* by value of the graph: its counterpart in the reference run; for sets with n_ref */
 } lm_backward;

@@ -1,5 +1,5 @@
-/* Kernels store results past the caches when the last cache cannot hold them. Here the machine claims to have hardly any,
- * so that small operands go that way too: same bits, wherever a row or a block ends. */
+/* Kernels store results past the caches when the last cache cannot hold them. Here the machine claims to have hardly
+ * any, so that small operands go that way too: same bits, wherever a row or a block ends. */
 #include "backends/cpu/cpu.h"
 #include "core/device/chain.h"
 #include "tests/unit/test.h"

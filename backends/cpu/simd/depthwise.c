@@ -133,7 +133,7 @@ LM_VEC void outputs(const lm_depthwise_run *r, lane *l, int rows, int outs, int 
 {
     static const float zeros[REG];
     const int columns = (outs - 1) * stride + 3;
-    reg s[GROUP];
+    reg s[4]; /* only the first `outs` are used */
     UNROLL(3)
     for (int row = 0; row < rows; row++) {
         const float *x = l->x[row];
