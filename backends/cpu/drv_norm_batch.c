@@ -1,10 +1,12 @@
 /* Batch normalisation in its inference form: (x - mean) * gain + bias per channel, with gain = scale / sqrt(variance +
- * epsilon) made at launch. The rest is an elementwise call with three broadcast operands, so any layout will do. */
+ * epsilon) made at launch. The rest is an elementwise call with three broadcast operands, so any layout will do. A relu
+ * behind it happens before the result is stored. */
 #include "backends/cpu/bind.h"
 #include "backends/cpu/elementwise.h"
 #include "core/base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum { X, SCALE, BIAS, MEAN, VARIANCE, INPUTS };
 
@@ -49,21 +51,29 @@ static lm_view per_channel(const lm_view *v, int rank, bool own)
 lm_status lm_cpu_bind_batchnorm(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
 {
     const lm_view *x = call->x;
-    bool ok = call->nx == INPUTS && x[X].sh.rank >= 2 && lm_ew_is_float(x[X].dt) && lm_ew_is_float(call->y[0].dt);
+    const bool residual = call->ep && call->ep->residual;
+    bool ok = call->nx - residual == INPUTS && x[X].sh.rank >= 2 && lm_ew_is_float(x[X].dt) &&
+              lm_ew_is_float(call->y[0].dt);
     for (int i = SCALE; i < INPUTS && ok; i++)
         ok = x[i].dt == LM_F32 && x[i].sh.rank == 1 && x[i].sh.dim[0] == x[X].sh.dim[1];
     LM_REQUIRE(ok, LM_UNSUPPORTED, "%s of %s has no kernel of its own on cpu", lm_ops[call->op].name,
                lm_dtype_name(x[X].dt));
+    /* rounded to float16 first, a relu would see other zeros */
+    const lm_epilogue *ep = call->ep;
+    const bool relu = ep && ep->active && ep->act == LM_OP_RELU;
+    LM_REQUIRE(!ep || (relu && !ep->residual && call->y[0].dt == LM_F32), LM_UNSUPPORTED,
+               "%s: on cpu, only a relu of float32 joins it", lm_ops[call->op].name);
 
     int rank = x[X].sh.rank;
     lm_view operand[] = {x[X], per_channel(&x[MEAN], rank, false), per_channel(&x[SCALE], rank, true),
                          per_channel(&x[BIAS], rank, false)};
     lm_call affine = {.op = call->op, .a = call->a, .nx = 4, .ny = 1, .x = operand, .y = call->y};
-    char what[LM_EW_WHAT];
-    lm_ew_what(what, call->op, x[X].dt);
+    char name[LM_EW_WHAT], what[LM_EW_WHAT + 8];
+    snprintf(what, sizeof what, "%s%s", lm_ew_what(name, call->op, x[X].dt), relu ? "+relu" : "");
     batchnorm *k;
     LM_TRY(lm_cpu_kernel_new(cpu, call, sizeof *k, batchnorm_run, what, &k));
-    lm_status status = lm_ew_bind(cpu, &affine, lm_cpu_stream(cpu->level)->ew[LM_OP_BATCHNORM], 0, 0, what, &k->affine);
+    const lm_ew_fn fn = lm_cpu_stream(cpu->level)->ew[LM_OP_BATCHNORM];
+    lm_status status = lm_ew_bind(cpu, &affine, fn, relu, 0, what, &k->affine);
     if (status != LM_OK) {
         lm_free(k);
         return status;

@@ -232,8 +232,10 @@ static void run_panels(const lm_igemm *g, const lm_igemm_args *a, const lm_part 
             kernel(tile);
         tile->x_ahead += (uintptr_t)steps * tile->x_pace;
         tile->y_ahead += (uintptr_t)steps * tile->y_pace;
-        if (tile->last && a->act)
-            activate(a, r, tile->col, valid);
+    }
+    if (tile->last && a->act) {
+        const int64_t col = p0 * nr, end = p1 * nr < g->columns ? p1 * nr : g->columns;
+        activate(a, r, col, end - col);
     }
 }
 

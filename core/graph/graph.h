@@ -34,6 +34,7 @@ typedef struct lm_value {
     const lm_view *constant; /* content on the host, any strides; its buffer is the graph's too. NULL: not constant */
     lm_use *use, **use_end;
     bool nonneg; /* no element can be below zero (NaN is allowed) */
+    bool wall;   /* consumers stay consumers: movements of it are not joined with the one that made it */
 } lm_value;
 
 struct lm_node {

@@ -50,10 +50,13 @@ bool lm_lower_transpose(lm_rewrite *r, const lm_node *n)
     return found;
 }
 
-/* The product once more, with more behind it. */
+/* The most operands of an op that carries an epilogue, with the residual. */
+enum { OPERANDS = 6 };
+
+/* The product or norm once more, with more behind it. */
 static lm_val with_epilogue(lm_rewrite *r, const lm_node *p, const lm_epilogue *ep, lm_val residual)
 {
-    lm_val x[4] = {LM_NOVAL};
+    lm_val x[OPERANDS] = {LM_NOVAL};
     int nx = 0;
     for (; nx < p->nx; nx++)
         x[nx] = p->x[nx];

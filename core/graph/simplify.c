@@ -9,11 +9,11 @@ enum { SCAN = 4096 };
 
 typedef lm_val (*rule)(lm_emit *e, const lm_node_desc *d, const lm_type *y);
 
-/* The node of this op that makes `v` as its first result, or NULL. */
+/* The node of this op that makes `v` as its first result and may be looked through, or NULL. */
 static const lm_node *made_by(const lm_emit *e, lm_val v, lm_opid op)
 {
     const lm_node *n = lm_graph_value(e->g, v)->producer;
-    return n && n->op == op && n->y[0] == v && !n->ep ? n : NULL;
+    return n && !lm_graph_value(e->g, v)->wall && n->op == op && n->y[0] == v && !n->ep ? n : NULL;
 }
 
 static bool same_type(const lm_emit *e, lm_val v, const lm_type *y)

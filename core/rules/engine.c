@@ -3,6 +3,7 @@
 #include "core/graph/emit_move.h"
 #include "core/graph/expand.h"
 #include "core/rules/match.h"
+#include "core/rules/twin.h"
 
 /* One consumer's contribution to a value's signal. The newest comes first in a list, and the walk visits the last
  * consumer first, so lists are in the order of consumers. */
@@ -17,6 +18,7 @@ typedef struct walk {
     const lm_rule_options *options;
     lm_path path;
     part **parts; /* by value */
+    lm_val *twin; /* by value: itself in the reference run; NULL for sets without one */
     lm_arena arena;
 } walk;
 
@@ -62,14 +64,15 @@ static lm_val gathered(walk *w, lm_val v)
     return sum;
 }
 
-static lm_status run_walk(lm_emit *e, const lm_backward *b, const lm_path *outer);
+static lm_status run_walk(lm_emit *e, const lm_backward *b, const walk *outer);
 
 /* Go inside a composite: emit its expansion and walk over that. Signals end at the composite's operands. */
 static void walk_inside(walk *w, const lm_node *n, const lm_val *s, const bool *want, lm_val *out)
 {
     lm_val made[LM_OUT_MAX], target[LM_OUT_MAX], seed[LM_OUT_MAX];
     const lm_composite c = {.op = n->op, .a = n->a, .nx = n->nx, .ny = n->ny, .x = n->x, .y = made};
-    lm_val *wrt = lm_arena_alloc(&w->arena, 2 * (size_t)n->nx, sizeof *wrt), *signal = wrt + n->nx;
+    lm_val *wrt = lm_arena_alloc(&w->arena, 3 * (size_t)n->nx, sizeof *wrt), *signal = wrt + n->nx;
+    lm_val *baseline = signal + n->nx;
     if (!wrt) {
         w->e->status = LM_MEMORY;
         return;
@@ -77,7 +80,7 @@ static void walk_inside(walk *w, const lm_node *n, const lm_val *s, const bool *
     if (lm_expand(w->e, &c) != LM_OK)
         return;
     lm_backward inner = {.set = w->b->set, .options = w->options, .target = target, .seed = seed, .wrt = wrt, .signal = signal,
-                         .leaves = true};
+                         .baseline = baseline, .leaves = true};
     for (int i = 0; i < n->ny; i++)
         if (s[i] != LM_NOVAL) {
             target[inner.ntarget] = made[i];
@@ -87,10 +90,12 @@ static void walk_inside(walk *w, const lm_node *n, const lm_val *s, const bool *
         bool again = false; /* the same value as an earlier operand, which gets the signals of both */
         for (int k = 0; k < i; k++)
             again |= n->x[k] == n->x[i];
-        if (want[i] && !again)
+        if (want[i] && !again) {
+            baseline[inner.nwrt] = w->twin ? w->twin[n->x[i]] : LM_NOVAL;
             wrt[inner.nwrt++] = n->x[i];
+        }
     }
-    if (run_walk(w->e, &inner, &w->path) != LM_OK)
+    if (run_walk(w->e, &inner, w) != LM_OK)
         return;
     for (int i = 0, k = 0; i < n->nx && k < inner.nwrt; i++)
         if (want[i] && n->x[i] == wrt[k])
@@ -109,6 +114,15 @@ static void apply(walk *w, const lm_node *n, const lm_val *s, const bool *want, 
     const lm_row *row = lm_match_row(set, &w->path, n);
     lm_rx r = {.e = e, .n = n, .x = n->x, .y = n->y[0], .s = s[0], .want = want, .out = out,
                .cfg = row ? row->cfg : NULL, .options = w->options};
+    lm_val *x0 = w->twin ? lm_arena_alloc(&w->arena, (size_t)n->nx, sizeof *x0) : NULL;
+    if (w->twin && !x0) {
+        e->status = LM_MEMORY;
+        return;
+    }
+    for (int i = 0; x0 && i < n->nx; i++)
+        x0[i] = w->twin[n->x[i]];
+    r.x0 = x0;
+    r.y0 = x0 ? w->twin[n->y[0]] : LM_NOVAL;
     const bool inside = lm_ops[n->op].composite && (!row || row->rule == lm_rule_grad);
     if (lm_ops[n->op].grad == LM_GRAD_OPAQUE)
         lm_emit_fail(e, LM_UNSUPPORTED, "%s: it has no derivative, and the way back from the target leads through it",
@@ -144,6 +158,9 @@ static void visit(walk *w, const lm_node *n)
     for (int i = 0; i < n->nx; i++) {
         want[i] = lm_on_path(&w->path, n->x[i]);
         wanted |= want[i];
+        /* what is emitted for the node hangs on its operands, not on what they were moved from: an expansion has to begin
+         * at them, and a second walk may ask for them */
+        lm_graph_value(w->e->g, n->x[i])->wall = true;
     }
     if (!wanted)
         return;
@@ -200,8 +217,22 @@ static lm_status check(const lm_emit *e, const lm_backward *b)
     return LM_OK;
 }
 
-/* `outer`: the path of the walk that went inside a composite, which this one is a part of. */
-static lm_status run_walk(lm_emit *e, const lm_backward *b, const lm_path *outer)
+static lm_status prepare(walk *w, const walk *outer)
+{
+    const lm_backward *b = w->b;
+    LM_TRY(check(w->e, b));
+    LM_TRY(lm_path_find(w->e->g, b->nwrt, b->wrt, outer ? &outer->path : NULL, &w->path));
+    w->parts = lm_calloc(w->path.values, sizeof(part *));
+    if (!w->parts)
+        return LM_MEMORY;
+    if (!b->set->n_ref)
+        return LM_OK;
+    LM_REQUIRE(b->baseline, LM_USAGE, "rule set %s compares with a baseline, and there is none", b->set->name);
+    return lm_twin_emit(w->e, &w->path, b, outer ? outer->twin : NULL, outer ? outer->path.values : 0, &w->twin);
+}
+
+/* `outer`: the walk that went inside a composite, which this one is a part of. */
+static lm_status run_walk(lm_emit *e, const lm_backward *b, const walk *outer)
 {
     const lm_rule_options usual = LM_RULE_OPTIONS_DEFAULT;
     walk w = {.e = e, .b = b, .options = b->options ? b->options : &usual};
@@ -209,14 +240,7 @@ static lm_status run_walk(lm_emit *e, const lm_backward *b, const lm_path *outer
     for (int i = 0; i < b->nwrt; i++)
         b->signal[i] = LM_NOVAL;
     if (e->status == LM_OK)
-        e->status = check(e, b);
-    if (e->status == LM_OK)
-        e->status = lm_path_find(e->g, b->nwrt, b->wrt, outer, &w.path);
-    if (e->status == LM_OK) {
-        w.parts = lm_calloc(w.path.values, sizeof(part *));
-        if (!w.parts)
-            e->status = LM_MEMORY;
-    }
+        e->status = prepare(&w, outer);
     if (e->status == LM_OK) {
         start(&w);
         for (size_t i = w.path.nodes; i-- > (size_t)w.path.first && e->status == LM_OK;)
@@ -226,6 +250,7 @@ static lm_status run_walk(lm_emit *e, const lm_backward *b, const lm_path *outer
     e->scope = scope;
     lm_path_free(&w.path);
     lm_free(w.parts);
+    lm_free(w.twin);
     lm_arena_free(&w.arena);
     return e->status;
 }

@@ -150,24 +150,18 @@ static lm_val pull(const map *m, const lm_val *x, lm_val t)
 {
     const lm_rx *r = m->r;
     lm_val out[OPERANDS] = {LM_NOVAL};
-    if (!lm_ops[r->n->op].composite) {
-        bool want[OPERANDS] = {false};
-        lm_node like = *r->n;
-        lm_rx one = *r;
-        want[m->x] = true;
-        like.x = x;
-        one.n = &like;
-        one.x = x;
-        one.want = want;
-        one.out = out;
-        one.s = t;
-        lm_rule_grad(&one);
-        return out[m->x];
-    }
-    const lm_backward b = {.set = &lm_set_grad, .ntarget = 1, .target = &r->y, .seed = &t, .nwrt = 1,
-                           .wrt = &r->x[m->x], .signal = out, .leaves = true};
-    lm_backward_emit(r->e, &b);
-    return out[0];
+    bool want[OPERANDS] = {false};
+    lm_node like = *r->n;
+    lm_rx one = *r;
+    want[m->x] = true;
+    like.x = x;
+    one.n = &like;
+    one.x = x;
+    one.want = want;
+    one.out = out;
+    one.s = t;
+    lm_rule_grad(&one);
+    return out[m->x];
 }
 
 /* s m_g / stab(denominator) */

@@ -55,6 +55,13 @@ static bool has_name(const lm_node *n, const char *name)
     return (n->name && strcmp(n->name, name) == 0) || (n->scope && strcmp(n->scope, name) == 0);
 }
 
+/* Composite products are looked at inside. */
+static bool has_class(const lm_path *path, const lm_node *n, lm_class wanted)
+{
+    const lm_class is = lm_node_class(path, n);
+    return is == wanted && !(lm_ops[n->op].composite && (is == LM_CLASS_LINEAR || is == LM_CLASS_BILINEAR));
+}
+
 static bool matches(const lm_row *row, const lm_path *path, const lm_node *n)
 {
     switch (row->match) {
@@ -62,7 +69,7 @@ static bool matches(const lm_row *row, const lm_path *path, const lm_node *n)
     case LM_MATCH_FIRST: return is_first(path, n);
     case LM_MATCH_OP: return (int)n->op == row->key;
     case LM_MATCH_GROUP: return in_group(path, n, row->key);
-    default: return (int)lm_node_class(path, n) == row->key;
+    default: return has_class(path, n, (lm_class)row->key);
     }
 }
 

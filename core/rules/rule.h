@@ -69,7 +69,7 @@ typedef struct lm_ruleset {
     const lm_row *rows;
     int nrows;
     lm_default deflt;
-    bool n_ref; /* rules look at a reference run: the walk needs lm_backward.twin */
+    bool n_ref; /* rules look at a reference run: the walk needs lm_backward.baseline */
 } lm_ruleset;
 
 /* Every op's vector-Jacobian product, for any set's rows. */
@@ -87,7 +87,7 @@ typedef struct lm_backward {
     lm_val *signal;    /* filled in: one per wrt. All zeros where nothing comes through */
     const lm_rule_options *options; /* NULL: LM_RULE_OPTIONS_DEFAULT */
     bool leaves;       /* signals end at wrt: they are not sent on from one of them to another */
-    const lm_val *twin; /* by value of the graph: its counterpart in the reference run; for sets with n_ref */
+    const lm_val *baseline; /* for sets with n_ref: one per wrt, its value in the reference run, which the walk emits */
 } lm_backward;
 
 /* Emit the walk. What lies on no way from wrt to target is not looked at. Contributions to a value are added in the

@@ -12,6 +12,12 @@ extern const lm_ruleset lm_set_lrp_eps, lm_set_lrp_epsplus, lm_set_lrp_epsplus_f
     lm_set_lrp_ab, lm_set_lrp_ab_flat, lm_set_lrp_zplus, lm_set_lrp_wsquare, lm_set_lrp_flat, lm_set_lrp_gamma_all,
     lm_set_lrp_ab_all, lm_set_lrp_box_first, lm_set_deep_taylor, lm_set_deep_taylor_box, lm_set_excitation;
 
+/* LRP with rules for softmax, products of two activations and norms. */
+extern const lm_ruleset lm_set_attn_lrp;
+
+/* Needs lm_backward.baseline. */
+extern const lm_ruleset lm_set_deeplift;
+
 /* A set by name ("grad", "lrp_gamma_box"); NULL when there is none. All of them, NULL behind the last. */
 const lm_ruleset *lm_set_find(const char *name);
 extern const lm_ruleset *const lm_sets[];

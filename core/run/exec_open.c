@@ -234,8 +234,19 @@ static lm_status add_launch(lm_exec *ex, const lm_node *n, const lm_call *call, 
 
 static lm_status place_nodes(lm_exec *ex, size_t first, size_t last, const lm_epilogue *ep);
 
+/* What follows a composite that is expanded, as nodes of their own. */
+static lm_val after_composite(lm_emit *e, const lm_epilogue *ep, lm_val y, lm_val residual)
+{
+    lm_attrs a;
+    memset(&a, 0, sizeof a);
+    a.act = ep->attr;
+    if (ep->residual)
+        y = lm_emit1(e, LM_OP_ADD, NULL, y, residual);
+    return ep->active ? lm_emit1(e, ep->act, &a, y) : y;
+}
+
 /* Steps for a composite that no device runs as one: those of its expansion. */
-static lm_status expand(lm_exec *ex, const lm_node *n)
+static lm_status expand(lm_exec *ex, const lm_node *n, const lm_epilogue *ep)
 {
     lm_val x[NEAR], *xs = n->nx <= NEAR ? x : lm_arena_alloc(&ex->graph->arena, (size_t)n->nx, sizeof *xs);
     if (!xs)
@@ -245,8 +256,11 @@ static lm_status expand(lm_exec *ex, const lm_node *n)
     lm_val y[LM_OUT_MAX];
     lm_emit e = {.g = ex->graph, .scope = n->name};
     size_t first = ex->graph->nodes.count;
-    lm_composite c = {.op = n->op, .a = n->a, .nx = n->nx, .ny = n->ny, .x = xs, .y = y};
+    lm_composite c = {.op = n->op, .a = n->a, .nx = n->nx - (ep && ep->residual), .ny = n->ny, .x = xs, .y = y};
     LM_TRY(lm_expand(&e, &c));
+    if (ep)
+        y[0] = after_composite(&e, ep, y[0], xs[n->nx - 1]);
+    LM_TRY(e.status);
     LM_TRY(grow_places(ex));
     LM_TRY(place_nodes(ex, first, ex->graph->nodes.count, NULL));
     for (int i = 0; i < n->ny; i++)
@@ -275,7 +289,7 @@ static lm_status place_node(lm_exec *ex, const lm_node *n, const lm_epilogue *ep
         if (status == LM_OK)
             status = add_launch(ex, n, &call, dev, kernel);
         else if (composite && status == LM_UNSUPPORTED)
-            status = lm_context(expand(ex, n), "%s", lm_ops[n->op].name);
+            status = lm_context(expand(ex, n, ep), "%s", lm_ops[n->op].name);
     }
     if (views != near)
         lm_free(views);

@@ -152,14 +152,14 @@ static lm_status visit_item(lm_plan *p, const plan_item *it)
 {
     bool composite = lm_ops[it->op].composite;
     lm_status status = composite || it->ep ? probe(p, it) : LM_OK;
-    if (composite && status == LM_UNSUPPORTED)
+    if (composite && !it->ep && status == LM_UNSUPPORTED)
         return expand(p, it);
     if (status == LM_UNSUPPORTED) {
         /* where the first device would not take the product alone either, it goes whole to one that may */
         plan_item bare = *it;
         bare.ep = NULL;
         bare.nx -= it->ep->residual;
-        status = probe(p, &bare);
+        status = composite ? LM_OK : probe(p, &bare);
         if (status == LM_OK)
             return split(p, it);
     }

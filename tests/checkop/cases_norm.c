@@ -37,10 +37,10 @@ static const ck_row rows[] = {
      .layouts = CK_IMAGE_LAYOUTS, .split = 1},
 
     {.op = LM_OP_BATCHNORM, .label = "image", .x = {"2,19,3,7", "19", "19", "19", "19@pos"}, .a = NORM(.axis = 1),
-     .types = CK_FLOATS,
-     .layouts = CK_ALL_LAYOUTS, .constant = 30, .split = 1},
+     .types = CK_FLOATS, .layouts = CK_ALL_LAYOUTS, .values = CK_BIT(CK_WHOLE), .constant = 30, .split = 1,
+     .flags = CK_EPILOGUES},
     {.op = LM_OP_BATCHNORM, .label = "flat", .x = {"5,17", "17", "17", "17", "17@pos"}, .a = NORM(.axis = 1),
-     .constant = 30, .split = 1},
+     .constant = 30, .split = 1, .flags = CK_FEW_EPILOGUES},
     {.ops = layers, .label = "last", .x = {"3,n", "n", "n"}, .a = NORM(.axis = 1),
      .sweep = "n=1,2,15,16,17,33,128,257,768", .constant = 6, .split = 1},
     {.ops = layers, .label = "tokens", .x = {"2,5,37", "37", "37"}, .a = NORM(.axis = 2), .ny = 3, .types = CK_FLOATS,

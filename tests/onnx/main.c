@@ -118,6 +118,17 @@ static int judge(const options *o, const suite *s, const suite_runs *runs)
     return report_lost(list, s, runs, &lost) == LM_OK || !all ? lost : -1;
 }
 
+/* How many gradients are missing from what must be there when the whole of release 1.22 is asked for. */
+static int few(const options *o, const suite *s, int passed)
+{
+    enum { BAR = 1200 };
+    const char *release = report_release(s->test.count);
+    const bool whole = release && strcmp(release, "1.22") == 0 && !o->only && !o->tier;
+    if (whole && passed < BAR)
+        printf("FAILED: %d gradients, fewer than %d\n", passed, BAR);
+    return whole && passed < BAR ? BAR - passed : 0;
+}
+
 static int run_suite(const options *o)
 {
     suite s;
@@ -147,7 +158,7 @@ static int run_suite(const options *o)
         report_ops(&runs);
     report_tiers(&runs);
     printf("%zu of %zu tests of %s in %.1f s\n", runs.count, s.test.count, o->folder, took);
-    int lost = judge(o, &s, &runs);
+    int lost = o->gradient ? few(o, &s, passed) : judge(o, &s, &runs);
     if (lost < 0)
         printf("FAILED: %s\n", lm_message());
     int failed = lost < 0 ? wrong + 1 : wrong + lost;

@@ -105,7 +105,7 @@ static bool is_float(const probe *p, lm_val v)
 static lm_status emit_gradient(probe *p)
 {
     lm_val target[MOST], seed[MOST], wrt[MOST], signal[MOST];
-    lm_emit e = {.g = p->g};
+    lm_emit e = {.g = p->g, .fold = p->chain};
     p->nx = (int)p->g->inputs.count;
     p->ny = (int)p->g->outputs.count;
     LM_REQUIRE(p->nx <= MOST && p->ny <= MOST, LM_UNSUPPORTED, "more inputs or outputs than this check has room for");

@@ -337,6 +337,31 @@ static void networks(void)
     }
 }
 
+/* The emitter joins movements. An expansion that begins with one must not lose its operand that way, nor must a second
+ * walk lose what it is asked for. */
+static void behind_movements(void)
+{
+    for (int order = 1; order <= 2; order++) {
+        lm_emit e = begin(&cpu);
+        char why[PROBE_WHY];
+        const lm_shape flat = LM_SHAPE(24), halves = LM_SHAPE(2, 3, 4);
+        lm_attrs groups = {0};
+        groups.norm.groups = 1;
+        groups.norm.epsilon = 0.1f;
+        lm_val x = floats(&e, flat), layer = lm_emit_reshape(&e, x, &halves);
+        lm_val y = lm_emit1(&e, LM_OP_GROUPNORM, &groups, layer, weights(&e, 1, LM_SHAPE(3)), weights(&e, 2, LM_SHAPE(3)));
+        y = lm_emit1(&e, LM_OP_MATMUL, NULL, binary(&e, LM_OP_MUL, y, y), weights(&e, 3, LM_SHAPE(4, 2)));
+        lm_val first = gradient(&e, y, layer), second = order == 2 ? gradient(&e, binary(&e, LM_OP_MUL, first, first), layer)
+                                                                    : first;
+        CHECK(!lm_graph_value(e.g, second)->constant);
+        CHECK_OK(lm_graph_output(e.g, order == 2 ? first : y));
+        lm_view feed = noise_view(4, LM_F32, flat);
+        CHECK_INT(probe_gradient(&ref, e.g, &feed, 3, why), PROBE_GOOD);
+        lm_buffer_unref(feed.buf);
+        lm_graph_free(e.g);
+    }
+}
+
 /* Nothing is emitted for what lies on no way: a map at a layer never reaches the pixels. */
 static void pruned(void)
 {
@@ -444,6 +469,7 @@ static void cases(void)
     CASE(one_behind_the_other);
     CASE(second_order);
     CASE(networks);
+    CASE(behind_movements);
     CASE(pruned);
     CASE(no_dependence_is_zero);
     CASE(refusals);

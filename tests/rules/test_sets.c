@@ -292,7 +292,7 @@ static void refusals(void)
     refused(&e, lm_emit1(&e, LM_OP_SOFTMAX, &last, x), x, "Softmax");
     refused(&e, binary(&e, LM_OP_MUL, x, unary(&e, LM_OP_TANH, x)), x, "Mul");
     lm_val heads = doubles(&e, LM_SHAPE(1, 1, 2, 3));
-    refused(&e, lm_emit1(&e, LM_OP_ATTENTION, NULL, heads, heads, heads), heads, "Softmax");
+    refused(&e, lm_emit1(&e, LM_OP_ATTENTION, NULL, heads, heads, heads), heads, "MatMul");
     lm_val signal, y = binary(&e, LM_OP_MATMUL, x, noisy(&e, 1, LM_SHAPE(3, 2)));
     CHECK_FAILS(walk(&e, &lm_set_lrp_box_first, NULL, y, y, x, &signal), LM_USAGE);
     CHECK(strstr(lm_message(), "low") != NULL);
@@ -310,6 +310,159 @@ static void rows_by_name(void)
     e.name = "closed";
     lm_val y = binary(&e, LM_OP_ADD, unary(&e, LM_OP_RELU, x), x);
     expect(&e, &set, y, x, (double[]){1, 2}, 2, (double[]){1, 2});
+}
+
+/* Relevance 1 and -2 at y = softmax(x): x (s - y sum of s). */
+static void softmax_by_taylor(void)
+{
+    lm_emit e = begin(NULL);
+    lm_attrs last = {0};
+    double got[2];
+    const double p = 1 / (1 + exp(-1));
+    lm_val x = doubles(&e, LM_SHAPE(2)), y = lm_emit1(&e, LM_OP_SOFTMAX, &last, x), signal = LM_NOVAL;
+    CHECK_OK(walk(&e, &lm_set_attn_lrp, NULL, y, NUMBERS(&e, LM_F64, LM_SHAPE(2), 1, -2), x, &signal));
+    CHECK_OK(lm_graph_output(e.g, signal));
+    run_at(&e, (double[]){3, 2}, got);
+    CHECK_NEAR(got[0], 3 * (1 + p), 1e-9);
+    CHECK_NEAR(got[1], 2 * (-2 + (1 - p)), 1e-9);
+    lm_graph_free(e.g);
+}
+
+/* Norms without bias and products of two activations lose nothing: 6 arrives where 6 left. */
+static void attention_conserves(void)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        lm_emit e = begin(NULL);
+        lm_attrs norm = {0}, across = {0};
+        double at[6], got[2];
+        norm.norm.axis = 1;
+        norm.norm.epsilon = 1e-3f;
+        across.matmul.tb = true;
+        for (int i = 0; i < 6; i++)
+            at[i] = noise(31, i);
+        lm_val x = doubles(&e, LM_SHAPE(2, 3)), gain = noisy(&e, 7, LM_SHAPE(3)), signal = LM_NOVAL, y = LM_NOVAL;
+        lm_val other = binary(&e, LM_OP_MATMUL, x, noisy(&e, 8, LM_SHAPE(3, 3)));
+        switch (kind) {
+        case 0: y = lm_emit1(&e, LM_OP_LAYERNORM, &norm, x, gain); break;
+        case 1: y = lm_emit1(&e, LM_OP_RMSNORM, &norm, x, gain); break;
+        case 2: y = lm_emit1(&e, LM_OP_MATMUL, &across, x, other); break;
+        default: y = binary(&e, LM_OP_MUL, other, unary(&e, LM_OP_SWISH, other)); break;
+        }
+        const lm_shape shape = *lm_emit_shape(&e, y);
+        CHECK_OK(walk(&e, &lm_set_attn_lrp, NULL, y, lm_emit_full(&e, LM_F64, &shape, 6), x, &signal));
+        CHECK_OK(lm_graph_output(e.g, lm_emit_reduce(&e, LM_OP_REDUCE_SUM, signal, 3, false)));
+        run_at(&e, at, got);
+        const double left = 6 * (double)lm_shape_count(&shape);
+        if (!CHECK(fabs(got[0] - left) <= 1e-3 * left))
+            printf("kind %d: %g of %g\n", kind, got[0], left);
+        lm_graph_free(e.g);
+    }
+}
+
+/* Multipliers of y at `at` against `base`, times the change: contributions, then their sum and what it should be. */
+static void lift(lm_emit *e, lm_val y, lm_val x, lm_val base, const double *at, double *got)
+{
+    lm_val signal = LM_NOVAL;
+    const lm_backward b = {.set = &lm_set_deeplift, .ntarget = 1, .target = &y, .nwrt = 1, .wrt = &x,
+                           .signal = &signal, .baseline = &base};
+    CHECK_OK(lm_backward_emit(e, &b));
+    CHECK_OK(lm_graph_output(e->g, binary(e, LM_OP_MUL, signal, binary(e, LM_OP_SUB, x, base))));
+    CHECK_OK(lm_graph_output(e->g, y));
+    run_at(e, at, got);
+    lm_graph_free(e->g);
+}
+
+/* 2 relu(x1) + 2 relu(x2 - 1.5) at (1, 2) against 0. */
+static void known_deeplift(void)
+{
+    lm_emit e = begin(NULL);
+    double got[3];
+    lm_val x = doubles(&e, LM_SHAPE(1, 2)), shift = NUMBERS(&e, LM_F64, LM_SHAPE(1, 2), 0, 1.5);
+    lm_val y = binary(&e, LM_OP_MATMUL, unary(&e, LM_OP_RELU, binary(&e, LM_OP_SUB, x, shift)),
+                      NUMBERS(&e, LM_F64, LM_SHAPE(2, 1), 2, 2));
+    lift(&e, y, x, NUMBERS(&e, LM_F64, LM_SHAPE(1, 2), 0, 0), (double[]){1, 2}, got);
+    CHECK_NEAR(got[0], 2, 1e-12);
+    CHECK_NEAR(got[1], 1, 1e-12);
+}
+
+/* Contributions add up to the change of the output, through composites, products of activations and max-pools. */
+static void deeplift_is_complete(void)
+{
+    enum { N = 2 * 6 * 6 };
+    for (int kind = 0; kind < 3; kind++) {
+        lm_emit e = begin(kind == 2 ? &cpu : NULL), f = begin(NULL);
+        lm_attrs norm = {0}, last = {0};
+        double image[N], zero[N] = {0}, got[N + 1], at_zero[1], sum = 0;
+        const lm_shape row = LM_SHAPE(1, N), shape = LM_SHAPE(1, 2, 6, 6);
+        lm_emit *both[2] = {&e, &f};
+        lm_val x[2], y[2];
+        norm.norm.axis = last.axis.axis = 1;
+        norm.norm.epsilon = 0.5f;
+        for (int i = 0; i < N; i++)
+            image[i] = noise(21, i);
+        for (int k = 0; k < 2; k++) {
+            x[k] = doubles(both[k], shape);
+            y[k] = network(both[k], x[k]);
+            if (kind >= 1) {
+                lm_val flat = lm_emit_reshape(both[k], unary(both[k], LM_OP_GELU, x[k]), &row);
+                lm_val n = lm_emit1(both[k], LM_OP_LAYERNORM, &norm, flat, noisy(both[k], 5, LM_SHAPE(N)));
+                lm_val h = binary(both[k], LM_OP_MATMUL, n, noisy(both[k], 6, LM_SHAPE(N, 3)));
+                y[k] = binary(both[k], LM_OP_DIV, binary(both[k], LM_OP_MUL, y[k], unary(both[k], LM_OP_TANH, h)),
+                              scalar(both[k], LM_OP_ADD, binary(both[k], LM_OP_MUL, h, h), 1));
+            }
+            y[k] = lm_emit_reduce(both[k], LM_OP_REDUCE_SUM, y[k], 3, false);
+        }
+        CHECK_OK(lm_graph_output(f.g, y[1]));
+        run_at(&f, zero, at_zero);
+        lm_graph_free(f.g);
+        lift(&e, y[0], x[0], lm_emit_full(&e, LM_F64, &shape, 0), image, got);
+        for (int i = 0; i < N; i++)
+            sum += got[i];
+        if (!CHECK(fabs(sum - (got[N] - at_zero[0])) <= 1e-6 * (1 + fabs(sum))))
+            printf("kind %d: %.9g instead of %.9g\n", kind, sum, got[N] - at_zero[0]);
+    }
+}
+
+static void needs_a_baseline(void)
+{
+    lm_emit e = begin(NULL);
+    lm_val x = doubles(&e, LM_SHAPE(2)), y = unary(&e, LM_OP_TANH, x), signal;
+    CHECK_FAILS(walk(&e, &lm_set_deeplift, NULL, y, y, x, &signal), LM_USAGE);
+    CHECK(strstr(lm_message(), "baseline") != NULL);
+    lm_graph_free(e.g);
+}
+
+/* The whole of a set's walk over a small network, with the emitter that computes. */
+static const lm_ruleset *walked;
+static lm_status small_walk(void)
+{
+    lm_emit e = {.fold = &cpu};
+    lm_type type = {LM_F32, LM_SHAPE(1, 6)};
+    lm_val x = LM_NOVAL, signal;
+    LM_TRY(lm_graph_new(&e.g));
+    e.status = lm_graph_input(e.g, NULL, &type, &x);
+    lm_attrs gemm = {0};
+    gemm.gemm.alpha = gemm.gemm.beta = 1;
+    const lm_shape square = LM_SHAPE(6, 6);
+    lm_val w = e.status == LM_OK ? lm_emit_reshape(&e, lm_emit_iota(&e, -17, 36), &square) : LM_NOVAL;
+    lm_val y = lm_emit1(&e, LM_OP_GEMM, &gemm, lm_emit1(&e, LM_OP_RELU, NULL, x), w);
+    y = lm_emit1(&e, LM_OP_ADD, NULL, lm_emit1(&e, LM_OP_RELU, NULL, y), x);
+    lm_val zero = lm_emit_const(&e, LM_F32, 0), base = e.status == LM_OK ? lm_emit_expand(&e, zero, &type.sh) : LM_NOVAL;
+    const lm_backward b = {.set = walked, .ntarget = 1, .target = &y, .nwrt = 1, .wrt = &x, .signal = &signal,
+                           .baseline = &base};
+    lm_status status = e.status == LM_OK ? lm_backward_emit(&e, &b) : e.status;
+    lm_graph_free(e.g);
+    return status;
+}
+
+static void memory_runs_out(void)
+{
+    const lm_ruleset *const sets[] = {&lm_set_guided, &lm_set_lrp_ab_all, &lm_set_deeplift};
+    for (size_t i = 0; i < LM_COUNT(sets); i++) {
+        walked = sets[i];
+        CHECK(small_walk() == LM_OK); /* what chain and pool keep is there from now on */
+        CHECK(test_every_allocation(small_walk) > 20);
+    }
 }
 
 static void by_name(void)
@@ -332,6 +485,12 @@ static void cases(void)
     CASE(no_empty_branches);
     CASE(refusals);
     CASE(rows_by_name);
+    CASE(softmax_by_taylor);
+    CASE(attention_conserves);
+    CASE(known_deeplift);
+    CASE(deeplift_is_complete);
+    CASE(needs_a_baseline);
+    CASE(memory_runs_out);
     CASE(by_name);
 }
 

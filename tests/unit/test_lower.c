@@ -292,6 +292,31 @@ static void activations(void)
     }
 }
 
+/* A norm without a product before it takes the activation behind it, and nothing else: no residual, no second one. */
+static void activations_join_norms(void)
+{
+    static const lm_opid act[] = {LM_OP_RELU, LM_OP_TANH};
+    for (size_t i = 0; i < LM_COUNT(act); i++) {
+        lm_emit e = begin(NULL);
+        lm_graph *g = lower(&e, unary(&e, act[i], batchnorm(&e, floats(&e, LM_SHAPE(2, 19, 3, 5)))), 0);
+        const lm_node *n = first_op(g, LM_OP_BATCHNORM);
+        CHECK_INT(g->nodes.count, 1);
+        CHECK(n && n->nx == 5 && n->ep && n->ep->active && n->ep->act == act[i] && !n->ep->residual);
+        lm_graph_free(g);
+    }
+    lm_emit e = begin(NULL);
+    becomes(&e, unary(&e, LM_OP_TANH, unary(&e, LM_OP_RELU, batchnorm(&e, floats(&e, LM_SHAPE(3, 4))))), 2, 0);
+    e = begin(NULL);
+    lm_val x = floats(&e, LM_SHAPE(2, 3, 4, 4));
+    keeps(&e, binary(&e, LM_OP_ADD, batchnorm(&e, x), x), 2);
+    e = begin(NULL);
+    lm_val y = batchnorm(&e, floats(&e, LM_SHAPE(2, 3, 4, 4)));
+    CHECK_OK(lm_graph_output(e.g, y));
+    keeps(&e, unary(&e, LM_OP_RELU, y), 2);
+    e = begin(NULL);
+    keeps(&e, unary(&e, LM_OP_ISNAN, batchnorm(&e, floats(&e, LM_SHAPE(2, 3)))), 2);
+}
+
 /* An inner value with another consumer; a residual that broadcasts; an activation of another type; what comes twice. */
 static void epilogues_that_must_not_be(void)
 {
@@ -366,6 +391,7 @@ static void cases(void)
     CASE(gemm);
     CASE(transposes_go_into_products);
     CASE(activations);
+    CASE(activations_join_norms);
     CASE(epilogues_that_must_not_be);
     CASE(names_are_the_last_nodes);
     CASE(out_of_memory);

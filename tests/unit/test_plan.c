@@ -338,6 +338,30 @@ static lm_graph *small_net(void)
     return e.g;
 }
 
+/* A relu behind batch norm in one node and in two, on devices that join it and on those that take it apart. */
+static void epilogues_of_composites(void)
+{
+    const lm_chain *chain[] = {&cpu[0], &cpu[2], &ref, &wide, &mixed};
+    const lm_attrs norm = {.norm = {.epsilon = 1e-5f}};
+    const lm_epilogue ep = {.active = true, .act = LM_OP_RELU};
+    lm_emit e = begin();
+    lm_val v = constant(&e, ramp(LM_SHAPE(19), 1, 0.125)), c = constant(&e, noise(LM_SHAPE(19), 1)), y;
+    lm_val x[] = {input(&e, "x", LM_F32, LM_SHAPE(2, 19)), v, c, c, v};
+    const lm_node_desc joined = {.op = LM_OP_BATCHNORM, .a = &norm, .ep = &ep, .nx = 5, .ny = 1, .x = x};
+    lm_emit_node(&e, &joined, &y);
+    CHECK_OK(lm_graph_output(e.g, y));
+    y = lm_emit1(&e, LM_OP_RELU, NULL, lm_emit_one(&e, LM_OP_BATCHNORM, &norm, 5, x));
+    CHECK_OK(lm_graph_output(e.g, y));
+    lm_view feed = noise(LM_SHAPE(2, 19), 77), got[2];
+    for (size_t k = 0; k < LM_COUNT(chain); k++) {
+        CHECK(CHECK_OK(run_graph(chain[k], e.g, NULL, &feed, got, NULL)) && same_bits(&got[0], &got[1]));
+        lm_buffer_unref(got[0].buf);
+        lm_buffer_unref(got[1].buf);
+    }
+    lm_buffer_unref(feed.buf);
+    lm_graph_free(e.g);
+}
+
 /* Two heads of attention: reshapes and transposes that can be views, splits by slices, a mask that is expanded. */
 static lm_graph *attention_net(void)
 {
@@ -563,6 +587,7 @@ int main(void)
     CASE(wrong_feeds_are_named);
     CASE(bad_data_names_the_node);
     CASE(cancel_and_profile);
+    CASE(epilogues_of_composites);
     CASE(same_bits_every_way);
     CASE(random_graphs);
     CASE(survive_without_memory);

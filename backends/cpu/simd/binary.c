@@ -103,14 +103,24 @@ void LM_NAME(lm_ew_WHERE)(lm_ew *e)
         where(e, e->one);
 }
 
-/* (x - mean) * gain + bias; the last three may be one value each */
-void LM_NAME(lm_ew_BATCHNORM)(lm_ew *e)
+/* (x - mean) * gain + bias; the last three may be one value each. a not 0: then relu. */
+LM_VEC void batchnorm(lm_ew *e, unsigned one, bool relu)
 {
     float *y = e->y;
     for (size_t i = 0; i < e->n; i += 16) {
         size_t left = e->n - i;
-        lm_v16 v = lm_v_sub(operand(e, 0, e->one, i, left), operand(e, 1, e->one, i, left));
-        v = lm_v_mul(v, operand(e, 2, e->one, i, left));
-        lm_v_store_left(y + i, lm_v_add(v, operand(e, 3, e->one, i, left)), left);
+        lm_v16 v = lm_v_sub(operand(e, 0, one, i, left), operand(e, 1, one, i, left));
+        v = lm_v_add(lm_v_mul(v, operand(e, 2, one, i, left)), operand(e, 3, one, i, left));
+        lm_v_store_left(y + i, relu ? lm_v_relu(v) : v, left);
     }
+}
+
+void LM_NAME(lm_ew_BATCHNORM)(lm_ew *e)
+{
+    if (e->one == 0 && e->a != 0.0f)
+        batchnorm(e, 0, true);
+    else if (e->a != 0.0f)
+        batchnorm(e, e->one, true);
+    else
+        batchnorm(e, e->one, false);
 }

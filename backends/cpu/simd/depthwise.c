@@ -1,6 +1,6 @@
 /* depthwise.c - depthwise convolution: one register of channels at a time along a row, with the weights of a 3 x 3
- * filter in registers and four outputs in flight that share their source pixels; other filters, and pixels that miss
- * more than one column, take the general path. */
+ * filter, or of one row of 5 or 7 taps, in registers and four outputs in flight that share their source pixels; other
+ * filters, and pixels of a 3 x 3 that miss more than one column, take the general path. */
 #include "backends/cpu/depthwise.h"
 
 #include "backends/cpu/simd/vec.h"
@@ -94,11 +94,17 @@ typedef struct span {
     bool left, right;
 } span;
 
+static bool same_steps(const lm_depthwise_run *r)
+{
+    for (int64_t row = 1; row < r->nrow; row++)
+        if (r->x_step[row] != r->x_step[0])
+            return false;
+    return true;
+}
+
 static span span_of(const lm_depthwise_run *r)
 {
-    bool three = r->ntap == 3 && (r->nrow == 3 || r->nrow == 2);
-    for (int64_t row = 0; row < r->nrow; row++)
-        three &= r->x_step[row] == r->x_step[0];
+    const bool three = r->ntap == 3 && (r->nrow == 3 || r->nrow == 2) && same_steps(r);
     span s = {.hi = three ? r->pixels : 0};
     while (s.lo < s.hi && r->origin + s.lo * r->stride + r->dilation < 0)
         s.lo++;
@@ -125,6 +131,19 @@ typedef struct lane {
     float *y;
     int64_t step, apart, y_step; /* from output to output, from tap to tap */
 } lane;
+
+LM_VEC void finish(const lm_depthwise_run *r, const reg *s, int outs, reg bias, float *y, const float *res)
+{
+    UNROLL(4)
+    for (int o = 0; o < outs; o++, y += r->y_step) {
+        reg v = reg_add(s[o], bias);
+        if (res)
+            v = reg_add(v, reg_load(res)), res += r->y_step;
+        if (r->clamp)
+            v = reg_clamp(v, r->lo, r->hi); /* v is not -0, so lo may be 0 */
+        reg_store(y, v);
+    }
+}
 
 /* `outs` outputs with `rows` (2 or 3) rows of three taps, `stride` source pixels apart. left, right: the first output
  * misses its first column, the last one its last. The first product is not added to +0, which could only turn -0 into
@@ -155,16 +174,9 @@ LM_VEC void outputs(const lm_depthwise_run *r, lane *l, int rows, int outs, int 
         }
         l->x[row] = x + outs * l->step;
     }
-    UNROLL(4)
-    for (int o = 0; o < outs; o++) {
-        reg v = reg_add(s[o], l->bias);
-        if (l->res)
-            v = reg_add(v, reg_load(l->res)), l->res += l->y_step;
-        if (r->clamp)
-            v = reg_clamp(v, r->lo, r->hi); /* v is not -0, so lo may be 0 */
-        reg_store(l->y, v);
-        l->y += l->y_step;
-    }
+    finish(r, s, outs, l->bias, l->y, l->res);
+    l->y += outs * l->y_step;
+    l->res = l->res ? l->res + outs * l->y_step : NULL;
 }
 
 /* Pixels lo ... hi - 1 of one register of channels from c on; stride 0: whatever r says. */
@@ -204,8 +216,69 @@ LM_VEC void row_of(const lm_depthwise_run *r, const span *in, int64_t c, int row
 ROW(2, 0) ROW(2, 1) ROW(2, 2) ROW(3, 0) ROW(3, 1) ROW(3, 2)
 #undef ROW
 
+/* `outs` outputs from pixel p on with rows of `taps` taps, of which one row's weights are in registers at a time; the
+ * first `left` and the last `right` source columns are outside the image. */
+LM_VEC void wide_outputs(const lm_depthwise_run *r, int64_t p, int64_t c, int taps, int outs, int stride, int64_t left,
+                         int64_t right)
+{
+    static const float zeros[REG];
+    const int columns = (outs - 1) * stride + taps;
+    const int64_t first = (r->origin + p * stride) * r->x_step[0] + c, at = p * r->y_step + c;
+    reg s[4], w[7]; /* only the first `outs` and `taps` are used */
+    UNROLL(4)
+    for (int o = 0; o < outs; o++)
+        s[o] = reg_load(zeros);
+    for (int64_t row = 0; row < r->nrow; row++) {
+        uintptr_t x = (uintptr_t)r->x[row] + (uintptr_t)first * sizeof(float);
+        UNROLL(7)
+        for (int t = 0; t < taps; t++)
+            w[t] = reg_load(r->w[row] + t * r->channels + c);
+        UNROLL(13)
+        for (int k = 0; k < columns; k++, x += (uintptr_t)r->x_step[0] * sizeof(float)) {
+            reg v = reg_load(k < left || k >= columns - right ? zeros : (const float *)x);
+            REG_KEEP(v);
+            UNROLL(4)
+            for (int o = 0; o < outs; o++) {
+                const int tap = k - o * stride;
+                if (tap >= 0 && tap < taps)
+                    s[o] = reg_fma(v, w[tap], s[o]);
+            }
+        }
+    }
+    finish(r, s, outs, reg_load(r->bias + c), r->y + at, r->res ? r->res + at : NULL);
+}
+
+LM_VEC void wide_row_of(const lm_depthwise_run *r, const span *in, int64_t c, int taps, int stride)
+{
+    for (int64_t p = in->lo, outs; p < in->hi; p += outs) {
+        outs = in->hi - p < GROUP ? in->hi - p : GROUP;
+        const int64_t begin = r->origin + p * stride, over = begin + (outs - 1) * stride + taps - r->width;
+        const int64_t left = begin < 0 ? -begin : 0, right = over > 0 ? over : 0;
+        if (outs == GROUP && !left && !right) {
+            wide_outputs(r, p, c, taps, GROUP, stride, 0, 0);
+            continue;
+        }
+        switch (outs) {
+        case 4: wide_outputs(r, p, c, taps, 4, stride, left, right); break;
+        case 3: wide_outputs(r, p, c, taps, 3, stride, left, right); break;
+        case 2: wide_outputs(r, p, c, taps, 2, stride, left, right); break;
+        default: wide_outputs(r, p, c, taps, 1, stride, left, right); break;
+        }
+    }
+}
+
+#define WIDE(taps, stride)                                                                                            \
+    static __attribute__((noinline)) void wide_##taps##_##stride(const lm_depthwise_run *r, const span *in, int64_t c) \
+    {                                                                                                                 \
+        for (int64_t i = c; i < c + LM_LANES; i += REG)                                                                \
+            wide_row_of(r, in, i, taps, stride);                                                                      \
+    }
+WIDE(5, 1) WIDE(5, 2) WIDE(7, 1) WIDE(7, 2)
+#undef WIDE
+
 typedef void (*row_fn)(const lm_depthwise_run *r, const span *in, int64_t c);
 static const row_fn row_fns[2][3] = {{row_2_0, row_2_1, row_2_2}, {row_3_0, row_3_1, row_3_2}};
+static const row_fn wide_fns[2][2] = {{wide_5_1, wide_5_2}, {wide_7_1, wide_7_2}};
 
 void LM_NAME(lm_depthwise)(const lm_depthwise_run *r, int n)
 {
@@ -214,8 +287,9 @@ void LM_NAME(lm_depthwise)(const lm_depthwise_run *r, int n)
     const int64_t whole = r->first + (r->last - r->first) / LM_LANES * LM_LANES;
     for (int i = 0; i < n; i++) {
         const int64_t shared = r[i].dilation == 1 && r[i].stride <= 2 ? r[i].stride : 0;
-        in[i] = span_of(&r[i]);
-        fn[i] = row_fns[r[i].nrow == 3][shared];
+        const bool wide = shared && r[i].nrow && (r[i].ntap == 5 || r[i].ntap == 7) && same_steps(&r[i]);
+        in[i] = wide ? (span){.hi = r[i].pixels} : span_of(&r[i]);
+        fn[i] = wide ? wide_fns[r[i].ntap == 7][shared - 1] : row_fns[r[i].nrow == 3][shared];
     }
     for (int64_t c = r->first; c < whole; c += LM_LANES)
         for (int64_t p = 0; p < r->pixels; p += STRETCH)
