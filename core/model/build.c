@@ -8,6 +8,8 @@
 
 /* Calls and bodies inside each other; operators met in all, calls and rounds of loops counted each time. */
 enum { DEPTH_MAX = 64, MET_MAX = 100000 };
+/* The newest operator set whose changes were looked at. */
+enum { OPSET_MAX = 28 };
 /* The largest dense form of a sparse initialiser. */
 static const size_t SPARSE_MAX = (size_t)1 << 30;
 
@@ -109,6 +111,9 @@ static lm_status version_of(const lm_builder *b, const char *domain, int64_t *ve
     for (size_t i = 0; i < s->n_opsets; i++)
         if (strcmp(plain_domain(s->opsets[i].domain), domain) == 0) {
             *version = s->opsets[i].version;
+            LM_REQUIRE(domain[0] || *version <= OPSET_MAX, LM_UNSUPPORTED,
+                       "opset %lld is newer than %d, the newest that Limn knows; export the model for an older one",
+                       (long long)*version, OPSET_MAX);
             return LM_OK;
         }
     if (b->m->onnx->ir_version < 3 && !domain[0]) {

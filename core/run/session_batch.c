@@ -28,14 +28,18 @@ static void release(lm_view *y, int n)
     }
 }
 
-/* The shape of n results joined along axis 0; results without axes get one. */
+/* The shape of n results joined along axis 0; results without axes get one. An axis 0 that is longer than one sample is time
+ * or something else, and joining along it would mix that with samples. */
 static lm_status joined_shape(const lm_shape *one, int64_t n, lm_shape *out)
 {
+    char text[LM_SHAPE_TEXT];
     int64_t dim[LM_RANK] = {1};
+    LM_REQUIRE(one->rank == 0 || one->dim[0] == 1, LM_INPUT,
+               "a result of shape %s for one sample has no axis 0 for samples; run the samples one by one",
+               lm_shape_text(one, text));
     for (int i = 0; i < one->rank; i++)
         dim[i] = one->dim[i];
-    LM_REQUIRE(lm_mul_i64(dim[0], n, &dim[0]), LM_MEMORY, "the results of %lld samples do not fit into memory",
-               (long long)n);
+    dim[0] = n;
     return lm_shape_make(one->rank ? one->rank : 1, dim, out);
 }
 

@@ -301,7 +301,7 @@ works '^[0-2]' predict "$m/mlp.onnx" "$m/one.npy" --capture r -o "$dir/pr.npz"
 fails 3 'none of its arrays is called as an input; the model takes x' predict -q "$m/mlp.onnx" "$dir/pr.npz"
 works "^[0-2]${tab}" predict "$m/mlp.onnx" -- "$m/one.npy"
 
-fails 2 'the input is missing; the model takes x float32\[?,4\]' predict "$m/mlp.onnx"
+fails 3 'the input is missing; the model takes x float32\[?,4\]' predict "$m/mlp.onnx"
 fails 2 'the model is missing' predict
 fails 2 'ends in none of' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/y.txt"
 fails 2 'whole number' predict "$m/mlp.onnx" "$m/one.npy" --top 0

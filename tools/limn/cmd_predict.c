@@ -97,6 +97,8 @@ static lm_status run(predict *p)
     LM_TRY(subject_open(cmd, &p->on));
     LM_TRY(inputs_read(p->on.model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], &p->in));
     LM_TRY(choose(p));
+    if (given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))
+        lm_log(LM_LOG_WARN, "--capture: what is captured goes to files; add -o FILE.npz");
     r->samples = p->in.samples;
     r->source = p->in.source.at;
     LM_TRY(limn_session_run(p->on.session, p->in.feed, p->in.feeds, (const char *const *)r->name, r->count, r->tensor));

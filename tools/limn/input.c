@@ -347,9 +347,9 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
     if (required && !count) {
         lm_str text = {0};
         list_inputs(r->m, &text);
-        lm_fail(LM_USAGE, "the input is missing; the model takes %s, give such a .npy, .npz or .csv file", lm_str_text(&text));
+        lm_fail(LM_INPUT, "the input is missing; the model takes %s, give such a .npy, .npz or .csv file", lm_str_text(&text));
         lm_str_free(&text);
-        return LM_USAGE;
+        return LM_INPUT;
     }
     return name_samples(r, out);
 }

@@ -161,6 +161,7 @@ static bool asks_for_json(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write, like a full disk */
     signal(SIGINT, interrupted);
     command cmd = {.verb = VERBS};
     bool json = asks_for_json(argc - 1, argv + 1);
