@@ -1,8 +1,8 @@
 /* limn predict: run a model, show the greatest values, keep the results. */
 #include <string.h>
 
-#include "core/base/file.h"
 #include "input.h"
+#include "labels.h"
 #include "result.h"
 #include "subject.h"
 
@@ -11,7 +11,7 @@ typedef struct predict {
     subject on;
     inputs in;
     result r;
-    lm_str labels; /* the file with zeros at the ends of its lines */
+    labels names;
 } predict;
 
 static lm_status check_files(const command *cmd)
@@ -20,34 +20,6 @@ static lm_status check_files(const command *cmd)
     size_t at = 0;
     for (const char *path; (path = next_value(cmd, OPT_out, &at));)
         LM_TRY(result_form_of(path, &form));
-    return LM_OK;
-}
-
-static lm_status read_labels(predict *p, const char *path)
-{
-    lm_file file;
-    LM_TRY(lm_file_map(path, &file));
-    lm_status status = lm_str_add_bytes(&p->labels, file.bytes, file.size);
-    lm_file_unmap(&file);
-    LM_TRY(status);
-    LM_REQUIRE(p->labels.count && !memchr(p->labels.text, 0, p->labels.count), LM_INPUT,
-               "%s: no text with one label per line; give such a file", path);
-    size_t lines = 1;
-    for (const char *c = p->labels.text; (c = strchr(c, '\n')); c++)
-        lines++;
-    p->r.label = lm_malloc(lines, sizeof *p->r.label);
-    if (!p->r.label)
-        return LM_MEMORY;
-    for (char *line = p->labels.text; line && *line;) {
-        char *end = strchr(line, '\n');
-        if (end)
-            *end = '\0';
-        size_t bytes = strlen(line);
-        if (bytes && line[bytes - 1] == '\r')
-            line[bytes - 1] = '\0';
-        p->r.label[p->r.labels++] = line;
-        line = end ? end + 1 : NULL;
-    }
     return LM_OK;
 }
 
@@ -93,7 +65,9 @@ static lm_status run(predict *p)
     LM_TRY(whole_number(cmd, OPT_top, 1, &r->top));
     LM_TRY(check_files(cmd));
     if (given(cmd, OPT_labels))
-        LM_TRY(read_labels(p, cmd->option[OPT_labels]));
+        LM_TRY(labels_read(cmd->option[OPT_labels], &p->names));
+    r->label = p->names.at;
+    r->labels = p->names.count;
     LM_TRY(subject_open(cmd, &p->on));
     LM_TRY(inputs_read(p->on.model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], &p->in));
     LM_TRY(choose(p));
@@ -127,8 +101,7 @@ lm_status cmd_predict(command *cmd)
     }
     lm_free(p.r.name);
     lm_free(p.r.tensor);
-    lm_free(p.r.label);
-    lm_str_free(&p.labels);
+    labels_free(&p.names);
     inputs_free(&p.in);
     subject_close(&p.on);
     return status;

@@ -1,17 +1,13 @@
 /* Results as .npy, .npz, .json and .csv files, and as lines of text. */
 #include "result.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/base/file.h"
 #include "core/data/npz.h"
 #include "core/tensor/npy.h"
-
-/* More numbers than this are null in JSON: such files are for reading. */
-enum { JSON_NUMBERS = 65536 };
+#include "numbers.h"
 
 static const char *const endings[FORMS] = {".npy", ".npz", ".json", ".csv"};
 
@@ -26,78 +22,10 @@ lm_status result_form_of(const char *path, result_form *out)
     return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .npy, .npz, .json and .csv; choose one", path);
 }
 
-static size_t dim_product(const limn_tensor *t, int from)
-{
-    size_t n = 1;
-    for (int i = from; i < t->rank; i++)
-        n *= (size_t)t->dim[i];
-    return n;
-}
-
 /* Does axis 0 count the samples? */
 static bool is_batch(const result *r, const limn_tensor *t)
 {
     return t->rank > 0 && t->dim[0] == r->samples;
-}
-
-/* Narrow floats become float32, which every reader of such files knows. */
-static lm_status view_of(const limn_tensor *t, lm_view *out)
-{
-    lm_shape sh;
-    lm_buffer *wrapped;
-    size_t n = limn_tensor_count(t), step = limn_dtype_size(t->type);
-    LM_TRY(lm_shape_make(t->rank, t->dim, &sh));
-    if (t->type != LIMN_F16 && t->type != LIMN_BF16) {
-        LM_TRY(lm_buffer_wrap(t->data, n * step, &wrapped));
-        *out = lm_view_row(t->type, &sh, wrapped);
-        return LM_OK;
-    }
-    LM_TRY(lm_view_new(LM_F32, &sh, out));
-    float *to = lm_view_data(out);
-    for (size_t i = 0; i < n; i++)
-        to[i] = (float)lm_load_f64(t->type, (const char *)t->data + i * step);
-    return LM_OK;
-}
-
-static void add_number(lm_json *j, const limn_tensor *t, size_t i)
-{
-    const char *at = (const char *)t->data + i * limn_dtype_size(t->type);
-    if (t->type == LIMN_BOOL)
-        lm_json_bool(j, *at != 0);
-    else if (lm_dtype_is_float(t->type) || t->type == LIMN_U64)
-        lm_json_number(j, lm_load_f64(t->type, at));
-    else
-        lm_json_int(j, lm_load_i64(t->type, at));
-}
-
-/* Axes from `axis` on as nested lists, beginning with element *at. */
-static void add_lists(lm_json *j, const limn_tensor *t, int axis, size_t *at)
-{
-    if (axis == t->rank) {
-        add_number(j, t, (*at)++);
-        return;
-    }
-    lm_json_array(j);
-    for (int64_t i = 0; i < t->dim[axis]; i++)
-        add_lists(j, t, axis + 1, at);
-    lm_json_end_array(j);
-}
-
-/* The classes of a sample, greatest value first. */
-typedef struct ranked {
-    double value;
-    size_t index;
-} ranked;
-
-static int greatest_first(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    bool a_is_none = isnan(x->value), b_is_none = isnan(y->value);
-    if (a_is_none != b_is_none)
-        return a_is_none ? 1 : -1;
-    if (!a_is_none && x->value != y->value)
-        return x->value < y->value ? 1 : -1;
-    return (x->index > y->index) - (x->index < y->index);
 }
 
 /* How many vectors of classes the first output holds: only vectors have classes. */
@@ -116,15 +44,8 @@ static ranked *rank_vector(const result *r, int64_t vector, size_t *n)
     if (vector >= vectors(r))
         return NULL;
     const limn_tensor *t = &r->tensor[0];
-    size_t classes = limn_tensor_count(t) / (size_t)vectors(r), first = (size_t)vector * classes;
-    ranked *all = lm_malloc(classes, sizeof *all);
-    for (size_t i = 0; all && i < classes; i++)
-        all[i] = (ranked){lm_load_f64(t->type, (const char *)t->data + (first + i) * limn_dtype_size(t->type)), i};
-    if (!all)
-        return NULL;
-    qsort(all, classes, sizeof *all, greatest_first);
-    *n = classes < (size_t)r->top ? classes : (size_t)r->top;
-    return all;
+    size_t classes = limn_tensor_count(t) / (size_t)vectors(r);
+    return numbers_top(t, (size_t)vector * classes, classes, (size_t)r->top, n);
 }
 
 static void add_top(const result *r, lm_json *j, int64_t sample)
@@ -162,12 +83,8 @@ void result_json(const result *r, lm_str *out)
         for (size_t i = 0; i < r->count; i++) {
             const limn_tensor *t = &r->tensor[i];
             int axis = is_batch(r, t);
-            size_t n = dim_product(t, axis), at = axis ? (size_t)s * n : 0;
             lm_json_key(&j, r->name[i]);
-            if (n <= JSON_NUMBERS)
-                add_lists(&j, t, axis, &at);
-            else
-                lm_json_null(&j);
+            numbers_json(&j, t, axis, axis ? (size_t)s * numbers_below(t, axis) : 0);
         }
         lm_json_end_object(&j);
         lm_json_key(&j, "top");
@@ -201,7 +118,7 @@ static void column_name(lm_str *out, const char *name, const limn_tensor *t, int
     lm_str text = {0};
     lm_str_add(&text, name);
     for (int i = axis; i < t->rank; i++) {
-        size_t below = dim_product(t, i + 1);
+        size_t below = numbers_below(t, i + 1);
         lm_str_printf(&text, "%c%zu%s", i == axis ? '[' : ',', element / below, i + 1 == t->rank ? "]" : "");
         element %= below;
     }
@@ -224,7 +141,7 @@ static void as_csv(const result *r, lm_str *out)
         for (size_t i = 0; i < r->count; i++) {
             const limn_tensor *t = &r->tensor[i];
             int axis = is_batch(r, t);
-            size_t n = dim_product(t, axis);
+            size_t n = numbers_below(t, axis);
             if (!axis && r->samples > 1)
                 continue;
             for (size_t k = 0; k < n; k++) {
@@ -251,7 +168,7 @@ static lm_status write_npz(const result *r, const char *path)
     lm_status status = LM_OK;
     for (size_t i = 0; i < r->count && status == LM_OK; i++) {
         lm_view v;
-        status = view_of(&r->tensor[i], &v);
+        status = numbers_view(&r->tensor[i], &v);
         if (status != LM_OK)
             break;
         status = lm_npz_add(&zip, r->name[i], &v);
@@ -267,7 +184,7 @@ static lm_status write_npy(const result *r, const char *path)
 {
     lm_view v;
     LM_REQUIRE(r->outputs, LM_INPUT, "%s: the model has no output to write; use .npz", path);
-    LM_TRY(view_of(&r->tensor[0], &v));
+    LM_TRY(numbers_view(&r->tensor[0], &v));
     lm_status status = lm_npy_write(path, &v);
     lm_buffer_unref(v.buf);
     return status;
