@@ -17,6 +17,8 @@ nm binutils
 g++ g++
 pc:hwloc libhwloc-dev
 pc:zlib zlib1g-dev
+pc:libpng libpng-dev
+pc:libjpeg libjpeg62-turbo-dev
 xz xz-utils
 qemu-aarch64 qemu-user
 qemu-arm qemu-user
