@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
 
 static lm_cpu *self(lm_device *dev)
 {
@@ -104,11 +107,31 @@ lm_status lm_cpu_kernel_new(lm_cpu *cpu, const lm_call *call, size_t bytes, lm_c
     return LM_OK;
 }
 
+/* Who made the processor: what it says itself where one can ask it, otherwise the first word of what it is called. */
+static void find_vendor(const char *model, char *out, size_t room)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    static const char *const known[][2] = {
+        {"GenuineIntel", "Intel"}, {"AuthenticAMD", "AMD"}, {"HygonGenuine", "Hygon"}, {"CentaurHauls", "VIA"}};
+    unsigned highest, word[3];
+    char id[sizeof word + 1] = "";
+    if (__get_cpuid(0, &highest, &word[0], &word[2], &word[1]))
+        memcpy(id, word, sizeof word);
+    for (size_t i = 0; i < LM_COUNT(known); i++)
+        if (strcmp(id, known[i][0]) == 0) {
+            snprintf(out, room, "%s", known[i][1]);
+            return;
+        }
+#endif
+    snprintf(out, room, "%.*s", (int)strcspn(model, " "), model);
+}
+
 static void describe(const lm_topo *topo, lm_cpu_level best, lm_devinfo *info)
 {
     *info = (lm_devinfo){.kind = LM_KIND_CPU, .units = lm_topo_threads(topo), .memory = topo->ram, .exact = true, .eligible = true};
     snprintf(info->name, sizeof info->name, "cpu");
     snprintf(info->product, sizeof info->product, "%s", topo->model);
+    find_vendor(topo->model, info->vendor, sizeof info->vendor);
     snprintf(info->driver, sizeof info->driver, "limn");
     snprintf(info->locality, sizeof info->locality, "%d package%s, %d core%s", topo->packages, topo->packages == 1 ? "" : "s",
              topo->cores, topo->cores == 1 ? "" : "s");

@@ -34,6 +34,6 @@ typedef lm_status (*lm_cpu_bind_fn)(lm_cpu *cpu, const lm_call *call, lm_kernel 
 
 /* Packings that derive() understands; a driver adds its own and the function that makes it (pack.h). */
 typedef enum lm_cpu_packing { LM_CPU_PACK_GEMM = 1, LM_CPU_PACK_CONV, LM_CPU_PACK_CONV_T, LM_CPU_PACK_DEPTHWISE,
-               LM_CPU_PACK_GATES } lm_cpu_packing;
+               LM_CPU_PACK_GATES, LM_CPU_PACK_PATCHES } lm_cpu_packing;
 
 #endif

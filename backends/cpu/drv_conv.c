@@ -8,6 +8,7 @@
 #include "backends/cpu/block.h"
 #include "backends/cpu/depthwise.h"
 #include "backends/cpu/product.h"
+#include "backends/cpu/thin.h"
 #include "core/base/mem.h"
 
 /* The call with every convolution seen as three-dimensional: missing axes are of size 1. */
@@ -181,7 +182,8 @@ lm_status lm_cpu_bind_conv(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
         LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_DEPTHWISE, 0, "depthwise"));
     } else {
         parts(p, &s);
-        LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_CONV, s.groups, "conv"));
+        LM_TRY_OUT(lm_thin_plan(p, p->pack.columns));
+        LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_CONV, s.groups, p->thin_width ? "conv_thin" : "conv"));
     }
     *out = &p->k.base;
     return LM_OK;
@@ -227,12 +229,73 @@ static void add_phase(lm_product *p, const shape3 *s, lm_pass *pass, const int64
     reach(&p->g, pass);
 }
 
+/* Few results per pixel in windows that lie side by side, as where an image is cut into patches: one product whose
+ * columns are all of a window's results. */
+static bool is_patches(lm_cpu *cpu, const lm_call *call, const shape3 *s)
+{
+    lm_pack pack;
+    const int64_t nr = lm_tiles_of(cpu->level)->nr, taps = s->k[0] * s->k[1] * s->k[2];
+    const bool bias = call->nx > 2 && lm_view_present(&call->x[2]);
+    bool ok = s->groups == 1 && taps > 1 && s->m < nr && !bias && !(call->ep && call->ep->residual);
+    for (int k = 0; k < LM_AXES; k++)
+        ok &= s->k[k] == s->stride[k] && s->dilation[k] == 1 && s->pad[k] == 0 && s->out[k] == s->in[k] * s->k[k];
+    return ok && lm_pack_patches(&call->x[1], nr, &pack);
+}
+
+/* From the product's result, [sample][pixel][output][tap], to y. */
+static lm_status spread_patches(lm_product *p, const lm_call *call, const shape3 *s, int64_t y_step[LM_AXES])
+{
+    const lm_view *y = &call->y[0];
+    const int64_t taps = s->k[0] * s->k[1] * s->k[2];
+    lm_copy_axis axis[LM_COPY_AXES];
+    int64_t sample, to[LM_AXES], tap = 1, pixel = s->m * taps;
+    int n = 0;
+    strides(y, &sample, to);
+    axis[n++] = (lm_copy_axis){s->m, y->st[1], taps};
+    for (int k = LM_AXES - 1; k >= 0; tap *= s->k[k], pixel *= s->in[k], k--) {
+        y_step[k] = pixel;
+        axis[n++] = (lm_copy_axis){s->k[k], to[k], tap};
+        axis[n++] = (lm_copy_axis){s->in[k], to[k] * s->k[k], pixel};
+    }
+    axis[n++] = (lm_copy_axis){s->n, sample, pixel};
+    p->g.y_sample = pixel;
+    lm_copy_plan(&p->y.copy, sizeof(float), n, axis);
+    return lm_product_reserve(p, (size_t)lm_shape_count(&y->sh), sizeof(float), &p->y.at);
+}
+
+static lm_status bind_patches(lm_cpu *cpu, const lm_call *call, const shape3 *s, lm_kernel **out)
+{
+    lm_product *p;
+    LM_TRY(lm_product_new(cpu, call, "conv_t", 1, 1, 1, &p));
+    lm_status status = LM_OK;
+    lm_igemm *g = &p->g;
+    lm_pass *pass = &g->pass[0];
+    LM_TRY_OUT(lm_product_epilogue(cpu, p, call));
+    LM_TRY_OUT(arrange(p, &call->x[0], false, &p->x, &g->x_sample, g->x_step));
+    LM_TRY_OUT(spread_patches(p, call, s, pass->y_step));
+    lm_pack_patches(&call->x[1], g->set->nr, &p->pack);
+    g->samples = s->n;
+    g->channels = p->pack.channels;
+    for (int k = 0; k < LM_AXES; k++)
+        g->in[k] = pass->out[k] = s->in[k], pass->step[k] = 1;
+    add_tap(g, pass, (int64_t[LM_AXES]){0}, 0);
+    reach(g, pass);
+    LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_PATCHES, 0, "conv_t_patches"));
+    *out = &p->k.base;
+    return LM_OK;
+out:
+    lm_free(p);
+    return status;
+}
+
 lm_status lm_cpu_bind_conv_t(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
 {
     shape3 s;
     lm_product *p;
     LM_TRY(check(call));
     pad_axes(call, &s);
+    if (is_patches(cpu, call, &s))
+        return bind_patches(cpu, call, &s, out);
     const int64_t passes = s.stride[0] * s.stride[1] * s.stride[2];
     LM_TRY(lm_product_new(cpu, call, "conv_t", passes, s.k[0] * s.k[1] * s.k[2], s.groups, &p));
     lm_status status = LM_OK;
@@ -262,7 +325,8 @@ lm_status lm_cpu_bind_conv_t(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
                 taps += pass->ntap;
             }
     parts(p, &s);
-    LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_CONV_T, s.groups, "conv_t"));
+    LM_TRY_OUT(lm_thin_plan(p, p->pack.columns));
+    LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_CONV_T, s.groups, p->thin_width ? "conv_t_thin" : "conv_t"));
     lm_free(scratch);
     *out = &p->k.base;
     return LM_OK;

@@ -16,11 +16,14 @@ typedef struct max_dx {
     lm_cpu_kernel k;
     lm_image s, index, y;
     lm_windows w;
+    const lm_pool_fns *fns;
     bool channels, column_major;
+    bool windows;                  /* contiguous channels, whole windows at a time */
+    bool covered;                  /* by windows: every element of the image, none needs clearing */
     int64_t plane, step;           /* elements of a plane; distance of its neighbours when it is dense, otherwise 0 */
     int64_t rows, per_tile, parts; /* rows of a plane, in a tile, and tiles per plane */
     int64_t count, size;           /* signals; elements of the result */
-    lm_span *spans[2];             /* of the first two spatial axes, in `span` */
+    lm_span *spans[3];             /* in `span` */
     lm_span span[];
 } max_dx;
 
@@ -92,6 +95,41 @@ static void add_row(max_dx_run *r, float *y, const stretch *own, int64_t d, int6
         atomic_store(&r->foreign, true);
 }
 
+/* Along one axis, elements below this one belong to windows before number o. */
+static int64_t done_before(const max_dx *k, int axis, int64_t o)
+{
+    return o > 0 ? k->spans[axis][o - 1].at + k->spans[axis][o - 1].taps : 0;
+}
+
+/* The same, window by window and a vector of channels at a time. */
+static void add_windows(max_dx_run *r, float *y, const stretch *own, int64_t d, int64_t h)
+{
+    const max_dx *k = r->k;
+    const lm_span *sd = &k->spans[0][d], *sh = &k->spans[1][h];
+    const float *s = r->s + own->n * k->s.st_n + d * k->s.st[0] + h * k->s.st[1];
+    const int64_t *index = r->index + own->n * k->index.st_n + d * k->index.st[0] + h * k->index.st[1];
+    lm_pool_winners w = {.rows = sd->taps * sh->taps, .y_step = k->y.st[2], .n = k->s.c,
+                         .base = (uint32_t)(own->n * k->s.c * k->plane), .plane = (uint32_t)k->plane};
+    const int64_t done_d = done_before(k, 0, d), done_h = done_before(k, 1, h);
+    bool foreign = false;
+    for (int64_t i = 0, done = 0; i < k->s.size[2]; i++, s += k->s.st[2], index += k->index.st[2]) {
+        const lm_span *sw = &k->spans[2][i];
+        w.along = sw->taps;
+        w.fresh_from = done > sw->at ? done - sw->at : 0;
+        done = sw->at + sw->taps;
+        for (int64_t t = 0; t < w.rows; t++) {
+            const int64_t zd = sd->at + t / sh->taps, yh = sh->at + t % sh->taps, row = zd * k->y.size[1] + yh;
+            w.place[t] = (int32_t)(row * k->y.size[2] + sw->at);
+            w.fresh[t] = k->covered && zd >= done_d && yh >= done_h;
+            w.y[t] = row < own->lo || row >= own->hi
+                         ? NULL : y + zd * k->y.st[0] + yh * k->y.st[1] + sw->at * k->y.st[2];
+        }
+        foreign |= !k->fns->to_winners(&w, s, index);
+    }
+    if (foreign)
+        atomic_store(&r->foreign, true);
+}
+
 static void max_dx_tile(void *ctx, int64_t tile, int worker)
 {
     max_dx_run *r = ctx;
@@ -106,13 +144,18 @@ static void max_dx_tile(void *ctx, int64_t tile, int worker)
     }
     own.hi = own.hi < k->rows ? own.hi : k->rows;
     float *y = r->y + own.n * k->y.st_n;
-    clear(k, y, &own);
+    if (!k->covered)
+        clear(k, y, &own);
     for (int64_t d = 0; d < k->s.size[0]; d++)
         for (int64_t h = 0; h < k->s.size[1]; h++) {
             int64_t lo, hi;
             rows_of(k, d, h, &lo, &hi);
             /* signals without a window are looked at by the first tile, which finds foreign indices among them */
-            if ((lo < own.hi && hi > own.lo) || (lo == hi && part == 0))
+            if (!((lo < own.hi && hi > own.lo) || (lo == hi && part == 0)))
+                continue;
+            if (k->windows)
+                add_windows(r, y, &own, d, h);
+            else
                 add_row(r, y, &own, d, h, lo, hi);
         }
 }
@@ -156,7 +199,7 @@ lm_status lm_cpu_bind_maxpool_dx(lm_cpu *cpu, const lm_call *call, lm_kernel **o
     lm_image si = lm_image_of(s), yi = lm_image_of(y);
     size_t bytes;
     LM_REQUIRE(s->dt == LM_F32, LM_UNSUPPORTED, "%s: no kernel for %s", lm_ops[call->op].name, lm_dtype_name(s->dt));
-    LM_REQUIRE(lm_mul_size((size_t)(si.size[0] + si.size[1]), sizeof(lm_span), &bytes) &&
+    LM_REQUIRE(lm_mul_size((size_t)(si.size[0] + si.size[1] + si.size[2]), sizeof(lm_span), &bytes) &&
                    lm_add_size(bytes, sizeof(max_dx), &bytes),
                LM_MEMORY, "%s: the signal is too large", lm_ops[call->op].name);
     max_dx *k;
@@ -169,7 +212,8 @@ lm_status lm_cpu_bind_maxpool_dx(lm_cpu *cpu, const lm_call *call, lm_kernel **o
     k->channels = si.st_c == 1 && yi.st_c == 1 && yi.c > 1;
     k->spans[0] = k->span;
     k->spans[1] = k->span + si.size[0];
-    for (int axis = 0; axis < 2; axis++)
+    k->spans[2] = k->spans[1] + si.size[1];
+    for (int axis = 0; axis < 3; axis++)
         lm_spans_forward(&k->w, axis, k->spans[axis]);
     const int64_t *size = yi.size, *st = yi.st;
     k->rows = size[0] * size[1];
@@ -183,6 +227,18 @@ lm_status lm_cpu_bind_maxpool_dx(lm_cpu *cpu, const lm_call *call, lm_kernel **o
     k->parts = lm_tiles(k->rows, k->per_tile);
     k->count = lm_shape_count(&s->sh);
     k->size = lm_shape_count(&y->sh);
+    k->fns = lm_pool_fns_of(cpu->level);
+    k->windows = k->channels && !k->column_major && k->index.st_c == 1 && k->size <= INT32_MAX &&
+                 k->w.kernel[0] * k->w.kernel[1] <= LM_POOL_ROWS;
+    for (int axis = 0; axis < 3; axis++)
+        k->windows = k->windows && (k->w.dilation[axis] == 1 || k->w.kernel[axis] == 1);
+    k->covered = k->windows;
+    for (int axis = 0; axis < 3; axis++)
+        for (int64_t o = 0; o < si.size[axis] && k->covered; o++) {
+            const int64_t done = done_before(k, axis, o), end = o + 1 < si.size[axis] ? 0 : yi.size[axis];
+            const lm_span *span = &k->spans[axis][o];
+            k->covered = span->taps > 0 && span->at <= done && span->at + span->taps >= end;
+        }
     k->k.base.bytes = 12.0 * (double)k->count + 4.0 * (double)k->size;
     *out = &k->k.base;
     return LM_OK;

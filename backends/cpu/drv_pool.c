@@ -123,7 +123,7 @@ static void largest_patch(const pooling *k, float *y, const float *x, const lm_s
     }
     for (int64_t i = 0; i < results; i++) {
         const lm_pool_window w = {{sd->taps, sh->taps, span[i].taps}, {steps[0], steps[1], span[i].step * k->x.st[2]},
-                                  false};
+                                  false, 0, 0};
         k->fns->at[LM_POOL_MAX](y + i * k->y.st[2], x + (span[i].at - span->at) * k->x.st[2], &w, 0, channels);
     }
 }
@@ -150,12 +150,61 @@ static void largest_rows(const pooling_run *r, int64_t from, int64_t to)
     }
 }
 
+/* Along a row: how many results from i on have windows alike, a stride apart. */
+static int64_t alike(const pooling *k, int64_t i, int64_t most)
+{
+    const lm_span *span = k->spans[2];
+    int64_t end = i + 1;
+    while (end < most && span[end].taps == span[i].taps && span[end].count == span[i].count &&
+           span[end].at - span[end - 1].at == k->w.stride[2])
+        end++;
+    return end - i;
+}
+
+/* Averages: results i ... end - 1 of one row, `width` channels from c on; neighbours that are alike run as one. */
+static void average_run(const pooling_run *r, int64_t row, int64_t i, int64_t end, int64_t c, int64_t width)
+{
+    const pooling *k = r->k;
+    const int64_t h = row % k->y.size[1], rest = row / k->y.size[1];
+    const int64_t d = rest % k->y.size[0], image = rest / k->y.size[0];
+    const lm_span *sd = &k->spans[0][d], *sh = &k->spans[1][h];
+    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->x.st[0], sh->step * k->x.st[1], 0}, false,
+                        sh->taps < k->w.stride[1] ? sh->taps : k->w.stride[1], k->w.stride[1] * k->x.st[1]};
+    const float *x = r->x + image * k->x.st_n + sd->at * k->x.st[0] + sh->at * k->x.st[1] + c;
+    float *y = r->y + image * k->y.st_n + d * k->y.st[0] + h * k->y.st[1] + c;
+    w.past = k->large && (uintptr_t)y % 64 == 0 && k->y.st[2] % LINE == 0;
+    for (int64_t n; i < end; i += n) {
+        const lm_span *sw = &k->spans[2][i];
+        n = alike(k, i, end);
+        w.taps[2] = sw->taps;
+        w.step[2] = sw->step * k->x.st[2];
+        k->fns->sums(y + i * k->y.st[2], k->y.st[2], x + sw->at * k->x.st[2], k->w.stride[2] * k->x.st[2], &w, n,
+                     lm_span_count(sd, sh, sw), width);
+    }
+}
+
+/* Rows from ... to - 1 of averages, in strips like those of maxima. */
+static void average_rows(const pooling_run *r, int64_t from, int64_t to)
+{
+    /* floats that the windows of a strip read in a row of results; its channels; results at once */
+    enum { NEAR = 8192, WIDEST = 256, GROUP = 4 };
+    const pooling *k = r->k;
+    for (int64_t c = 0, width; c < k->y.c; c += width) {
+        width = k->y.c - c < WIDEST ? k->y.c - c : WIDEST;
+        const int64_t pixels = NEAR / (width * k->w.kernel[0] * k->w.kernel[1]), results = pixels / k->w.stride[2];
+        const int64_t step = results < GROUP ? GROUP : results / GROUP * GROUP;
+        for (int64_t i = 0; i < k->y.size[2]; i += step)
+            for (int64_t row = from; row < to; row++)
+                average_run(r, row, i, i + step < k->y.size[2] ? i + step : k->y.size[2], c, width);
+    }
+}
+
 /* One row of results of one image, all channels. */
 static void channels_row(const pooling_run *r, int64_t n, int64_t d, int64_t h)
 {
     const pooling *k = r->k;
     const lm_span *sd = &k->spans[0][d], *sh = &k->spans[1][h];
-    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->x.st[0], sh->step * k->x.st[1], 0}, false};
+    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->x.st[0], sh->step * k->x.st[1], 0}, false, 0, 0};
     const float *x = r->x + n * k->x.st_n + sd->at * k->x.st[0] + sh->at * k->x.st[1];
     float *y = r->y + n * k->y.st_n + d * k->y.st[0] + h * k->y.st[1];
     w.past = k->large && (uintptr_t)y % 64 == 0 && k->y.st[2] % LINE == 0;
@@ -265,9 +314,12 @@ static void pooling_tile(void *ctx, int64_t tile, int worker)
     const pooling *k = r->k;
     (void)worker;
     int64_t end = (tile + 1) * k->per_tile < k->rows ? (tile + 1) * k->per_tile : k->rows;
+    const bool strips = k->block || (k->channels && k->op == LM_POOL_AVERAGE);
     if (k->block)
         largest_rows(r, tile * k->per_tile, end);
-    for (int64_t row = tile * k->per_tile; row < end && !k->block; row++) {
+    else if (strips)
+        average_rows(r, tile * k->per_tile, end);
+    for (int64_t row = tile * k->per_tile; row < end && !strips; row++) {
         int64_t h = row % k->y.size[1], rest = row / k->y.size[1], d = rest % k->y.size[0];
         rest /= k->y.size[0];
         if (k->channels)

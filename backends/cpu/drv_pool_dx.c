@@ -71,12 +71,14 @@ static void divide_tile(void *ctx, int64_t tile, int worker)
 
 static void sum_channels(const average_dx *k, float *y, const float *t, const lm_span *sd, const lm_span *sh)
 {
-    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->t.st[0], sh->step * k->t.st[1], 0}, false};
-    for (int64_t i = 0; i < k->y.size[2]; i++) {
+    lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->t.st[0], sh->step * k->t.st[1], 0}, false, 0, 0};
+    for (int64_t i = 0, n; i < k->y.size[2]; i += n) {
         const lm_span *sw = &k->spans[2][i];
         w.taps[2] = sw->taps;
         w.step[2] = sw->step * k->t.st[2];
-        k->fns->at[LM_POOL_SUM](y + i * k->y.st[2], t + sw->at * k->t.st[2], &w, 1.0f, k->y.c);
+        for (n = 1; i + n < k->y.size[2] && sw[n].taps == sw->taps && sw[n].step == sw->step && sw[n].at == sw->at + n;)
+            n++;
+        k->fns->sums(y + i * k->y.st[2], k->y.st[2], t + sw->at * k->t.st[2], k->t.st[2], &w, n, 0, k->y.c);
     }
 }
 

@@ -37,12 +37,38 @@ static size_t xsize(const reduction *r)
     return lm_dtype_size(r->xdt);
 }
 
+/* Of planes one behind the other, whose channels come last all the same: pixels are turned. */
+static bool has_planes(const reduction *r)
+{
+    const lm_axis *channel = &r->red[r->reds - 1];
+    return r->reds > 1 && r->xdt == LM_F32 && channel[-1].x == (int64_t)sizeof(float) && channel->n <= BLOCK / 16;
+}
+
+static const float *fetch_planes(const reduction *r, const char *x, int64_t from, int64_t n, float *block)
+{
+    const int64_t size = sizeof(float), channels = r->red[r->reds - 1].n, step = r->red[r->reds - 1].x;
+    const int64_t plane = r->red[r->reds - 2].n;
+    for (int64_t done = 0, m; done < n; done += m) {
+        const int64_t pixel = (from + done) / channels, c = (from + done) % channels, at = pixel % plane;
+        const char *p = x + lm_axes_x(r->red, r->reds - 2, pixel / plane) + at * size;
+        const int64_t whole = c ? 0 : (n - done) / channels, pixels = whole < plane - at ? whole : plane - at;
+        m = pixels ? pixels * channels : channels - c < n - done ? channels - c : n - done;
+        if (pixels)
+            r->stream->turn(block + done, channels, (const float *)p, step / size, pixels, channels, false);
+        for (int64_t j = 0; j < m && !pixels; j++)
+            memcpy(block + done + j, p + (c + j) * step, sizeof *block);
+    }
+    return block;
+}
+
 /* Elements from .. from + n of the reduction of the result at x, as contiguous floats: in place where they are. */
 static const float *fetch(const reduction *r, const char *x, int64_t from, int64_t n, float *block)
 {
     const lm_axis *run = &r->red[r->reds - 1];
     if (r->reds == 1 && run->x == (int64_t)sizeof(float) && r->xdt == LM_F32)
         return (const float *)x + from;
+    if (has_planes(r))
+        return fetch_planes(r, x, from, n, block);
     uint16_t half[BLOCK];
     char *to = r->xdt == LM_F32 ? (char *)block : (char *)half;
     size_t size = xsize(r);

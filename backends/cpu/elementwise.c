@@ -324,7 +324,8 @@ lm_status lm_ew_bind(lm_cpu *cpu, const lm_call *call, lm_ew_fn fn, float a, flo
     k->y.way = way_of(&k->y, last, false);
     for (int i = 0; i < k->nx; i++)
         k->x[i].way = way_of(&k->x[i], last, k->nx > 1);
-    bool large = cpu->topo && (size_t)count * k->y.size > cpu->topo->cache[LM_L3].bytes;
+    /* Operands and result together: of more than a cache holds, the first results are gone before anyone reads them. */
+    bool large = cpu->topo && bytes > (double)cpu->topo->cache[LM_L3].bytes;
     if (large && k->y.way == LM_WAY_DIRECT && k->y.size == sizeof(float))
         k->y.way = LM_WAY_STREAM;
 

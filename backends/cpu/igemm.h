@@ -66,6 +66,7 @@ typedef struct lm_igemm {
 typedef struct lm_igemm_args {
     const float *x, *b, *bias, *res, *zero;
     float *y;
+    char *space; /* the launch's workspace, for engines that have reserved of it */
     bool finite;
     lm_ew_fn act; /* an activation beyond the clamp, run on a tile that was just stored; or NULL */
     float act_a, act_b;

@@ -90,6 +90,17 @@ void lm_pack_gemm(const lm_view *w, bool trans, int64_t nr, lm_pack *p)
     }
 }
 
+bool lm_pack_patches(const lm_view *w, int64_t nr, lm_pack *p)
+{
+    int64_t step = 1;
+    bool dense = true;
+    for (int i = w->sh.rank - 1; i >= 1; step *= w->sh.dim[i--])
+        dense &= w->sh.dim[i] == 1 || w->st[i] == step;
+    const lm_view matrix = {.sh = LM_SHAPE(w->sh.dim[0], step), .st = {w->st[0], 1}};
+    lm_pack_gemm(&matrix, false, nr, p);
+    return dense;
+}
+
 /* The offset of a mixed-radix index. */
 static int64_t digits(int64_t index, int n, const int64_t *dim, const int64_t *step)
 {
@@ -249,6 +260,7 @@ lm_status lm_cpu_pack(lm_cpu *cpu, const lm_view *w, const lm_want *want, lm_buf
     case LM_CPU_PACK_CONV: lm_pack_conv(w, want->p[1], want->p[0], &p); break;
     case LM_CPU_PACK_CONV_T: lm_pack_conv_t(w, want->p[1], want->p[0], &p); break;
     case LM_CPU_PACK_GEMM: lm_pack_gemm(w, want->p[1] != 0, want->p[0], &p); break;
+    case LM_CPU_PACK_PATCHES: lm_pack_patches(w, want->p[0], &p); break;
     case LM_CPU_PACK_DEPTHWISE: lm_pack_depthwise(w, &p); break;
     default: return lm_fail(LM_UNSUPPORTED, "the cpu device has no packing number %u", (unsigned)want->pack);
     }

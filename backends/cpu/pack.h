@@ -29,6 +29,10 @@ void lm_pack_conv(const lm_view *w, int64_t groups, int64_t nr, lm_pack *p);
 void lm_pack_conv_t(const lm_view *w, int64_t groups, int64_t nr, lm_pack *p);
 void lm_pack_gemm(const lm_view *w, bool trans, int64_t nr, lm_pack *p);
 
+/* The same [C, M, k...] as the matrix [C, M * k...] of a transposed convolution whose windows lie side by side; false
+ * when the weights do not lie so. */
+bool lm_pack_patches(const lm_view *w, int64_t nr, lm_pack *p);
+
 /* Pack on the pool. The flag is always written. */
 void lm_pack_run(lm_cpu *cpu, const lm_pack *p, const float *w, float *out);
 

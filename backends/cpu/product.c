@@ -44,8 +44,8 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *k, void *const *arg, void
 {
     const lm_product *p = (const lm_product *)k;
     const lm_igemm *g = &p->g;
-    lm_igemm_args a = {
-        .x = arg[0], .b = arg[1], .y = arg[k->nargs - 1], .act = p->act, .act_a = p->act_a, .act_b = p->act_b};
+    lm_igemm_args a = {.x = arg[0], .b = arg[1], .y = arg[k->nargs - 1], .space = workspace,
+                       .act = p->act, .act_a = p->act_a, .act_b = p->act_b};
     if (!g->tasks)
         return LM_OK;
     memset(space(workspace, p->zero_at), 0, (size_t)p->zeros * sizeof(float));
@@ -190,6 +190,7 @@ lm_status lm_product_finish(lm_cpu *cpu, lm_product *p, const lm_call *call, uin
         want->p[0] = p->pack.nr;
         want->p[1] = param;
     } else {
+        p->k.base.loose |= 2; /* packing reads weights from wherever they lie */
         LM_TRY(lm_product_reserve(p, floats, sizeof(float), &p->pack_at));
     }
     double pixels = 0;
@@ -199,7 +200,7 @@ lm_status lm_product_finish(lm_cpu *cpu, lm_product *p, const lm_call *call, uin
     p->k.base.bytes = 4.0 * (double)(lm_shape_count(&call->x[0].sh) + lm_shape_count(&call->x[1].sh) +
                                      lm_shape_count(&call->y[0].sh) * (1 + (p->res >= 0)));
     char tile[16] = "";
-    if (packing != LM_CPU_PACK_DEPTHWISE)
+    if (p->engine == run_tiles)
         snprintf(tile, sizeof tile, "_%dx%d", g->set->mr, g->set->nr);
     snprintf(p->k.name, sizeof p->k.name, "cpu.%s.%s_f32%s%s%s%s", lm_cpu_level_name(cpu->level), what, tile,
              p->bias >= 0 ? "+bias" : "", p->res >= 0 ? "+res" : "", call->ep && call->ep->active ? "+" : "");

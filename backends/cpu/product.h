@@ -31,6 +31,7 @@ struct lm_product {
     lm_ew_fn act; /* after the clamp; or NULL */
     float act_a, act_b;
     int64_t row_taps, row_dilation; /* depthwise: taps along a row of the filter */
+    int64_t thin_at, thin_lo, thin_width; /* thin.h: bytes into the workspace; of a turned row, zeros first, and all */
     void (*engine)(lm_cpu *cpu, const lm_product *p, const lm_igemm_args *a);
 };
 

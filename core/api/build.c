@@ -57,14 +57,16 @@ static const int64_t any[LM_RANK] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
 limn_status limn_build_input(limn_builder *b, const char *name, limn_dtype type, int rank, const int64_t *dim)
 {
-    LM_BUILD(b, sound_port(name, type, rank), "input '%s': no name without blanks, element type or rank", name ? name : "");
+    LM_BUILD(b, sound_port(name, type, rank), "input '%s': no name without blanks, element type or rank",
+             name ? name : "");
     onnx_build_input(&b->build, name, type, rank, dim ? dim : any);
     return b->build.status;
 }
 
 limn_status limn_build_output(limn_builder *b, const char *name, limn_dtype type, int rank, const int64_t *dim)
 {
-    LM_BUILD(b, sound_port(name, type, rank), "output '%s': no name without blanks, element type or rank", name ? name : "");
+    LM_BUILD(b, sound_port(name, type, rank), "output '%s': no name without blanks, element type or rank",
+             name ? name : "");
     onnx_build_output(&b->build, name, type, rank, dim ? dim : any);
     return b->build.status;
 }

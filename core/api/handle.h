@@ -6,9 +6,11 @@
 
 #include <limn/device.h>
 #include <limn/model.h>
+#include <limn/run.h>
 #include <limn/tensor.h>
 
 #include "core/device/chain.h"
+#include "core/explain/explain.h"
 #include "core/run/session.h"
 
 struct limn_device {
@@ -29,6 +31,22 @@ struct limn_model {
     pthread_mutex_t lock; /* guards `shared` */
     LM_VEC(api_shared) shared;
 };
+
+struct limn_session {
+    limn_model *model;
+    limn_device *device;
+    lm_shared *shared; /* of model and device */
+    lm_session *inner;
+    lm_study *study;   /* NULL until something is explained */
+    lm_memo *memo;     /* likewise */
+    atomic_bool cancel;
+    bool timed;
+    lm_profile profile;
+};
+
+/* run.c: a caller's feeds as views of the caller's memory. Free with api_feeds_free. */
+lm_status api_feeds(const limn_feed *feed, size_t n, bool bare, lm_named **out);
+void api_feeds_free(lm_named *named, size_t n);
 
 /* tensor.c: a caller's tensor as a view of its memory, which outlives the view. LM_INPUT for types, ranks and sizes that
  * make no sense; without data only when `bare`. Unref the buffer. */

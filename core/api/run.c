@@ -1,7 +1,6 @@
 /* limn/run.h: sessions. */
 #include <limn/run.h>
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +8,6 @@
 #include "core/base/mem.h"
 #include "core/model/check.h"
 #include "core/model/layers.h"
-
-struct limn_session {
-    limn_model *model;
-    limn_device *device;
-    lm_session *inner;
-    atomic_bool cancel;
-    bool timed;
-    lm_profile profile;
-};
 
 /* The shared part for this device, made by the first session that asks. */
 static lm_status enter_shared(limn_model *m, limn_device *d, lm_shared **out)
@@ -56,6 +46,7 @@ limn_status limn_session_open(limn_model *model, limn_device *device, limn_sessi
     pthread_mutex_lock(&model->lock);
     lm_status status = enter_shared(model, device, &shared);
     if (status == LM_OK) {
+        s->shared = shared;
         status = lm_session_open(model->model, &device->chain, &(lm_session_options){.shared = shared}, &s->inner);
         if (status != LM_OK)
             leave_shared(model, device);
@@ -73,6 +64,8 @@ void limn_session_free(limn_session *s)
 {
     if (!s)
         return;
+    lm_study_close(s->study);
+    lm_memo_free(s->memo);
     lm_session_close(s->inner);
     pthread_mutex_lock(&s->model->lock);
     leave_shared(s->model, s->device);
@@ -81,15 +74,14 @@ void limn_session_free(limn_session *s)
     lm_free(s);
 }
 
-static void release(lm_named *named, size_t n)
+void api_feeds_free(lm_named *named, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         lm_buffer_unref(named[i].view.buf);
     lm_free(named);
 }
 
-/* A caller's feeds as views of the caller's memory. */
-static lm_status take_feeds(const limn_feed *feed, size_t n, bool bare, lm_named **out)
+lm_status api_feeds(const limn_feed *feed, size_t n, bool bare, lm_named **out)
 {
     lm_named *named = lm_calloc(n, sizeof *named);
     if (!named)
@@ -99,7 +91,7 @@ static lm_status take_feeds(const limn_feed *feed, size_t n, bool bare, lm_named
                                         : lm_fail(LM_USAGE, "a feed has no name");
         named[i].name = feed[i].name;
         if (status != LM_OK) {
-            release(named, i);
+            api_feeds_free(named, i);
             return lm_context(status, "input '%s'", feed[i].name ? feed[i].name : "");
         }
     }
@@ -197,10 +189,10 @@ limn_status limn_session_run(limn_session *s, const limn_feed *feed, size_t feed
     LM_REQUIRE(results <= (fetch ? 4096 : limn_model_output_count(s->model)), LM_USAGE,
                "%zu results asked for; the model has %zu outputs", results, limn_model_output_count(s->model));
     lm_named *named;
-    LM_TRY(take_feeds(feed, feeds, false, &named));
+    LM_TRY(api_feeds(feed, feeds, false, &named));
     lm_view *y = lm_calloc(results, sizeof *y);
     lm_status status = y ? run(s, named, feeds, fetch, results, y) : LM_MEMORY;
-    release(named, feeds);
+    api_feeds_free(named, feeds);
     if (status == LM_INTERRUPTED)
         atomic_store(&s->cancel, false);
     size_t done = 0;
@@ -340,11 +332,11 @@ limn_status limn_session_layers(limn_session *s, const limn_feed *feed, size_t f
         return guess_layers(s, list, count);
     lm_named *named;
     const lm_built *b;
-    LM_TRY(take_feeds(feed, feeds, true, &named));
+    LM_TRY(api_feeds(feed, feeds, true, &named));
     lm_status status = built_for(s, named, feeds, &b);
     if (status == LM_OK)
         status = list_layers(b, list, count);
-    release(named, feeds);
+    api_feeds_free(named, feeds);
     return status;
 }
 
@@ -358,10 +350,10 @@ limn_status limn_session_find(limn_session *s, const limn_feed *feed, size_t fee
     LM_REQUIRE(s && (feed || !feeds) && layer && name, LM_USAGE, "limn_session_find: a pointer is NULL");
     lm_named *named;
     const char *found;
-    LM_TRY(take_feeds(feed, feeds, true, &named));
+    LM_TRY(api_feeds(feed, feeds, true, &named));
     lm_status status = resolve(s, named, feeds, layer, &found);
     char *copy = status == LM_OK ? lm_strdup(found) : NULL;
-    release(named, feeds);
+    api_feeds_free(named, feeds);
     if (!copy)
         return status == LM_OK ? LM_MEMORY : status;
     *name = copy;

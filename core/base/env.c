@@ -119,10 +119,12 @@ static lm_status check(lm_env_id id, const char *who, const char *text)
                    "%s=%.99s: give a whole number in %s", who, text, row->allowed);
         break;
     case SIZE:
-        LM_REQUIRE(lm_parse_size(text, &size), LM_USAGE, "%s=%.99s: give a number of bytes, such as 512M or 2G", who, text);
+        LM_REQUIRE(lm_parse_size(text, &size), LM_USAGE, "%s=%.99s: give a number of bytes, such as 512M or 2G", who,
+                   text);
         break;
     case WORD:
-        LM_REQUIRE(lm_word_index(row->allowed, text) >= 0, LM_USAGE, "%s=%.99s: give one of %s", who, text, row->allowed);
+        LM_REQUIRE(lm_word_index(row->allowed, text) >= 0, LM_USAGE, "%s=%.99s: give one of %s", who, text,
+                   row->allowed);
         break;
     default: break;
     }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,8 @@ static bool is_special(const char *path)
     return stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
 }
 
-/* Temporary files that exist now, for a program that is about to be ended; more than there is room for stay unnoticed. */
+/* Temporary files that exist now, for a program that is about to be ended; more than there is room for stay
+ * unnoticed. */
 static _Atomic(char *) in_progress[16];
 
 static void note_temporary(char *path)
@@ -101,6 +103,33 @@ void lm_out_abandon_all(void)
     }
 }
 
+/* Where links lead; the last one's target need not exist. */
+static lm_status follow_links(const char *path, char **out)
+{
+    enum { LINKS = 40 }; /* as many as the system follows */
+    char target[PATH_MAX];
+    char *at = lm_strdup(path);
+    for (int i = 0; at && i < LINKS; i++) {
+        ssize_t count = readlink(at, target, sizeof target - 1);
+        if (count < 0) {
+            *out = at;
+            return LM_OK;
+        }
+        target[count] = '\0';
+        const char *slash = *target == '/' ? NULL : strrchr(at, '/');
+        lm_str next = {0};
+        if (slash)
+            lm_str_add_bytes(&next, at, (size_t)(slash - at) + 1);
+        lm_str_add(&next, target);
+        lm_free(at);
+        at = lm_str_take(&next);
+        lm_str_free(&next);
+    }
+    bool circle = at != NULL;
+    lm_free(at);
+    return circle ? lm_fail(LM_OUTPUT, "%s: %s", path, strerror(ELOOP)) : LM_MEMORY;
+}
+
 /* A fresh file beside the path, readable by whom the program's mask allows; a name that is taken is passed over. */
 static lm_status make_temporary(lm_out *out)
 {
@@ -120,9 +149,8 @@ static lm_status make_temporary(lm_out *out)
 
 lm_status lm_out_open(const char *path, lm_out *out)
 {
-    lm_out fresh = {.fd = -1, .path = lm_strdup(path)};
-    if (!fresh.path)
-        return LM_MEMORY;
+    lm_out fresh = {.fd = -1};
+    LM_TRY(follow_links(path, &fresh.path));
     lm_status status = LM_OK;
     if (is_special(path))
         fresh.fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -154,6 +182,12 @@ lm_status lm_out_write(lm_out *out, const void *bytes, size_t count)
     return LM_OK;
 }
 
+/* Files that are written and wait for their names. */
+static _Thread_local struct {
+    bool on;
+    LM_VEC(lm_out) files;
+} gathered;
+
 /* Forget, removing the temporary file unless it got its final name. */
 static void finish(lm_out *out, bool named)
 {
@@ -168,10 +202,48 @@ static void finish(lm_out *out, bool named)
 lm_status lm_out_commit(lm_out *out)
 {
     lm_status status = LM_OK;
-    if (close(out->fd) != 0 || (out->temporary && rename(out->temporary, out->path) != 0))
+    if (close(out->fd) != 0)
         status = lm_fail(LM_OUTPUT, "%s: %s", out->path, strerror(errno));
+    out->fd = -1;
+    if (status == LM_OK && out->temporary && gathered.on) {
+        status = lm_vec_push(&gathered.files, *out);
+        if (status == LM_OK)
+            *out = (lm_out){.fd = -1};
+    } else if (status == LM_OK && out->temporary && rename(out->temporary, out->path) != 0) {
+        status = lm_fail(LM_OUTPUT, "%s: %s", out->path, strerror(errno));
+    }
     finish(out, status == LM_OK);
     return status;
+}
+
+void lm_out_gather(void)
+{
+    gathered.on = true;
+}
+
+static lm_status end_gathering(bool keep)
+{
+    lm_status status = LM_OK;
+    for (size_t i = 0; i < gathered.files.count; i++) {
+        lm_out *out = &gathered.files.at[i];
+        bool named = keep && status == LM_OK && rename(out->temporary, out->path) == 0;
+        if (keep && status == LM_OK && !named)
+            status = lm_fail(LM_OUTPUT, "%s: %s", out->path, strerror(errno));
+        finish(out, named);
+    }
+    lm_vec_free(&gathered.files);
+    gathered.on = false;
+    return status;
+}
+
+lm_status lm_out_commit_all(void)
+{
+    return end_gathering(true);
+}
+
+void lm_out_drop_all(void)
+{
+    end_gathering(false);
 }
 
 void lm_out_drop(lm_out *out)

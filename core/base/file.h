@@ -22,11 +22,13 @@ void lm_file_unmap(lm_file *file); /* leaves {0}; fine for {0} */
 lm_status lm_file_slice(const lm_file *file, uint64_t offset, uint64_t bytes, const void **out);
 
 /* Bytes of a mapping will not be read again soon: the memory of whole pages goes back to the system, which fetches them
- * from the file when they are read after all. Never for memory that is no read-only mapping: it would lose its content. */
+ * from the file when they are read after all. Never for memory that is no read-only mapping: it would lose its
+ * content. */
 void lm_file_done(const void *bytes, size_t count);
 
-/* Writing: everything goes to a temporary file beside `path`, which takes the name only in lm_out_commit. What exists
- * and is no plain file (a terminal, a pipe, /dev/null) is written to directly. */
+/* Writing: everything goes to a temporary file beside `path`, which takes the name only in lm_out_commit. Where `path`
+ * is a link, the file that it leads to is replaced and the link stays. What exists and is no plain file (a terminal, a
+ * pipe, /dev/null) is written to directly. */
 typedef struct lm_out {
     int fd;
     char *path, *temporary; /* no temporary: `path` itself is open */
@@ -36,6 +38,13 @@ lm_status lm_out_open(const char *path, lm_out *out);
 lm_status lm_out_write(lm_out *out, const void *bytes, size_t count);
 lm_status lm_out_commit(lm_out *out); /* closes in any case; on failure `path` is as it was */
 void lm_out_drop(lm_out *out);        /* give up; fine after commit */
+
+/* All files or none: from lm_out_gather on, lm_out_commit of this thread closes a file and leaves it under its
+ * temporary name until lm_out_commit_all, which ends the gathering; lm_out_drop_all removes what was gathered
+ * instead. */
+void lm_out_gather(void);
+lm_status lm_out_commit_all(void);
+void lm_out_drop_all(void);
 
 /* Remove all temporary files of this process; safe in a signal handler, which must end the process then. */
 void lm_out_abandon_all(void);

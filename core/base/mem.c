@@ -71,7 +71,8 @@ static void *raw_block(size_t total)
     void *raw = NULL;
     if (total < HUGE_PAGE)
         return malloc(total);
-    /* aligned_alloc wants a multiple of the alignment; for huge pages that would waste megabytes, so use the POSIX call */
+    /* aligned_alloc wants a multiple of the alignment; for huge pages that would waste megabytes, so use the POSIX
+     * call */
     if (posix_memalign(&raw, HUGE_PAGE, total) != 0)
         return NULL;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)

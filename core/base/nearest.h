@@ -7,7 +7,8 @@
 
 #include "core/base/str.h"
 
-/* Letters to change, insert, remove or swap with their neighbour to get from `a` to `b`; capital letters count as small. */
+/* Letters to change, insert, remove or swap with their neighbour to get from `a` to `b`; capital letters count as
+ * small. */
 int lm_word_distance(const char *a, const char *b);
 
 /* Append the words of `known` that `word` may be a slip of, best first and at most three, as "a, b or c". False, with

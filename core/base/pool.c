@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/fpu.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 
 /* How long a waiting thread spins before it sleeps: waking one costs about this much. Between two kernels of one plan
@@ -438,8 +439,9 @@ static lm_status place(lm_pool *pool, const lm_topo *topo, bool bind)
     return LM_OK;
 }
 
-/* Signals belong to the program's own threads. */
-static lm_status start_workers(lm_pool *pool)
+/* Signals belong to the program's own threads. Where the system gives no more threads, there are fewer: results do not
+ * depend on their number. */
+static void start_workers(lm_pool *pool)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -450,9 +452,11 @@ static lm_status start_workers(lm_pool *pool)
         error = pthread_create(&next->thread, NULL, work, next);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    LM_REQUIRE(!error, LM_DEVICE, "thread %d of %d cannot be started: %s; ask for fewer with --threads or LIMN_THREADS",
-               pool->started + 2, pool->threads, strerror(error));
-    return LM_OK;
+    if (error)
+        lm_log(LM_LOG_WARN,
+               "thread %d of %d cannot be started (%s), so %d %s used; ask for fewer with --threads or LIMN_THREADS",
+               pool->started + 2, pool->threads, strerror(error), pool->started + 1, pool->started ? "are" : "is");
+    pool->threads = pool->started + 1;
 }
 
 lm_status lm_pool_open(const lm_topo *topo, int threads, bool bind, lm_pool **out)
@@ -473,12 +477,11 @@ lm_status lm_pool_open(const lm_topo *topo, int threads, bool bind, lm_pool **ou
     pthread_cond_init(&pool->opened, NULL);
     pthread_cond_init(&pool->left, NULL);
     lm_status status = place(pool, topo, bind);
-    if (status == LM_OK)
-        status = start_workers(pool);
     if (status != LM_OK) {
         lm_pool_close(pool);
         return status;
     }
+    start_workers(pool);
     *out = pool;
     return LM_OK;
 }

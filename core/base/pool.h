@@ -18,7 +18,7 @@ typedef void (*lm_tile_fn)(void *ctx, int64_t tile, int worker);
 /* Start `threads` - 1 workers (the thread that calls lm_pool_run is the last one); 0 means lm_topo_threads(topo). With
  * `bind` each worker is tied to one processor of the allowed set, in lm_topo_bind_order and over again when there are
  * more threads than processors; the caller's own mask stays as it is. `topo` may be NULL (nothing is bound, 0 means 1)
- * and may be freed after the call. LM_DEVICE when a thread cannot be started; nothing is left behind then. */
+ * and may be freed after the call. Where the system refuses a thread, the pool has fewer and says so as a warning. */
 lm_status lm_pool_open(const lm_topo *topo, int threads, bool bind, lm_pool **out);
 
 /* Stop and join the workers. No run may be under way. NULL is fine. */
@@ -34,8 +34,8 @@ int lm_pool_threads(const lm_pool *pool);
  * tile. */
 void lm_pool_run(lm_pool *pool, int64_t tiles, lm_tile_fn fn, void *ctx);
 
-/* Run `rounds` < 2^31 grids of `tiles` <= LM_ROUND_TILES tiles each, one after the other: fn gets round * tiles + tile, and
- * starts when every tile of the round before is done. All of it is one run, in which a round costs a fraction of a
+/* Run `rounds` < 2^31 grids of `tiles` <= LM_ROUND_TILES tiles each, one after the other: fn gets round * tiles + tile,
+ * and starts when every tile of the round before is done. All of it is one run, in which a round costs a fraction of a
  * microsecond. Tile i is worker i's as long as that one comes, so what it reads in every round may stay in one core's
  * caches; there should be as many tiles as threads, of equal size. */
 enum { LM_ROUND_TILES = 32 };

@@ -8,9 +8,10 @@
 /* One line is all a person reads; longer contexts are cut at the end, where the innermost detail matters least. */
 enum { MESSAGE_BYTES = 1024 };
 
-static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local char message[MESSAGE_BYTES], blamed[256];
 
-/* Bytes of the control character at `p` (ASCII's, DEL, and U+0080 to U+009F, which terminals obey too); 0 for any other. */
+/* Bytes of the control character at `p` (ASCII's, DEL, and U+0080 to U+009F, which terminals obey too); 0 for any
+ * other. */
 static size_t control_length(const unsigned char *p)
 {
     if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] <= 0x9F)
@@ -47,7 +48,19 @@ lm_status lm_fail(lm_status status, const char *format, ...)
     vsnprintf(fresh, sizeof fresh, format, args);
     va_end(args);
     lm_one_line(message, sizeof message, fresh);
+    *blamed = '\0';
     return status;
+}
+
+void lm_blame(const char *node)
+{
+    if (!*blamed && node)
+        snprintf(blamed, sizeof blamed, "%s", node);
+}
+
+const char *lm_blamed(void)
+{
+    return blamed;
 }
 
 lm_status lm_context(lm_status status, const char *format, ...)

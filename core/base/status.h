@@ -29,11 +29,12 @@ typedef limn_status lm_status;
 
 #define LM_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Copy `text` as it may stand in one line on a terminal: control characters written as \n, \t, \r or \x1b, all else as it is;
- * what does not fit into `room` bytes is cut. Messages are kept in this form, whatever they quote. */
+/* Copy `text` as it may stand in one line on a terminal: control characters written as \n, \t, \r or \x1b, all else as
+ * it is; what does not fit into `room` bytes is cut. Messages are kept in this form, whatever they quote. */
 void lm_one_line(char *to, size_t room, const char *text);
 
-/* Replace this thread's message and hand `status` back: `return lm_fail(LM_INPUT, "rank %d is over %d", r, LM_RANK);` */
+/* Replace this thread's message and hand `status` back: `return lm_fail(LM_INPUT, "rank %d is over %d", r,
+ * LM_RANK);` */
 lm_status lm_fail(lm_status status, const char *format, ...) LM_PRINTF(2, 3);
 
 /* Put "context: " before the message of a failure on its way out; hands `status` back and does nothing for LM_OK. */
@@ -41,6 +42,11 @@ lm_status lm_context(lm_status status, const char *format, ...) LM_PRINTF(2, 3);
 
 /* This thread's message, "" when none. Borrowed until the next failure on this thread. */
 const char *lm_message(void);
+
+/* The node of a model that this thread's last failure is about, "" when none: lm_blame tells it on the failure's way
+ * out, where the first and innermost one counts; lm_fail forgets it. Borrowed like the message. */
+void lm_blame(const char *node);
+const char *lm_blamed(void);
 
 /* Restore a message saved by the caller (a cleanup that may fail must not hide the first reason). */
 void lm_message_set(const char *text);

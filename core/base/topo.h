@@ -71,7 +71,7 @@ typedef struct lm_topo {
     double quota;      /* processors' worth of time the control group grants, 0 when unlimited */
 } lm_topo;
 
-/* Describe this machine: by hwloc where the build has it, by the system's files otherwise. Blocks on a few milliseconds
+/* Describe this machine: by the system's own files where it has them, by hwloc otherwise. Blocks on about a millisecond
  * of file reads, opens no device and lists no accelerators. Free with lm_topo_free. */
 lm_status lm_topo_load(lm_topo **out);
 

@@ -262,7 +262,8 @@ lm_status lm_csv_numbers(const lm_csv *csv, int64_t first, int64_t rows, const b
 {
     int64_t have = lm_csv_rows(csv), kept = 0;
     LM_REQUIRE(first >= 0 && rows >= 0 && first <= have && rows <= have - first, LM_INPUT,
-               "%s has %" PRId64 " rows; %" PRId64 " from row %" PRId64 " on are not there", csv->name, have, rows, first);
+               "%s has %" PRId64 " rows; %" PRId64 " from row %" PRId64 " on are not there", csv->name, have, rows,
+               first);
     for (int c = 0; c < csv->columns; c++)
         kept += !(leave_out && leave_out[c]);
     const lm_shape sh = LM_SHAPE(rows, kept);

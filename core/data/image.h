@@ -3,8 +3,9 @@
 #define LM_DATA_IMAGE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-#include "core/base/status.h"
+#include "core/base/str.h"
 
 /* Rows from the top, pixels from the left, channels side by side: at[(y * width + x) * channels + c], from 0 to 255 whatever
  * the depth of the file was. */
@@ -30,6 +31,10 @@ lm_status lm_image_resize(lm_image *image, int width, int height, lm_filter filt
 
 /* The middle; sides that are shorter than asked are filled with zeros. */
 lm_status lm_image_crop(lm_image *image, int width, int height);
+
+/* image_write.c: the bytes of a PNG file of rows of red, green and blue; equal pictures give equal bytes. LM_UNSUPPORTED in a
+ * build without libpng. */
+lm_status lm_png_encode(const uint8_t *rgb, int width, int height, lm_str *out);
 
 /* image_png.c, image_jpeg.c: the decoders. */
 lm_status lm_png_decode(const void *bytes, size_t count, const char *name, lm_image *out);

@@ -33,7 +33,8 @@ static void leave(j_common_ptr jpeg)
     longjmp(w->back, 1);
 }
 
-/* Missing data is a warning to libjpeg, which goes on with grey; a picture that was never seen must not be explained. */
+/* Missing data is a warning to libjpeg, which goes on with grey; a picture that was never seen must not be
+ * explained. */
 static void mind(j_common_ptr jpeg, int level)
 {
     if (level < 0 && (jpeg->err->msg_code == JWRN_JPEG_EOF || jpeg->err->msg_code == JWRN_HIT_MARKER))
@@ -70,7 +71,8 @@ static int orientation(const struct jpeg_decompress_struct *jpeg)
     return 1;
 }
 
-/* Turn upright. By orientation: bit 0 mirrors left and right, bit 1 top and bottom, bit 2 swaps the axes before that. */
+/* Turn upright. By orientation: bit 0 mirrors left and right, bit 1 top and bottom, bit 2 swaps the axes before
+ * that. */
 static lm_status turn(lm_image *image, int way)
 {
     static const uint8_t moves[] = {0, 0, 1, 3, 2, 4, 5, 7, 6};
@@ -78,8 +80,8 @@ static lm_status turn(lm_image *image, int way)
     lm_image fresh;
     if (!moves[way])
         return LM_OK;
-    LM_TRY(lm_image_new("picture", swap ? image->height : image->width, swap ? image->width : image->height, image->channels,
-                        &fresh));
+    LM_TRY(lm_image_new("picture", swap ? image->height : image->width, swap ? image->width : image->height,
+                        image->channels, &fresh));
     for (int y = 0; y < image->height; y++)
         for (int x = 0; x < image->width; x++) {
             int to_x = swap ? y : x, to_y = swap ? x : y;

@@ -39,7 +39,9 @@ static bool number(const char *at, const char *end, double *out, const char **ne
 static lm_status read_number(const value *v, double *out)
 {
     const char *next;
-    return number(v->text, v->text + v->count, out, &next) && next == v->text + v->count ? LM_OK : wrong(v, "a number, such as 1/255");
+    return number(v->text, v->text + v->count, out, &next) && next == v->text + v->count
+               ? LM_OK
+               : wrong(v, "a number, such as 1/255");
 }
 
 /* One number for all channels, or three. */
@@ -154,7 +156,8 @@ static lm_status take(const char *word, size_t count, lm_prep *p)
     }
     lm_str words = {0};
     lm_list_words(known, LM_COUNT(known), &words);
-    lm_fail(LM_USAGE, "--prep '%.*s': no part of a preparation; give key=value with %s", (int)count, word, lm_str_text(&words));
+    lm_fail(LM_USAGE, "--prep '%.*s': no part of a preparation; give key=value with %s", (int)count, word,
+            lm_str_text(&words));
     lm_str_free(&words);
     return LM_USAGE;
 }
@@ -179,7 +182,8 @@ static void resized(const lm_prep *p, const lm_image *image, int *width, int *he
     if (!p->side)
         return;
     const bool wide = image->width > image->height;
-    const int longer = (int)((double)p->side * (wide ? image->width : image->height) / (wide ? image->height : image->width));
+    const int longer =
+        (int)((double)p->side * (wide ? image->width : image->height) / (wide ? image->height : image->width));
     *width = wide ? longer : p->side;
     *height = wide ? p->side : longer;
 }

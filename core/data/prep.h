@@ -25,8 +25,8 @@ typedef struct lm_prep {
 /* LM_USAGE names the word. Parts that are not named stay as they are in *out. */
 lm_status lm_prep_parse(const char *text, lm_prep *out);
 
-/* Resize and crop the picture, give it the channels, and write the numbers: [channels][height][width], or with the channels
- * last. `to` has room for what lm_prep_size says. */
+/* Resize and crop the picture, give it the channels, and write the numbers: [channels][height][width], or with the
+ * channels last. `to` has room for what lm_prep_size says. */
 void lm_prep_size(const lm_prep *prep, const lm_image *image, int *width, int *height);
 lm_status lm_prep_apply(const lm_prep *prep, lm_image *image, int channels, bool last, float *to);
 

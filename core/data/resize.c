@@ -33,7 +33,8 @@ static const struct {
 } kernels[LM_FILTERS] = {
     [LM_FILTER_BILINEAR] = {triangle, 1}, [LM_FILTER_BICUBIC] = {cubic, 2}, [LM_FILTER_AREA] = {box, 0.5}};
 
-/* What one axis takes for each new position: `taps` weights over old positions from first[i] on; spare ones are zero. */
+/* What one axis takes for each new position: `taps` weights over old positions from first[i] on; spare ones are
+ * zero. */
 typedef struct axis {
     int taps;
     int *first;
@@ -75,8 +76,8 @@ static void axis_free(axis *a)
 
 /* `lines` lines of `old` points, points `step` floats apart and lines `pitch`, become lines of `fresh` points that lie
  * `to_pitch` apart. */
-static void apply(const axis *a, const float *from, size_t lines, size_t pitch, size_t step, int old, int fresh, float *to,
-                  size_t to_pitch)
+static void apply(const axis *a, const float *from, size_t lines, size_t pitch, size_t step, int old, int fresh,
+                  float *to, size_t to_pitch)
 {
     for (size_t line = 0; line < lines; line++)
         for (int i = 0; i < fresh; i++) {
@@ -99,7 +100,8 @@ static lm_status along(lm_image *image, int fresh, bool rows, lm_filter filter)
         return LM_OK;
     lm_status status = axis_make(old, fresh, filter, &a);
     if (status == LM_OK)
-        status = lm_image_new("resize", rows ? fresh : image->width, rows ? image->height : fresh, image->channels, &out);
+        status =
+            lm_image_new("resize", rows ? fresh : image->width, rows ? image->height : fresh, image->channels, &out);
     for (size_t c = 0; status == LM_OK && rows && c < n; c++)
         apply(&a, image->at + c, (size_t)image->height, (size_t)image->width * n, n, old, fresh, out.at + c,
               (size_t)fresh * n);

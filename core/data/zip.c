@@ -55,7 +55,8 @@ static lm_status find_wide_end(const lm_zip *zip, const uint8_t *end, const uint
     if (!locator || number(locator, 4) != LOCATOR)
         return LM_OK;
     *out = span(zip, number(locator + 8, 8), END_WIDE_BYTES);
-    LM_REQUIRE(*out && number(*out, 4) == END_WIDE, LM_INPUT, "%s: the end of the archive points outside it", zip->name);
+    LM_REQUIRE(*out && number(*out, 4) == END_WIDE, LM_INPUT, "%s: the end of the archive points outside it",
+               zip->name);
     return LM_OK;
 }
 
@@ -219,8 +220,9 @@ static lm_status unpack(const lm_zip *zip, const lm_zip_entry *e, const uint8_t 
 static lm_status unpack(const lm_zip *zip, const lm_zip_entry *e, const uint8_t *from, void **out)
 {
     (void)from, (void)out;
-    return lm_fail(LM_UNSUPPORTED, "%s: entry '%s' is compressed, and Limn was built without zlib; save it uncompressed",
-                   zip->name, e->name);
+    return lm_fail(LM_UNSUPPORTED,
+                   "%s: entry '%s' is compressed, and Limn was built without zlib; save it uncompressed", zip->name,
+                   e->name);
 }
 #endif
 
@@ -236,7 +238,8 @@ lm_status lm_zip_content(const lm_zip *zip, const lm_zip_entry *e, const uint8_t
     LM_REQUIRE(!(e->flags & ENCRYPTED), LM_UNSUPPORTED, "%s: entry '%s' is encrypted", zip->name, e->name);
     LM_REQUIRE(e->method == STORED || e->method == DEFLATED, LM_UNSUPPORTED,
                "%s: entry '%s' is compressed in a way (%u) that Limn cannot read", zip->name, e->name, e->method);
-    LM_REQUIRE(e->method != STORED || e->packed == e->size, LM_INPUT, "%s: entry '%s' has two sizes", zip->name, e->name);
+    LM_REQUIRE(e->method != STORED || e->packed == e->size, LM_INPUT, "%s: entry '%s' has two sizes", zip->name,
+               e->name);
     void *unpacked = NULL;
     if (e->method == DEFLATED)
         LM_TRY(unpack(zip, e, from, &unpacked));

@@ -1,5 +1,5 @@
-/* ZIP archives, as far as .npz files need them: stored and deflated entries, sizes over 4 GiB, no encryption, one volume.
- * The list at the end of the archive is what counts; local headers only say where the bytes begin. */
+/* ZIP archives, as far as .npz files need them: stored and deflated entries, sizes over 4 GiB, no encryption, one
+ * volume. The list at the end of the archive is what counts; local headers only say where the bytes begin. */
 #ifndef LM_DATA_ZIP_H
 #define LM_DATA_ZIP_H
 
@@ -34,7 +34,8 @@ void lm_zip_close(lm_zip *zip);
 /* The content of an entry, checked against its checksum. A stored one lies in the archive (*owned = NULL), an unpacked
  * one in *owned (lm_free it). LM_UNSUPPORTED for other methods, for encryption, and for deflated entries in a build
  * without zlib. */
-lm_status lm_zip_content(const lm_zip *zip, const lm_zip_entry *entry, const uint8_t **bytes, size_t *count, void **owned);
+lm_status lm_zip_content(const lm_zip *zip, const lm_zip_entry *entry, const uint8_t **bytes, size_t *count,
+                         void **owned);
 
 /* Writing: entries are stored and dated 1980-01-01, so equal contents give equal files. */
 typedef struct lm_zip_out {

@@ -3,7 +3,8 @@
  *
  * The life of a call: the planner describes one op with shapes, strides and constants (lm_call) and asks a device to
  * `bind` it. The device either refuses (LM_UNSUPPORTED: the call then runs on the host, is counted and reported) or
- * answers with a kernel, which knows everything but the addresses. The kernel may ask for constants in a form of its own
+ * answers with a kernel, which knows everything but the addresses. The kernel may ask for constants in a form of its
+ * own
  * (`want`), made once by `derive` and cached. `launch` then gets addresses, as often as wanted, from any thread.
  *
  * Unless a comment says otherwise a function may be called from any thread and may not be NULL. */
@@ -38,8 +39,8 @@ typedef struct lm_devinfo {
     bool eligible;     /* `auto` may choose it */
 } lm_devinfo;
 
-/* What follows the sum of a product op on the hot tile, in this order: bias (the op's own last input, per output channel),
- * residual, activation. The residual is one more input after the op's own, of y's shape. */
+/* What follows the sum of a product op on the hot tile, in this order: bias (the op's own last input, per output
+ * channel), residual, activation. The residual is one more input after the op's own, of y's shape. */
 typedef struct lm_epilogue {
     bool residual;
     bool active;      /* an activation follows */
@@ -58,8 +59,8 @@ typedef struct lm_call {
     uint64_t constant; /* bit i: x[i] is a constant (inputs from 64 on never are) */
 } lm_call;
 
-/* A constant in a device's own form: first the transform, then the packing that only the device understands. Equal bytes
- * mean equal results, so it is a cache key; clear it before filling it. */
+/* A constant in a device's own form: first the transform, then the packing that only the device understands. Equal
+ * bytes mean equal results, so it is a cache key; clear it before filling it. */
 typedef enum lm_transform { LM_TF_ID, LM_TF_POS, LM_TF_NEG, LM_TF_GAMMA, LM_TF_SQUARE, LM_TF_ONE } lm_transform;
 typedef struct lm_want {
     int32_t input; /* which x; -1: entry unused */
@@ -71,7 +72,8 @@ typedef struct lm_want {
 
 enum { LM_WANTS = 2 };
 
-/* A bound call. Devices embed it first in a struct of their own. Immutable after bind, shared by threads and sessions. */
+/* A bound call. Devices embed it first in a struct of their own. Immutable after bind, shared by threads and
+ * sessions. */
 struct lm_kernel {
     const char *name;     /* "cpu.avx512.conv_f32_14x32+relu"; owned by the kernel */
     double flops, bytes;  /* work and least traffic of one launch, for profiles */
@@ -119,8 +121,8 @@ typedef struct lm_device_vt {
 
     /* Run: arg[0..nx) then arg[nx..nx+ny); workspace as the kernel asked, or NULL. May return before the work is done;
      * errors found later come out of `sync`. Launches from one thread run in order; launches from several threads may
-     * queue. Bad values in data (an index out of range, unless the op gives it a meaning as OneHot does) are LM_INPUT with a
-     * message, never a trap. */
+     * queue. Bad values in data (an index out of range, unless the op gives it a meaning as OneHot does) are LM_INPUT
+     * with a message, never a trap. */
     lm_status (*launch)(lm_device *, const lm_kernel *, const lm_arg *arg, lm_buffer *workspace);
 
     /* Block until everything launched is done. */
@@ -137,8 +139,8 @@ struct lm_device {
     lm_dtype compute; /* LM_F64: plans for this device hold doubles wherever the model says float32; otherwise LM_F32 */
 };
 
-/* What a plug-in, which links nothing of Limn, may use; it may keep the address, the table lives as long as the process.
- * Built-in devices call the same functions directly. */
+/* What a plug-in, which links nothing of Limn, may use; it may keep the address, the table lives as long as the
+ * process. Built-in devices call the same functions directly. */
 typedef struct lm_host {
     uint32_t abi;
     const lm_topo *topo;
@@ -150,9 +152,9 @@ typedef struct lm_host {
 
 /* A family of devices. `probe` lists at most `cap` of them into `out` and sets *n; no device at all is n = 0 and LM_OK.
  * `open` opens the index-th of that list; `opts` are the `key=value` pairs of its word in LIMN_BACKEND, borrowed
- * for the call. `check` says beforehand whether `open` would understand them: it is asked about every word of a list before
- * anything opens, looks at no device, and answers LM_USAGE naming the family and the keys or values that exist. NULL: the
- * family takes no options. */
+ * for the call. `check` says beforehand whether `open` would understand them: it is asked about every word of a list
+ * before anything opens, looks at no device, and answers LM_USAGE naming the family and the keys or values that exist.
+ * NULL: the family takes no options. */
 typedef struct lm_backend {
     uint32_t abi;
     const char *name; /* first word of the devices' names */

@@ -98,8 +98,8 @@ static void add_reason(search *s, const char *device, const char *reason)
     lm_str_printf(&s->reasons, "%s%s: %s", s->reasons.count ? "; " : "", device, reason);
 }
 
-/* Open the family's first device that `word` names (NULL: that is eligible) and that opens. LM_NO when there is none, with the
- * reasons added; failures that another device could not cure end the search. */
+/* Open the family's first device that `word` names (NULL: that is eligible) and that opens. LM_NO when there is none,
+ * with the reasons added; failures that another device could not cure end the search. */
 static lm_status open_from(search *s, const lm_family *f, const lm_spec_word *word, lm_device **out)
 {
     const char *name = f->backend->name;
@@ -183,7 +183,8 @@ static lm_status open_first(search *s, lm_chain *chain)
         const lm_spec_word *word = &s->spec->word[i];
         if (word->exclude)
             continue;
-        status = lm_spec_is_auto(word) ? open_auto(s, &chain->dev[0]) : open_from(s, find(s, word->name), word, &chain->dev[0]);
+        status = lm_spec_is_auto(word) ? open_auto(s, &chain->dev[0])
+                                       : open_from(s, find(s, word->name), word, &chain->dev[0]);
         chain->strict = word->strict;
     }
     if (status == LM_NO)
@@ -224,7 +225,8 @@ static lm_status open_fallbacks(search *s, lm_chain *chain)
         snprintf(plain.name, sizeof plain.name, "%s", hosts[next]);
         lm_status status = open_from(s, f, word_for(s->spec, &plain), &chain->dev[chain->n]);
         if (status == LM_NO)
-            status = lm_fail(LM_DEVICE, "no device for what %s refuses: %s", chain->dev[0]->info.name, lm_str_text(&s->reasons));
+            status = lm_fail(LM_DEVICE, "no device for what %s refuses: %s", chain->dev[0]->info.name,
+                             lm_str_text(&s->reasons));
         LM_TRY(status);
         chain->n++;
     }

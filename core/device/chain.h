@@ -2,9 +2,9 @@
  *
  *     spec = item[,item...]   item = auto | [-]word[+word...]   word = name[:index][:key=value...]
  *
- * Items are tried from left to right and the first that opens is used; without `auto` nothing else is tried (LM_DEVICE when
- * none opens); a list of exclusions alone means "list,auto". Unknown words, keys and values are LM_USAGE with a list of what
- * exists. `strict=1` on a word turns every fallback into LM_UNSUPPORTED. */
+ * Items are tried from left to right and the first that opens is used; without `auto` nothing else is tried (LM_DEVICE
+ * when none opens); a list of exclusions alone means "list,auto". Unknown words, keys and values are LM_USAGE with a
+ * list of what exists. `strict=1` on a word turns every fallback into LM_UNSUPPORTED. */
 #ifndef LM_DEVICE_CHAIN_H
 #define LM_DEVICE_CHAIN_H
 
@@ -19,15 +19,17 @@ typedef struct lm_chain {
     lm_dtype compute; /* of dev[0] */
 } lm_chain;
 
-/* Open the devices of `spec` (NULL: LIMN_BACKEND). Loads the plug-ins of LIMN_PLUGINS on first use. May block on drivers. */
+/* Open the devices of `spec` (NULL: LIMN_BACKEND). Loads the plug-ins of LIMN_PLUGINS on first use. May block on
+ * drivers. */
 lm_status lm_chain_open(const char *spec, lm_chain *out);
 void lm_chain_close(lm_chain *);
 
-/* Every device there is, over all backends and plug-ins; *out from lm_malloc. `chosen` (may be NULL): index `auto` picks. */
+/* Every device there is, over all backends and plug-ins; *out from lm_malloc. `chosen` (may be NULL): index `auto`
+ * picks. */
 lm_status lm_device_list(lm_devinfo **out, int *n, int *chosen);
 
-/* Offer `call` to the chain from position `from` on; *at is the device that took it. LM_UNSUPPORTED when none does, with the
- * last device's message. */
+/* Offer `call` to the chain from position `from` on; *at is the device that took it. LM_UNSUPPORTED when none does,
+ * with the last device's message. */
 lm_status lm_chain_bind(const lm_chain *, int from, const lm_call *call, int *at, lm_kernel **out);
 
 /* The machine the process runs on; loaded once, never freed. */

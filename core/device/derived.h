@@ -26,8 +26,8 @@ void lm_derived_close(lm_derived_cache *cache);
 lm_status lm_derived_get(lm_derived_cache *cache, lm_device *device, const lm_view *constant, const lm_want *want,
                          const lm_derived **out);
 
-/* A constant of the host that is not aligned to its type, with the same strides where it is; made once too. `off`: where
- * its first element lies in the buffer. */
+/* A constant of the host that is not aligned to its type, with the same strides where it is; made once too. `off`:
+ * where its first element lies in the buffer. */
 lm_status lm_derived_align(lm_derived_cache *cache, const lm_view *constant, const lm_derived **out, size_t *off);
 
 /* Give back what lm_derived_get handed out; it stays cached. */

@@ -1,4 +1,5 @@
-/* Devices from shared objects. A plug-in links nothing of Limn: it exports one function and gets a table of services. */
+/* Devices from shared objects. A plug-in links nothing of Limn: it exports one function and gets a table of
+ * services. */
 #include "core/device/registry.h"
 #include "core/device/spec.h"
 
@@ -18,15 +19,16 @@
 
 static lm_status check(const char *file, const lm_backend *backend)
 {
-    LM_REQUIRE(backend, LM_DEVICE, "plug-in %s: not made for device interface %u; rebuild it with this Limn's headers", file,
-               LM_BACKEND_ABI);
+    LM_REQUIRE(backend, LM_DEVICE, "plug-in %s: not made for device interface %u; rebuild it with this Limn's headers",
+               file, LM_BACKEND_ABI);
     LM_REQUIRE(backend->abi == LM_BACKEND_ABI, LM_DEVICE,
                "plug-in %s: made for device interface %u, this Limn has %u; rebuild it with this Limn's headers", file,
                backend->abi, LM_BACKEND_ABI);
     LM_REQUIRE(backend->name && backend->probe && backend->open, LM_DEVICE,
                "plug-in %s: its family of devices lacks a name, probe or open", file);
     LM_REQUIRE(lm_spec_is_family(backend->name), LM_DEVICE,
-               "plug-in %s: '%s' cannot name a family of devices; use small letters, digits and '_'", file, backend->name);
+               "plug-in %s: '%s' cannot name a family of devices; use small letters, digits and '_'", file,
+               backend->name);
     return LM_OK;
 }
 
@@ -35,7 +37,8 @@ static lm_status locate(const char *file, char path[PATH_MAX])
 {
     struct stat about;
     if (!realpath(file, path) || stat(path, &about) != 0)
-        return lm_fail(LM_DEVICE, "plug-in %s cannot be loaded: %s; correct or unset LIMN_PLUGINS", file, strerror(errno));
+        return lm_fail(LM_DEVICE, "plug-in %s cannot be loaded: %s; correct or unset LIMN_PLUGINS", file,
+                       strerror(errno));
     LM_REQUIRE(S_ISREG(about.st_mode), LM_DEVICE, "plug-in %s is no file; correct or unset LIMN_PLUGINS", file);
     return LM_OK;
 }
@@ -93,7 +96,8 @@ static lm_status whole(const char *file, const char *path)
     LM_TRY(status);
     const char *reason = missing(&object);
     lm_file_unmap(&object);
-    LM_REQUIRE(!reason, LM_DEVICE, "plug-in %s cannot be loaded: %s; build or copy it anew, or unset LIMN_PLUGINS", file, reason);
+    LM_REQUIRE(!reason, LM_DEVICE, "plug-in %s cannot be loaded: %s; build or copy it anew, or unset LIMN_PLUGINS",
+               file, reason);
     return LM_OK;
 }
 
@@ -131,8 +135,10 @@ lm_status lm_plugin_load(const char *file, void **object_out, const lm_backend *
             return LM_OK;
         }
     } else {
-        status = lm_fail(LM_DEVICE, "plug-in %s: no function lm_backend_entry, so it is no plug-in for Limn; correct or unset LIMN_PLUGINS",
-                         file);
+        status = lm_fail(
+            LM_DEVICE,
+            "plug-in %s: no function lm_backend_entry, so it is no plug-in for Limn; correct or unset LIMN_PLUGINS",
+            file);
     }
     dlclose(object);
     return status;

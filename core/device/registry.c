@@ -61,7 +61,8 @@ static lm_status add_plugin(const char *file, const struct stat *facts)
     for (int i = 0; facts && i < families; i++)
         if (family[i].file && family[i].volume == (uint64_t)facts->st_dev && family[i].inode == (uint64_t)facts->st_ino)
             return LM_OK;
-    LM_REQUIRE(families < LM_FAMILIES_MAX, LM_DEVICE, "plug-in %s: at most %d families of devices fit", file, LM_FAMILIES_MAX);
+    LM_REQUIRE(families < LM_FAMILIES_MAX, LM_DEVICE, "plug-in %s: at most %d families of devices fit", file,
+               LM_FAMILIES_MAX);
     char *kept = lm_strdup(file);
     if (!kept)
         return LM_MEMORY;
@@ -80,7 +81,8 @@ static lm_status add_plugin(const char *file, const struct stat *facts)
             lm_free(kept);
             return LM_DEVICE;
         }
-    family[families++] = (lm_family){backend, kept, facts ? (uint64_t)facts->st_dev : 0, facts ? (uint64_t)facts->st_ino : 0};
+    family[families++] =
+        (lm_family){backend, kept, facts ? (uint64_t)facts->st_dev : 0, facts ? (uint64_t)facts->st_ino : 0};
     return LM_OK;
 }
 
@@ -170,7 +172,8 @@ static lm_status check_found(const lm_family *f, lm_devinfo *out, int n)
     for (int i = 0; i < n; i++) {
         end_texts(&out[i]);
         size_t name = strlen(f->backend->name);
-        LM_REQUIRE(strncmp(out[i].name, f->backend->name, name) == 0 && (!out[i].name[name] || out[i].name[name] == ':'),
+        LM_REQUIRE(strncmp(out[i].name, f->backend->name, name) == 0 &&
+                       (!out[i].name[name] || out[i].name[name] == ':'),
                    LM_DEVICE, "its device '%s' is not named after its family '%s'", out[i].name, f->backend->name);
     }
     return LM_OK;
@@ -192,7 +195,8 @@ static lm_status check_device(const lm_device *d)
 {
     LM_REQUIRE(d, LM_DEVICE, "it reports success without a device");
     const lm_device_vt *vt = d->vt;
-    LM_REQUIRE(vt && vt->close && vt->alloc && vt->release && vt->copy && vt->bind && vt->derive && vt->launch && vt->sync,
+    LM_REQUIRE(vt && vt->close && vt->alloc && vt->release && vt->copy && vt->bind && vt->derive && vt->launch &&
+                   vt->sync,
                LM_DEVICE, "its device lacks a function that is not optional");
     return LM_OK;
 }

@@ -14,13 +14,13 @@ typedef struct lm_family {
 /* The most families, and the most devices of one family that are looked at. */
 enum { LM_FAMILIES_MAX = 64, LM_FAMILY_DEVICES = 32 };
 
-/* All families: the build's, then plug-ins in the order of LIMN_PLUGINS; a folder in it stands for its *.so. Files that are
- * not loaded yet are loaded now, each once by whatever path; one that cannot be is LM_DEVICE, naming file and reason, and
- * leaves nothing behind. */
+/* All families: the build's, then plug-ins in the order of LIMN_PLUGINS; a folder in it stands for its *.so. Files that
+ * are not loaded yet are loaded now, each once by whatever path; one that cannot be is LM_DEVICE, naming file and
+ * reason, and leaves nothing behind. */
 lm_status lm_families(const lm_family **out, int *n);
 
-/* The family's `check`, `probe` and `open` with their results checked, so that a careless plug-in cannot take the process
- * down. Messages name the family or the plug-in's file. */
+/* The family's `check`, `probe` and `open` with their results checked, so that a careless plug-in cannot take the
+ * process down. Messages name the family or the plug-in's file. */
 lm_status lm_family_check(const lm_family *, const lm_kv *opts);
 lm_status lm_family_probe(const lm_family *, lm_devinfo out[LM_FAMILY_DEVICES], int *n);
 lm_status lm_family_open(const lm_family *, int index, const lm_kv *opts, lm_device **out);

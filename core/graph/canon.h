@@ -13,4 +13,13 @@ bool lm_canon_attention(lm_rewrite *r, const lm_node *n);  /* scores, masks, sof
 /* A constant added behind a product with constant weights that has no bias yet and no other consumer. */
 bool lm_canon_bias(lm_rewrite *r, const lm_node *n);
 
+/* A batch norm with constant parameters becomes part of the product before it (lower_weights.c) or behind it, where
+ * nobody else looks at what lies between and the product's weights are constant. */
+bool lm_canon_norm_behind(lm_rewrite *r, const lm_node *n);
+bool lm_canon_norm_to_unit(lm_rewrite *r, const lm_node *n); /* LM_CANON_UNIT */
+bool lm_canon_norm_before(lm_rewrite *r, const lm_node *n);
+
+/* y = gain x + shift, by channel: what a batch norm's parameters x[1 ... 4] amount to. */
+void lm_norm_factors(lm_emit *e, const lm_val x[5], double epsilon, lm_val *gain, lm_val *shift);
+
 #endif

@@ -15,6 +15,7 @@ bool lm_lower_pad(lm_rewrite *r, const lm_node *n);       /* zeros around an ima
 bool lm_lower_gemm(lm_rewrite *r, const lm_node *n);      /* into a matrix product with bias */
 bool lm_lower_transpose(lm_rewrite *r, const lm_node *n); /* of an operand into the matrix product */
 bool lm_lower_residual(lm_rewrite *r, const lm_node *n);  /* an addend of the result's shape into the epilogue */
+bool lm_lower_depthwise(lm_rewrite *r, const lm_node *n); /* lower_depthwise.c: its transpose into itself */
 bool lm_lower_activation(lm_rewrite *r, const lm_node *n);
 
 #endif

@@ -1,4 +1,5 @@
 /* Factors per channel that follow a linear layer go into its weights, once, instead of into every result. */
+#include "core/graph/emit_move.h"
 #include "core/graph/lower.h"
 
 /* Only where the new weights are computed now. */
@@ -56,24 +57,59 @@ static bool replace(lm_rewrite *r, const lm_node *n, const lm_node *p, lm_val ga
     return true;
 }
 
-bool lm_lower_batchnorm(lm_rewrite *r, const lm_node *n)
+void lm_norm_factors(lm_emit *e, const lm_val x[5], double epsilon, lm_val *gain, lm_val *shift)
+{
+    lm_val sigma = lm_emit1(e, LM_OP_SQRT, NULL, lm_emit_scalar(e, LM_OP_ADD, x[4], epsilon));
+    *gain = lm_emit1(e, LM_OP_DIV, NULL, x[1], sigma);
+    *shift = lm_emit1(e, LM_OP_SUB, NULL, x[2], lm_emit1(e, LM_OP_MUL, NULL, x[3], *gain));
+}
+
+/* `dt`: the type of the parameters. */
+static bool merge_norm(lm_rewrite *r, const lm_node *n, const lm_node *p, lm_dtype dt)
 {
     lm_emit *e = &r->e;
-    const lm_node *p = n->op == LM_OP_BATCHNORM ? lm_product_before(r, n->x[0], n) : NULL;
-    if (!p || !may_fold(r, p) || (p->op == LM_OP_MATMUL && lm_emit_shape(e, p->y[0])->rank != 2))
+    if (p->op == LM_OP_MATMUL && lm_emit_shape(e, p->y[0])->rank != 2)
         return false;
-    lm_val x[5];
+    lm_val x[5], gain, shift;
     for (int i = 1; i < 5; i++) {
         x[i] = r->map[n->x[i]];
-        if (!lm_graph_value(e->g, x[i])->constant || lm_emit_type(e, x[i])->dt != LM_F32)
+        if (!lm_graph_value(e->g, x[i])->constant || lm_emit_type(e, x[i])->dt != dt)
             return false;
     }
     const char *name = e->name;
     e->name = NULL;
-    lm_val sigma = lm_emit1(e, LM_OP_SQRT, NULL, lm_emit_scalar(e, LM_OP_ADD, x[4], n->a->norm.epsilon));
-    lm_val gain = lm_emit1(e, LM_OP_DIV, NULL, x[1], sigma);
-    lm_val shift = lm_emit1(e, LM_OP_SUB, NULL, x[2], lm_emit1(e, LM_OP_MUL, NULL, x[3], gain));
+    lm_norm_factors(e, x, n->a->norm.epsilon, &gain, &shift);
     return replace(r, n, p, gain, shift, name);
+}
+
+bool lm_lower_batchnorm(lm_rewrite *r, const lm_node *n)
+{
+    const lm_node *p = n->op == LM_OP_BATCHNORM ? lm_product_before(r, n->x[0], n) : NULL;
+    return p && may_fold(r, p) && merge_norm(r, n, p, LM_F32);
+}
+
+/* Also where weights are computed when the graph runs, because it runs in doubles. */
+bool lm_canon_norm_behind(lm_rewrite *r, const lm_node *n)
+{
+    const lm_node *p = n->op == LM_OP_BATCHNORM ? lm_product_before(r, n->x[0], n) : NULL;
+    if (!p || p->op == LM_OP_BATCHNORM || !lm_graph_value(r->e.g, p->x[1])->constant)
+        return false;
+    return merge_norm(r, n, p, lm_emit_type(&r->e, p->x[1])->dt);
+}
+
+bool lm_canon_norm_to_unit(lm_rewrite *r, const lm_node *n)
+{
+    lm_emit *e = &r->e;
+    if (!lm_canon_norm_behind(r, n))
+        return false;
+    if (e->status != LM_OK)
+        return true;
+    const lm_val y = r->map[n->y[0]];
+    const lm_dtype dt = lm_emit_type(e, r->map[n->x[1]])->dt;
+    const lm_shape vector = *lm_emit_shape(e, r->map[n->x[1]]);
+    lm_val one = lm_emit_full(e, dt, &vector, 1), none = lm_emit_full(e, dt, &vector, 0);
+    r->map[n->y[0]] = lm_emit1(e, n->op, n->a, y, one, none, none, one);
+    return true;
 }
 
 /* Where there is a bias already the two sums join; lm_canon_bias has taken the others. */

@@ -15,4 +15,15 @@
 lm_status lm_canon(const lm_graph *from, const lm_chain *fold, lm_graph **out, lm_val **map);
 lm_status lm_lower(const lm_graph *from, const lm_chain *fold, lm_graph **out, lm_val **map);
 
+/* What a rule set wants to see (lm_ruleset.canon). Whatever it is, constants behind products become their biases, and a
+ * Gemm one product, which relevance takes for what it is. */
+enum {
+    LM_CANON_RAISE = 1, /* the rest of canon */
+    LM_CANON_MERGE = 2, /* a batch norm is part of the product before it, or of the one behind it where that reads no
+                         * padding; within 1e-5 of the results' largest magnitude */
+    LM_CANON_UNIT = 4   /* with MERGE: norms behind products only, and each leaves one of unit parameters in its place,
+                         * whose epsilon shrinks what passes: a convention that others have */
+};
+lm_status lm_canon_for(const lm_graph *from, const lm_chain *fold, uint32_t canon, lm_graph **out, lm_val **map);
+
 #endif

@@ -194,14 +194,23 @@ static lm_status import_node(lm_builder *b, const onnx_node *n, const lm_val *x,
     LM_TRY(version_of(b, domain, &version));
     const lm_onnx_row *row = lm_onnx_find(domain, n->op_type, version);
     if (!row && lm_onnx_find(domain, n->op_type, INT64_MAX))
-        return lm_fail(LM_UNSUPPORTED, "%s of version %lld of domain '%s' is older than any Limn knows; convert the model "
-                       "to a newer opset", n->op_type, (long long)version, domain);
+        return lm_fail(LM_UNSUPPORTED,
+                       "%s of version %lld of domain '%s' is older than any Limn knows; convert the model "
+                       "to a newer opset",
+                       n->op_type, (long long)version, domain);
     LM_REQUIRE(row, LM_UNSUPPORTED, "Limn has no operator %s%s%s (domain '%s', version %lld)%s", domain,
                domain[0] ? "." : "", n->op_type, domain[0] ? domain : "ai.onnx", (long long)version,
                strcmp(domain, "com.microsoft") ? "" : "; save the model with graph optimisation at level 'basic'");
-    lm_import im = {.e = {.g = b->b->graph, .fold = b->fold, .scope = b->scope->path, .name = n->name[0] ? n->name : NULL},
-                    .node = n, .version = version, .op = row->op, .nx = (int)n->n_inputs, .ny = (int)n->n_outputs,
-                    .x = x, .y = y, .builder = b};
+    lm_import im = {
+        .e = {.g = b->b->graph, .fold = b->fold, .scope = b->scope->path, .name = n->name[0] ? n->name : NULL},
+        .node = n,
+        .version = version,
+        .op = row->op,
+        .nx = (int)n->n_inputs,
+        .ny = (int)n->n_outputs,
+        .x = x,
+        .y = y,
+        .builder = b};
     row->fn(&im);
     LM_TRY(im.e.status);
     for (size_t i = 0; i < n->n_outputs; i++)
@@ -244,13 +253,18 @@ lm_status lm_build_nodes(lm_builder *b, const onnx_node *node, size_t nodes)
     for (size_t i = 0; i < nodes; i++) {
         const onnx_node *n = &node[order ? order[i] : (int)i];
         lm_status status = build_node(b, n);
-        if (status != LM_OK)
+        if (b->survey)
+            status = lm_survey_node(b, n, status);
+        if (status != LM_OK) {
+            lm_blame(n->name);
             return lm_context(status, "node %d ('%s', %s)", (int)(n - node), n->name, n->op_type);
+        }
     }
     return LM_OK;
 }
 
-void lm_inline_body(lm_import *im, const onnx_graph *body, int64_t round, int nargs, const lm_val *args, int ny, lm_val *y)
+void lm_inline_body(lm_import *im, const onnx_graph *body, int64_t round, int nargs, const lm_val *args, int ny,
+                    lm_val *y)
 {
     if (im->e.status != LM_OK)
         return;
@@ -274,8 +288,8 @@ void lm_inline_body(lm_import *im, const onnx_graph *body, int64_t round, int na
                   .opsets = outer->opsets, .n_opsets = outer->n_opsets, .path = path};
     status = lm_build_enter(b, &s);
     if (status == LM_OK && ((size_t)nargs > body->n_inputs || (size_t)ny > body->n_outputs))
-        status = lm_fail(LM_INPUT, "its body has %zu inputs and %zu outputs, not %d and %d", body->n_inputs, body->n_outputs,
-                         nargs, ny);
+        status = lm_fail(LM_INPUT, "its body has %zu inputs and %zu outputs, not %d and %d", body->n_inputs,
+                         body->n_outputs, nargs, ny);
     for (int i = 0; i < nargs && status == LM_OK; i++)
         status = lm_build_bind(b, body->inputs[i].name, args[i]);
     if (status == LM_OK)

@@ -20,6 +20,7 @@ static lm_status take_input(lm_builder *b, lm_val v)
         if (g->inputs.at[i] != v)
             continue;
         int port = b->b->fed.at[i];
+        LM_REQUIRE(port >= 0, LM_INPUT, "a shape hangs on a value that could not be built");
         const lm_feed *feed = &b->feed[port];
         LM_REQUIRE(feed->buf, LM_INPUT, "a shape hangs on the content of input '%s', which is not given",
                    b->m->inputs[port].name);

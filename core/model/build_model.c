@@ -4,8 +4,8 @@
 
 #include "core/model/builder.h"
 
-/* Sizes that free names have taken, and whether a feed fits its port. Axis 0 may be anything where the model says 1: whether
- * the rest of the model goes along shows when it is built. */
+/* Sizes that free names have taken, and whether a feed fits its port. Axis 0 may be anything where the model says 1:
+ * whether the rest of the model goes along shows when it is built. */
 static lm_status check_feed(lm_map *params, const lm_port *p, const lm_feed *feed)
 {
     char is[LM_SHAPE_TEXT];
@@ -14,8 +14,8 @@ static lm_status check_feed(lm_map *params, const lm_port *p, const lm_feed *fee
                "input '%s' is of a type that Limn does not have", p->name);
     LM_REQUIRE(feed->dt == p->dt, LM_INPUT, "input '%s' takes %s, not %s", p->name, lm_dtype_name(p->dt),
                lm_dtype_name(feed->dt));
-    LM_REQUIRE(p->rank < 0 || p->rank == feed->sh.rank, LM_INPUT, "input '%s' has %d axes, but %s is fed", p->name, p->rank,
-               text);
+    LM_REQUIRE(p->rank < 0 || p->rank == feed->sh.rank, LM_INPUT, "input '%s' has %d axes, but %s is fed", p->name,
+               p->rank, text);
     for (int i = 0; i < p->rank; i++) {
         int64_t dim = feed->sh.dim[i];
         LM_REQUIRE(p->dim[i] < 0 || p->dim[i] == dim || (i == 0 && p->dim[0] == 1), LM_INPUT,
@@ -71,11 +71,11 @@ static lm_status build_all(lm_builder *b)
     return LM_OK;
 }
 
-lm_status lm_model_build(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_built **out)
+static lm_status build(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_survey *survey, lm_built **out)
 {
     lm_built *built;
     LM_NEW(built);
-    lm_builder b = {.m = m, .fold = fold, .feed = feed, .b = built};
+    lm_builder b = {.m = m, .fold = fold, .feed = feed, .b = built, .survey = survey};
     lm_scope top = {.graph = m->onnx->graph, .opsets = m->onnx->opsets, .n_opsets = m->onnx->n_opsets, .path = ""};
     lm_status status = lm_graph_new(&built->graph);
     if (status == LM_OK) {
@@ -91,6 +91,19 @@ lm_status lm_model_build(lm_model *m, const lm_chain *fold, const lm_feed *feed,
         return lm_context(status, "%s", m->onnx->path);
     }
     *out = built;
+    return LM_OK;
+}
+
+lm_status lm_model_build(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_built **out)
+{
+    return build(m, fold, feed, NULL, out);
+}
+
+lm_status lm_model_survey(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_survey *s)
+{
+    lm_built *built = NULL;
+    LM_TRY(build(m, fold, feed, s, &built));
+    lm_built_free(built);
     return LM_OK;
 }
 

@@ -27,7 +27,7 @@ typedef struct lm_scope {
     struct lm_scope *outer;    /* names of the graph around a body; NULL for the model's graph and for functions */
     struct lm_scope *caller;   /* the scope that this one was entered from */
     lm_map names;              /* ONNX name to lm_val */
-    lm_map pending;            /* name to number of an initialiser of `graph` that nobody has asked for yet; sparse ones: ~ */
+    lm_map pending; /* name to number of an initialiser of `graph` that nobody has asked for yet; sparse ones: ~ */
     const onnx_graph *graph;   /* whose initialisers can be named; NULL in functions */
     const onnx_function *function;
     const onnx_node *call;     /* of `function`: references to attributes are resolved there */
@@ -43,6 +43,7 @@ typedef struct lm_builder {
     const lm_feed *feed;
     lm_built *b;
     lm_scope *scope;
+    struct lm_survey *survey; /* NULL: the first failure ends the build */
     size_t met; /* operators met so far, against bombs of calls within calls */
     /* What was computed ahead: a graph of constants, and where each value of the built graph is in it. */
     lm_graph *ahead;
@@ -55,8 +56,8 @@ lm_status lm_model_tensor(lm_model *m, const onnx_tensor *t, lm_view *out);
 /* order.c: an order in which the nodes can run, NULL when the file's is one already. Borrowed from the model. */
 lm_status lm_model_order(lm_model *m, const onnx_node *nodes, size_t n, const int **out);
 
-/* build.c: the value called `name` in the innermost scope that has it; initialisers become constants on their first use.
- * LM_INPUT when nothing makes it. */
+/* build.c: the value called `name` in the innermost scope that has it; initialisers become constants on their first
+ * use. LM_INPUT when nothing makes it. */
 lm_status lm_build_lookup(lm_builder *b, const char *name, lm_val *out);
 
 /* Enter a scope, bind names in it (a name twice is LM_INPUT), read operators, leave. */
@@ -64,6 +65,10 @@ lm_status lm_build_enter(lm_builder *b, lm_scope *s);
 void lm_build_leave(lm_builder *b);
 lm_status lm_build_bind(lm_builder *b, const char *name, lm_val v);
 lm_status lm_build_nodes(lm_builder *b, const onnx_node *nodes, size_t n);
+
+/* survey.c: behind an operator that was met with `status`: a failure is noted, and values that it leaves unmade are
+ * made up. */
+lm_status lm_survey_node(lm_builder *b, const onnx_node *n, lm_status status);
 
 /* build_ahead.c: the content of a value, computed from the feeds unless it is constant. Borrowed from the build. */
 lm_status lm_build_content(lm_builder *b, lm_val v, const lm_view **out);

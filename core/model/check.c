@@ -7,7 +7,8 @@
 #include "core/base/str.h"
 #include "core/model/import.h"
 
-/* What a free size behind the first axis may be, in the order of trying: token and feature counts first, then images. */
+/* What a free size behind the first axis may be, in the order of trying: token and feature counts first, then
+ * images. */
 static const int64_t usual[] = {1, 8, 128, 224, 32, 64, 299, 256, 512};
 
 void lm_feeds_free(lm_feed *feed, int n)
@@ -73,9 +74,10 @@ lm_status lm_model_guess(lm_model *m, const lm_chain *fold, lm_feed *feed, lm_bu
     return why;
 }
 
-static lm_status add(lm_problems *p, bool forward, const char *node, const char *op, const char *reason)
+static lm_status add(lm_problems *p, bool forward, const onnx_node *from, const char *node, const char *op,
+                     const char *reason)
 {
-    lm_problem row = {.forward = forward};
+    lm_problem row = {.forward = forward, .from = from};
     row.node = lm_arena_strdup(&p->arena, node);
     row.op = lm_arena_strdup(&p->arena, op);
     row.reason = lm_arena_strdup(&p->arena, reason);
@@ -91,7 +93,17 @@ static bool is_function(const onnx_model *o, const onnx_node *n)
     return false;
 }
 
-static lm_status scan_node(const onnx_model *o, const onnx_opset *opset, size_t opsets, const onnx_node *n, lm_problems *p)
+/* Is it one of the operators that scan_node lists? */
+static bool is_listed(const lm_problems *p, const onnx_node *n)
+{
+    for (size_t i = 0; i < p->at.count; i++)
+        if (p->at.at[i].from == n)
+            return true;
+    return false;
+}
+
+static lm_status scan_node(const onnx_model *o, const onnx_opset *opset, size_t opsets, const onnx_node *n,
+                           lm_problems *p)
 {
     if (is_function(o, n))
         return LM_OK;
@@ -109,7 +121,7 @@ static lm_status scan_node(const onnx_model *o, const onnx_opset *opset, size_t 
                  (long long)version);
     else
         snprintf(reason, sizeof reason, "Limn has no such operator");
-    return add(p, true, n->name, op, reason);
+    return add(p, true, n, n->name, op, reason);
 }
 
 static lm_status scan(const onnx_model *o, const onnx_opset *opset, size_t opsets, const onnx_node *nodes, size_t n,
@@ -153,7 +165,8 @@ static bool is_float(const lm_graph *g, lm_val v)
 /* Rows looked up in a table by what is fed: for tokens this is where explanations end. */
 static bool embeds(const lm_graph *g, const lm_node *n)
 {
-    return n->op == LM_OP_GATHER && lm_graph_value(g, n->x[0])->constant && is_float(g, n->x[0]) && !is_float(g, n->x[1]);
+    return n->op == LM_OP_GATHER && lm_graph_value(g, n->x[0])->constant && is_float(g, n->x[0]) &&
+           !is_float(g, n->x[1]);
 }
 
 bool *lm_gradient_reach(const lm_graph *g)
@@ -177,7 +190,8 @@ bool *lm_gradient_reach(const lm_graph *g)
     return NULL;
 }
 
-/* If no gradient arrives at any float input or embedding, every op that stops one is named; a stopped side branch is no problem. */
+/* If no gradient arrives at any float input or embedding, every op that stops one is named; a stopped side branch is no
+ * problem. */
 static lm_status check_gradient(const lm_built *b, lm_problems *p)
 {
     const lm_graph *g = b->graph;
@@ -194,29 +208,89 @@ static lm_status check_gradient(const lm_built *b, lm_problems *p)
         for (int k = 0; k < n->nx; k++)
             fed |= from[n->x[k]] && is_float(g, n->x[k]);
         if (fed && stops)
-            status = add(p, false, n->name ? n->name : "", lm_ops[n->op].name,
+            status = add(p, false, NULL, n->name ? n->name : "", lm_ops[n->op].name,
                          lm_ops[n->op].grad == LM_GRAD_ZERO ? "its gradient is zero everywhere" : "it has no gradient");
     }
     if (status == LM_OK && !arrives && p->at.count == 0)
-        status = add(p, false, "", "", "no output depends on a float input or an embedding of tokens");
+        status = add(p, false, NULL, "", "", "no output depends on a float input or an embedding of tokens");
     lm_free(reach);
     lm_free(from);
     return status;
 }
 
+/* Operators that fail, when free sizes are `size`. */
+static lm_status survey(lm_model *m, const lm_chain *fold, int64_t size, lm_survey **out)
+{
+    int n;
+    const lm_port *port = lm_model_inputs(m, &n);
+    lm_feed *feed = lm_calloc((size_t)n, sizeof *feed);
+    lm_survey *s = NULL;
+    lm_status status = feed ? lm_survey_open(&s) : LM_MEMORY;
+    for (int i = 0; i < n && status == LM_OK; i++) {
+        feed[i] = lm_view_absent();
+        if (!port[i].optional)
+            status = make_up(&port[i], size, &feed[i]);
+    }
+    if (status == LM_OK)
+        status = lm_model_survey(m, fold, feed, s);
+    if (feed)
+        lm_feeds_free(feed, n);
+    lm_free(feed);
+    if (status == LM_OK)
+        *out = s;
+    else
+        lm_survey_close(s);
+    return status;
+}
+
+/* Everything that fails, at the size at which least does. `why`: what is wrong where no operator is to blame. */
+static lm_status add_faults(lm_model *m, const lm_chain *fold, const char *why, lm_problems *p)
+{
+    lm_survey *best = NULL, *s;
+    size_t least = SIZE_MAX, n;
+    for (size_t k = 0; k < LM_COUNT(usual) && least > 0; k++) {
+        lm_status status = survey(m, fold, usual[k], &s);
+        if (status == LM_MEMORY) {
+            lm_survey_close(best);
+            return status;
+        }
+        if (status != LM_OK)
+            continue;
+        lm_survey_faults(s, &n);
+        lm_survey *worse = n < least ? best : s;
+        best = n < least ? s : best;
+        least = n < least ? n : least;
+        lm_survey_close(worse);
+    }
+    const lm_fault *fault = best ? lm_survey_faults(best, &n) : NULL;
+    lm_status status = LM_OK;
+    for (size_t i = 0; fault && i < n && status == LM_OK; i++) {
+        const onnx_node *node = fault[i].node;
+        bool plain = !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
+        char op[160];
+        snprintf(op, sizeof op, "%s%s%s", plain ? "" : node->domain, plain ? "" : ".", node->op_type);
+        if (!is_listed(p, node))
+            status = add(p, true, node, node->name, op, fault[i].reason);
+    }
+    lm_survey_close(best);
+    return status == LM_OK && !p->at.count ? add(p, true, NULL, "", "", why) : status;
+}
+
 static lm_status check_build(lm_model *m, const lm_chain *fold, lm_problems *p)
 {
     int n;
+    char why[1024];
     lm_model_inputs(m, &n);
     lm_feed *feed = lm_calloc((size_t)n, sizeof *feed);
     if (!feed)
         return LM_MEMORY;
     lm_built *b = NULL;
-    lm_status status = lm_model_guess(m, fold, feed, &b);
+    lm_status status = p->at.count ? LM_UNSUPPORTED : lm_model_guess(m, fold, feed, &b);
+    snprintf(why, sizeof why, "%s", lm_message());
     if (status == LM_OK)
         status = check_gradient(b, p);
     else if (status != LM_MEMORY)
-        status = add(p, true, "", "", lm_message());
+        status = add_faults(m, fold, why, p);
     if (b)
         lm_feeds_free(feed, n);
     lm_built_free(b);
@@ -230,9 +304,10 @@ static lm_status check_all(lm_model *m, const lm_chain *fold, lm_problems *p)
     LM_TRY(scan(o, o->opsets, o->n_opsets, o->graph->nodes, o->graph->n_nodes, p));
     for (size_t i = 0; i < o->n_functions; i++) {
         const onnx_function *f = &o->functions[i];
-        LM_TRY(scan(o, f->n_opsets ? f->opsets : o->opsets, f->n_opsets ? f->n_opsets : o->n_opsets, f->nodes, f->n_nodes, p));
+        LM_TRY(scan(o, f->n_opsets ? f->opsets : o->opsets, f->n_opsets ? f->n_opsets : o->n_opsets, f->nodes,
+                    f->n_nodes, p));
     }
-    return p->at.count ? LM_OK : check_build(m, fold, p);
+    return check_build(m, fold, p);
 }
 
 lm_status lm_model_check(lm_model *m, const lm_chain *fold, lm_problems *out)

@@ -4,9 +4,9 @@
 
 #include "core/model/model.h"
 
-/* Feeds for every input that must be fed, in the order of lm_model_inputs: zeros, free sizes chosen so that the model can be
- * built (1 for the first axis, and the first of a few usual sizes that works for the others). The build for them comes
- * along. feed[i].buf belongs to the caller. */
+/* Feeds for every input that must be fed, in the order of lm_model_inputs: zeros, free sizes chosen so that the model
+ * can be built (1 for the first axis, and the first of a few usual sizes that works for the others). The build for them
+ * comes along. feed[i].buf belongs to the caller. */
 lm_status lm_model_guess(lm_model *m, const lm_chain *fold, lm_feed *feed, lm_built **out);
 void lm_feeds_free(lm_feed *feed, int n);
 
@@ -14,6 +14,7 @@ typedef struct lm_problem {
     const char *node, *op; /* "" when unknown */
     const char *reason;
     bool forward; /* the model cannot run; otherwise no gradient passes */
+    const onnx_node *from; /* NULL: none in particular */
 } lm_problem;
 
 typedef struct lm_problems {
@@ -21,8 +22,9 @@ typedef struct lm_problems {
     lm_arena arena;
 } lm_problems;
 
-/* Every operator that is missing, whatever graph or function of the file it stands in; if none is, what building finds; if
- * that goes well and no gradient arrives at a float input or an embedding of tokens, every op that stops one. */
+/* Every operator that is missing, whatever graph or function of the file it stands in, and every other one that cannot
+ * be built as the file wants it; if there is none and no gradient arrives at a float input or an embedding of tokens,
+ * every op that stops one. */
 lm_status lm_model_check(lm_model *m, const lm_chain *fold, lm_problems *out);
 void lm_problems_free(lm_problems *p);
 

@@ -88,8 +88,9 @@ bool lm_in_ints(lm_import *im, int i, int64_t *out, int cap, int *n)
         return im->e.status == LM_OK;
     int64_t count = lm_shape_count(&v->sh);
     if (v->sh.rank > 1 || !(lm_dtype_is_int(v->dt) || v->dt == LM_BOOL) || count > cap) {
-        lm_import_fail(im, count > cap ? LM_UNSUPPORTED : LM_INPUT, "input %d is %s%s, where at most %d whole numbers belong",
-                       i, lm_dtype_name(v->dt), lm_shape_text(&v->sh, (char[LM_SHAPE_TEXT]){0}), cap);
+        lm_import_fail(im, count > cap ? LM_UNSUPPORTED : LM_INPUT,
+                       "input %d is %s%s, where at most %d whole numbers belong", i, lm_dtype_name(v->dt),
+                       lm_shape_text(&v->sh, (char[LM_SHAPE_TEXT]){0}), cap);
         return false;
     }
     for (int64_t k = 0; k < count; k++)
@@ -130,8 +131,8 @@ static const onnx_attr *find(const onnx_attr *attr, size_t n, const char *name)
     return NULL;
 }
 
-/* An attribute of `n`, which stands in scope `s`. Inside functions it may stand for one of the call, whose own attributes
- * belong to the scope of the caller; what the call leaves out has the function's default. */
+/* An attribute of `n`, which stands in scope `s`. Inside functions it may stand for one of the call, whose own
+ * attributes belong to the scope of the caller; what the call leaves out has the function's default. */
 static const onnx_attr *resolve(const lm_scope *s, const onnx_node *n, const char *name)
 {
     const onnx_attr *a = find(n->attrs, n->n_attrs, name);

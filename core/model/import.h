@@ -1,10 +1,10 @@
 /* What an importer of ONNX operators sees: one node, its operands as values of the graph under construction, its
- * attributes by name, and an emitter. An importer reads as straight-line arithmetic: it asks, emits, and sets im->y; the
- * first failure sticks and everything after it is a no-op (emit.h).
+ * attributes by name, and an emitter. An importer reads as straight-line arithmetic: it asks, emits, and sets im->y;
+ * the first failure sticks and everything after it is a no-op (emit.h).
  *
  * An importer belongs to a row of onnx_map.def: (domain, name, since which version, function, op). The row with the
- * greatest version not above the model's applies, so older semantics are rows of their own and never an `if` in the newer
- * one unless the difference is a default. */
+ * greatest version not above the model's applies, so older semantics are rows of their own and never an `if` in the
+ * newer one unless the difference is a default. */
 #ifndef LM_MODEL_IMPORT_H
 #define LM_MODEL_IMPORT_H
 
@@ -68,7 +68,8 @@ const int64_t *lm_attr_int_list(lm_import *im, const char *name, int *n);
 const float *lm_attr_float_list(lm_import *im, const char *name, int *n);
 lm_val lm_attr_tensor(lm_import *im, const char *name); /* a constant; LM_NOVAL when absent */
 
-/* Which of the words (a NULL-ended list) a text attribute is; another word is LM_UNSUPPORTED, naming those that exist. */
+/* Which of the words (a NULL-ended list) a text attribute is; another word is LM_UNSUPPORTED, naming those that
+ * exist. */
 int lm_attr_choice(lm_import *im, const char *name, int otherwise, const char *const *words);
 
 /* The element type of an attribute such as Cast's `to`; LM_UNSUPPORTED for types Limn has not. */

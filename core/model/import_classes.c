@@ -59,8 +59,8 @@ lm_val lm_label_of(lm_import *im, lm_val at)
     lm_str list = {0};
     for (size_t i = 0; i < a->n_strings && i < 16; i++)
         lm_str_printf(&list, "%s%zu '%.40s'", i ? ", " : "", i, a->strings[i].text);
-    lm_import_note(im, "%s '%s' answers with the number of a class: %s%s", im->node->op_type, im->node->name, lm_str_text(&list),
-                   a->n_strings > 16 ? " ..." : "");
+    lm_import_note(im, "%s '%s' answers with the number of a class: %s%s", im->node->op_type, im->node->name,
+                   lm_str_text(&list), a->n_strings > 16 ? " ..." : "");
     lm_str_free(&list);
     return at;
 }

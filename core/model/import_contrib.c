@@ -1,5 +1,5 @@
-/* Importers of com.microsoft operators that optimised and quantised models hold: products with what follows them fused in, GELU
- * and normalisations of sums, and quantised arithmetic. */
+/* Importers of com.microsoft operators that optimised and quantised models hold: products with what follows them fused
+ * in, GELU and normalisations of sums, and quantised arithmetic. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,8 @@
 static lm_val activated(lm_import *im, lm_val x)
 {
     static const char *const words[] = {"", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "HardSigmoid", NULL};
-    static const lm_opid ops[] = {LM_OPS, LM_OP_RELU, LM_OP_TANH, LM_OP_SIGMOID, LM_OP_LEAKYRELU, LM_OP_CLIP, LM_OP_HARDSIGMOID};
+    static const lm_opid ops[] = {LM_OPS,          LM_OP_RELU, LM_OP_TANH,       LM_OP_SIGMOID,
+                                  LM_OP_LEAKYRELU, LM_OP_CLIP, LM_OP_HARDSIGMOID};
     int kind = lm_attr_choice(im, "activation", 0, words), n;
     const float *p = lm_attr_float_list(im, "activation_params", &n);
     lm_attrs a = {0};
@@ -123,12 +124,14 @@ void lm_import_embednorm(lm_import *im)
     lm_emit *e = &im->e;
     lm_attrs a = {0};
     lm_val places = lm_in(im, 8);
-    if (!lm_import_ranked(im, 0, 2, 2) || lm_in(im, 2) == LM_NOVAL || lm_in(im, 3) == LM_NOVAL || lm_in(im, 5) == LM_NOVAL) {
+    if (!lm_import_ranked(im, 0, 2, 2) || lm_in(im, 2) == LM_NOVAL || lm_in(im, 3) == LM_NOVAL ||
+        lm_in(im, 5) == LM_NOVAL) {
         lm_import_fail(im, LM_INPUT, "rows of words and positions, and gamma, belong to it");
         return;
     }
     if (places == LM_NOVAL)
-        places = LM_IMPORT_RESHAPE(im, lm_import_counting(im, lm_in_shape(im, 0)->dim[1]), 1, lm_in_shape(im, 0)->dim[1]);
+        places =
+            LM_IMPORT_RESHAPE(im, lm_import_counting(im, lm_in_shape(im, 0)->dim[1]), 1, lm_in_shape(im, 0)->dim[1]);
     lm_val sum = lm_emit1(e, LM_OP_ADD, NULL, lm_emit1(e, LM_OP_GATHER, &a, lm_in(im, 2), lm_in(im, 0)),
                           lm_emit1(e, LM_OP_GATHER, &a, lm_in(im, 3), places));
     if (lm_in(im, 1) != LM_NOVAL && lm_in(im, 4) != LM_NOVAL)
@@ -208,8 +211,8 @@ static lm_val scaled(lm_import *im, lm_val product, lm_val a, lm_val b, lm_val b
 void lm_import_matmulintegertofloat(lm_import *im)
 {
     if (lm_import_needs(im, 4))
-        im->y[0] = scaled(im, lm_import_exact_matmul(im, lm_in(im, 0), lm_in(im, 4), lm_in(im, 1), lm_in(im, 5)), lm_in(im, 2),
-                          lm_in(im, 3), lm_in(im, 6));
+        im->y[0] = scaled(im, lm_import_exact_matmul(im, lm_in(im, 0), lm_in(im, 4), lm_in(im, 1), lm_in(im, 5)),
+                          lm_in(im, 2), lm_in(im, 3), lm_in(im, 6));
 }
 
 /* (a, b, b's scale, b's zero?, bias?): a is quantised by its own range first. */
@@ -225,7 +228,8 @@ void lm_import_dynamicquantizematmul(lm_import *im)
     inner.ny = 3;
     lm_import_dynamicquantizelinear(&inner);
     im->e = inner.e;
-    im->y[0] = scaled(im, lm_import_exact_matmul(im, a[0], a[2], lm_in(im, 1), lm_in(im, 3)), a[1], lm_in(im, 2), lm_in(im, 4));
+    im->y[0] = scaled(im, lm_import_exact_matmul(im, a[0], a[2], lm_in(im, 1), lm_in(im, 3)), a[1], lm_in(im, 2),
+                      lm_in(im, 4));
 }
 
 /* Distances of all rows to all rows. */
@@ -236,6 +240,7 @@ void lm_import_cdist(lm_import *im)
     int metric = lm_attr_choice(im, "metric", 0, metrics);
     if (!lm_import_ranked(im, 0, 2, 2) || !lm_import_ranked(im, 1, 2, 2))
         return;
-    lm_val apart = lm_emit1(e, LM_OP_SUB, NULL, lm_emit_unsqueeze(e, lm_in(im, 0), 1), lm_emit_unsqueeze(e, lm_in(im, 1), 0));
+    lm_val apart =
+        lm_emit1(e, LM_OP_SUB, NULL, lm_emit_unsqueeze(e, lm_in(im, 0), 1), lm_emit_unsqueeze(e, lm_in(im, 1), 0));
     im->y[0] = lm_emit_reduce(e, metric ? LM_OP_REDUCE_L2 : LM_OP_REDUCE_SUMSQ, apart, 1u << 2, false);
 }

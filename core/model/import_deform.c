@@ -19,14 +19,15 @@ static bool measure(lm_import *im, deform *d)
     const lm_shape *x = lm_in_shape(im, 0), *w = lm_in_shape(im, 1), *o = lm_in_shape(im, 2);
     int nd = x->rank - 2;
     for (int i = 0; i < 3; i++)
-        if (!lm_attr_ints(im, names[i], list[i], 2 * LM_SPATIAL, &n[i]) || (n[i] >= 0 && n[i] != (i == 2 ? 2 * nd : nd))) {
+        if (!lm_attr_ints(im, names[i], list[i], 2 * LM_SPATIAL, &n[i]) ||
+            (n[i] >= 0 && n[i] != (i == 2 ? 2 * nd : nd))) {
             lm_import_fail(im, LM_INPUT, "%s has %d numbers for %d spatial axes", names[i], n[i], nd);
             return false;
         }
     *d = (deform){.n = x->dim[0], .c = x->dim[1], .m = w->dim[0], .g = lm_attr_int(im, "group", 1),
                   .og = lm_attr_int(im, "offset_group", 1), .k = 1, .p = 1, .pixels = 1};
-    bool sound = w->rank == nd + 2 && o->rank == nd + 2 && d->g > 0 && d->og > 0 && d->c % d->g == 0 && d->c % d->og == 0 &&
-                 d->m % d->g == 0 && w->dim[1] == d->c / d->g && o->dim[0] == d->n;
+    bool sound = w->rank == nd + 2 && o->rank == nd + 2 && d->g > 0 && d->og > 0 && d->c % d->g == 0 &&
+                 d->c % d->og == 0 && d->m % d->g == 0 && w->dim[1] == d->c / d->g && o->dim[0] == d->n;
     d->out = (lm_shape){.rank = nd + 2, .dim = {d->n, d->m}};
     for (int i = 0; i < nd && sound; i++) {
         d->conv.kernel[i] = w->dim[i + 2];

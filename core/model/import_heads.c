@@ -9,7 +9,8 @@ static lm_val heads_of(lm_import *im, lm_val x, int64_t heads)
         return LM_NOVAL;
     const lm_shape *s = lm_emit_shape(e, x);
     if (s->rank != 3 || heads < 1 || s->dim[2] % heads) {
-        lm_import_fail(im, LM_UNSUPPORTED, "heads packed as %s, num_heads = %lld; Limn takes [batch,length,heads*width]",
+        lm_import_fail(im, LM_UNSUPPORTED,
+                       "heads packed as %s, num_heads = %lld; Limn takes [batch,length,heads*width]",
                        lm_shape_text(s, (char[LM_SHAPE_TEXT]){0}), (long long)heads);
         return LM_NOVAL;
     }
@@ -35,7 +36,8 @@ static lm_val added_mask(lm_import *im, lm_val mask, int64_t batch, int64_t leng
                        lm_shape_text(s, (char[LM_SHAPE_TEXT]){0}));
         return LM_NOVAL;
     }
-    return LM_IMPORT_RESHAPE(im, lm_emit_scalar(e, LM_OP_MUL, lm_emit_cast(e, out, LM_F32), filter), batch, 1, 1, length);
+    return LM_IMPORT_RESHAPE(im, lm_emit_scalar(e, LM_OP_MUL, lm_emit_cast(e, out, LM_F32), filter), batch, 1, 1,
+                             length);
 }
 
 /* Attend, and pack the heads again. `more`: what else is added to the scores. */
@@ -55,7 +57,8 @@ static void attend(lm_import *im, lm_val q, lm_val k, lm_val v, lm_val mask, lm_
     if (more != LM_NOVAL)
         mask = mask == LM_NOVAL ? more : lm_emit1(e, LM_OP_ADD, NULL, mask, more);
     if (mask != LM_NOVAL && e->status == LM_OK) {
-        lm_shape scores = LM_SHAPE(lm_emit_shape(e, q)->dim[0], heads, lm_emit_shape(e, q)->dim[2], lm_emit_shape(e, k)->dim[2]);
+        lm_shape scores =
+            LM_SHAPE(lm_emit_shape(e, q)->dim[0], heads, lm_emit_shape(e, q)->dim[2], lm_emit_shape(e, k)->dim[2]);
         mask = lm_emit_expand(e, mask, &scores);
     }
     lm_val y = lm_emit_one(e, LM_OP_ATTENTION, &a, mask == LM_NOVAL ? 3 : 4, (lm_val[]){q, k, v, mask});
@@ -70,8 +73,10 @@ static void refuse(lm_import *im, int from, int to, const char *what)
 {
     for (int i = from; i <= to; i++)
         if (lm_in(im, i) != LM_NOVAL)
-            lm_import_fail(im, LM_UNSUPPORTED, "%s (input %d) has no kernel; save the model with graph optimisation at level "
-                           "'basic'", what, i);
+            lm_import_fail(im, LM_UNSUPPORTED,
+                           "%s (input %d) has no kernel; save the model with graph optimisation at level "
+                           "'basic'",
+                           what, i);
 }
 
 /* (x, weights [d,q+k+v], bias, mask?, past?, scores to add?) */
@@ -87,7 +92,8 @@ void lm_import_msattention(lm_import *im)
     int64_t all = lm_in_shape(im, 1)->dim[1];
     for (int i = 0; i < 3 && n != 3; i++)
         size[i] = all / 3;
-    if (size[0] < 0 || size[1] < 0 || size[2] < 0 || size[0] > all || size[1] > all || size[0] + size[1] + size[2] != all) {
+    if (size[0] < 0 || size[1] < 0 || size[2] < 0 || size[0] > all || size[1] > all ||
+        size[0] + size[1] + size[2] != all) {
         lm_import_fail(im, LM_INPUT, "weights of shape %s do not divide into queries, keys and values",
                        lm_shape_text(lm_in_shape(im, 1), (char[LM_SHAPE_TEXT]){0}));
         return;

@@ -1,7 +1,7 @@
 /* Importers of operators on integers that stand for other numbers: quantised tensors, and products of integers.
  *
- * A product of two tensors of 8 bits is exact in float32 as long as no more than PIECE terms are added, so long sums are cut
- * into pieces of that many, each computed by the float32 kernels, and the pieces are added as int32. */
+ * A product of two tensors of 8 bits is exact in float32 as long as no more than PIECE terms are added, so long sums
+ * are cut into pieces of that many, each computed by the float32 kernels, and the pieces are added as int32. */
 #include "core/model/import_quantised.h"
 
 enum { PIECE = 256 }; /* PIECE * 255 * 255 < 2^24 */
@@ -90,7 +90,8 @@ void lm_import_quantizelinear(lm_import *im)
         return;
     lm_val zero = lm_in(im, 2);
     lm_dtype to = lm_attr_int(im, "output_dtype", 0) ? lm_attr_type(im, "output_dtype", LM_U8) : LM_U8;
-    lm_dtype precision = lm_attr_int(im, "precision", 0) ? lm_attr_type(im, "precision", LM_F32) : lm_in_type(im, 1)->dt;
+    lm_dtype precision =
+        lm_attr_int(im, "precision", 0) ? lm_attr_type(im, "precision", LM_F32) : lm_in_type(im, 1)->dt;
     if (zero != LM_NOVAL)
         to = lm_emit_type(&im->e, zero)->dt;
     lm_val x = lm_emit_cast(&im->e, lm_in(im, 0), precision), scale = lm_emit_cast(&im->e, lm_in(im, 1), precision);
@@ -106,7 +107,8 @@ void lm_import_dequantizelinear(lm_import *im)
     lm_dtype dt = lm_in_type(im, 1)->dt;
     if (lm_attr_int(im, "output_dtype", 0))
         dt = lm_attr_type(im, "output_dtype", dt);
-    im->y[0] = lm_import_dequantised(im, lm_in(im, 0), lm_emit_cast(&im->e, lm_in(im, 1), dt), lm_in(im, 2), axis, block);
+    im->y[0] =
+        lm_import_dequantised(im, lm_in(im, 0), lm_emit_cast(&im->e, lm_in(im, 1), dt), lm_in(im, 2), axis, block);
 }
 
 /* x -> uint8, scale, zero point, from the range of x, which is widened to hold 0. */
@@ -165,7 +167,8 @@ lm_val lm_import_exact_matmul(lm_import *im, lm_val a, lm_val a_zero, lm_val b, 
     int64_t count = sa.dim[ka] == sb.dim[kb] ? sa.dim[ka] : 0; /* a mismatch is the op's to tell */
     for (int64_t at = 0; (at < count || at == 0) && e->status == LM_OK; at += PIECE) {
         int64_t size = count - at < PIECE ? count - at : PIECE;
-        lm_val left = count ? lm_emit_slice(e, a, ka, at, size) : a, right = count ? lm_emit_slice(e, b, kb, at, size) : b;
+        lm_val left = count ? lm_emit_slice(e, a, ka, at, size) : a,
+               right = count ? lm_emit_slice(e, b, kb, at, size) : b;
         sum = add(e, sum, lm_emit_cast(e, lm_emit1(e, LM_OP_MATMUL, NULL, left, right), LM_I32));
     }
     return sum;
@@ -215,7 +218,8 @@ lm_val lm_import_exact_conv(lm_import *im, lm_val x, lm_val x_zero, lm_val w, lm
     int64_t most = PIECE / (taps ? taps : 1), each = sw.dim[1];
     for (int64_t at = 0; at < each && e->status == LM_OK; at += most) {
         int64_t size = each - at < most ? each - at : most;
-        lm_val pair[2] = {size == each ? x : group_slice(im, x, groups, each, at, size), lm_emit_slice(e, w, 1, at, size)};
+        lm_val pair[2] = {size == each ? x : group_slice(im, x, groups, each, at, size),
+                          lm_emit_slice(e, w, 1, at, size)};
         sum = add(e, sum, lm_emit_cast(e, lm_import_call(im, lm_import_conv, LM_OP_CONV, 2, pair), LM_I32));
     }
     return sum;
@@ -233,7 +237,8 @@ void lm_import_convinteger(lm_import *im)
         im->y[0] = lm_import_exact_conv(im, lm_in(im, 0), lm_in(im, 2), lm_in(im, 1), lm_in(im, 3));
 }
 
-/* sum * sx * sw / sy, rounded and moved to y's zero point. `axis`: of per-channel weights in the result; -1: the last. */
+/* sum * sx * sw / sy, rounded and moved to y's zero point. `axis`: of per-channel weights in the result; -1: the
+ * last. */
 static lm_val requantised(lm_import *im, lm_val sum, lm_val sx, lm_val sw, lm_val sy, lm_val zero, int axis)
 {
     lm_emit *e = &im->e;
@@ -261,8 +266,8 @@ void lm_import_qlinearmatmul(lm_import *im)
     }
     lm_val scale = lm_emit1(e, LM_OP_MUL, NULL, rows, matrix_zero(im, lm_in(im, 4), lm_in(im, 3), false));
     lm_val real = lm_emit1(e, LM_OP_MUL, NULL, lm_emit_cast(e, sum, LM_F32), lm_emit_cast(e, scale, LM_F32));
-    im->y[0] = lm_import_quantised(im, real, lm_emit_cast(e, lm_in(im, 6), LM_F32), lm_in(im, 7), lm_in_type(im, 7)->dt, 0,
-                                   0);
+    im->y[0] =
+        lm_import_quantised(im, real, lm_emit_cast(e, lm_in(im, 6), LM_F32), lm_in(im, 7), lm_in_type(im, 7)->dt, 0, 0);
 }
 
 /* (x, scale, zero, w, scale, zero, y's scale, y's zero, bias?) */

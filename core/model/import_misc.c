@@ -1,4 +1,5 @@
-/* Importers of operators that stand alone: BitCast, CumProd, ReverseSequence, TensorScatter, Det, Unique, random ones. */
+/* Importers of operators that stand alone: BitCast, CumProd, ReverseSequence, TensorScatter, Det, Unique, random
+ * ones. */
 #include "core/model/import_util.h"
 
 #include <stdlib.h>
@@ -63,7 +64,8 @@ void lm_import_reversesequence(lm_import *im)
     im->y[0] = time == 0 ? lm_emit_swap(e, y, 0, 1) : y;
 }
 
-/* (cache, update, first place per sample?): the update stands in the cache from there on, around the end if circular. */
+/* (cache, update, first place per sample?): the update stands in the cache from there on, around the end if
+ * circular. */
 void lm_import_tensorscatter(lm_import *im)
 {
     static const char *const modes[] = {"linear", "circular", NULL};
@@ -88,15 +90,16 @@ void lm_import_tensorscatter(lm_import *im)
         place = lm_emit1(e, LM_OP_MOD, &around, place, lm_emit_const(e, LM_I64, (double)s->dim[axis]));
     const lm_shape each = LM_SHAPE(rows, steps), whole = LM_SHAPE(rows, steps, 1);
     lm_val row = lm_emit_expand(e, LM_IMPORT_RESHAPE(im, lm_import_counting(im, rows), rows, 1), &each);
-    lm_val pair[2] = {lm_import_reshaped(im, row, whole), lm_import_reshaped(im, lm_emit_expand(e, place, &each), whole)};
+    lm_val pair[2] = {lm_import_reshaped(im, row, whole),
+                      lm_import_reshaped(im, lm_emit_expand(e, place, &each), whole)};
     lm_val at = lm_emit_concat(e, 2, pair, 2);
     lm_val y = lm_emit1(e, LM_OP_SCATTERND, &a, lm_emit_swap(e, lm_in(im, 0), 1, axis), at,
                         lm_emit_swap(e, lm_in(im, 1), 1, axis));
     im->y[0] = lm_emit_swap(e, y, 1, axis);
 }
 
-/* Gaussian elimination: a column goes per round, and the row with its largest element. The first row takes the place of that
- * one, which turns the sign unless it was the first. */
+/* Gaussian elimination: a column goes per round, and the row with its largest element. The first row takes the place of
+ * that one, which turns the sign unless it was the first. */
 enum { DET_MAX = 128 };
 void lm_import_det(lm_import *im)
 {
@@ -107,8 +110,10 @@ void lm_import_det(lm_import *im)
     lm_shape outer = *lm_in_shape(im, 0);
     int64_t n = outer.dim[outer.rank - 1];
     if (outer.dim[outer.rank - 2] != n || n < 1 || n > DET_MAX)
-        lm_import_fail(im, n > DET_MAX ? LM_UNSUPPORTED : LM_INPUT, "the matrix has shape %s; expected a square one of up "
-                       "to %d", lm_shape_text(&outer, (char[LM_SHAPE_TEXT]){0}), DET_MAX);
+        lm_import_fail(im, n > DET_MAX ? LM_UNSUPPORTED : LM_INPUT,
+                       "the matrix has shape %s; expected a square one of up "
+                       "to %d",
+                       lm_shape_text(&outer, (char[LM_SHAPE_TEXT]){0}), DET_MAX);
     if (e->status != LM_OK)
         return;
     outer.dim[outer.rank - 1] = outer.dim[outer.rank - 2] = 0;
@@ -130,7 +135,8 @@ void lm_import_det(lm_import *im)
         y = lm_emit1(e, LM_OP_MUL, NULL, y, lm_emit1(e, LM_OP_MUL, NULL, head, turn));
         /* a column of zeros makes the product 0, whatever follows */
         lm_val divisor = lm_emit1(e, LM_OP_WHERE, NULL, lm_emit1(e, LM_OP_EQUAL, NULL, head, zero), one, head);
-        lm_val part = lm_emit1(e, LM_OP_DIV, NULL, lm_emit_slice(e, a, 2, 0, 1), LM_IMPORT_RESHAPE(im, divisor, all, 1, 1));
+        lm_val part =
+            lm_emit1(e, LM_OP_DIV, NULL, lm_emit_slice(e, a, 2, 0, 1), LM_IMPORT_RESHAPE(im, divisor, all, 1, 1));
         lm_val row = LM_IMPORT_RESHAPE(im, lm_emit_slice(e, chosen, 1, 1, n - 1), all, 1, n - 1);
         a = lm_emit1(e, LM_OP_SUB, NULL, lm_emit_slice(e, a, 2, 1, n - 1), lm_emit1(e, LM_OP_MUL, NULL, part, row));
     }
@@ -194,13 +200,16 @@ static part *cut(lm_import *im, const lm_view *x, int64_t parts)
         else
             whole[i] = lm_view_get_i64(x, i);
     for (int64_t i = 0; i < parts; i++)
-        p[i] = (part){.f = floats ? f + i * each : NULL, .i = floats ? NULL : whole + i * each, .count = each, .index = i,
+        p[i] = (part){.f = floats ? f + i * each : NULL,
+                      .i = floats ? NULL : whole + i * each,
+                      .count = each,
+                      .index = i,
                       .flip = x->dt == LM_U64 ? INT64_MIN : 0};
     return p;
 }
 
-/* The first of every run of equal parts, in the order asked for; group[i] is the run that part i belongs to. Lists have room for
- * all parts. */
+/* The first of every run of equal parts, in the order asked for; group[i] is the run that part i belongs to. Lists have
+ * room for all parts. */
 static int64_t group_parts(part *p, int64_t parts, bool sorted, int64_t *first, int64_t *count, int64_t *group)
 {
     int64_t runs = 0;
@@ -226,8 +235,8 @@ static int64_t group_parts(part *p, int64_t parts, bool sorted, int64_t *first, 
     return runs;
 }
 
-/* x -> different parts, their first places, which of them every part is, how often each occurs. The parts are gathered from x, so
- * gradients find their way; the choice hangs on the content. */
+/* x -> different parts, their first places, which of them every part is, how often each occurs. The parts are gathered
+ * from x, so gradients find their way; the choice hangs on the content. */
 void lm_import_unique(lm_import *im)
 {
     lm_emit *e = &im->e;

@@ -1,5 +1,5 @@
-/* Importers of operators on regions of interest: RoiAlign, MaxRoiPool, NonMaxSuppression. What they read or choose hangs on the
- * regions, whose content is computed ahead. */
+/* Importers of operators on regions of interest: RoiAlign, MaxRoiPool, NonMaxSuppression. What they read or choose
+ * hangs on the regions, whose content is computed ahead. */
 #include "core/model/import_util.h"
 
 #include <math.h>
@@ -145,7 +145,8 @@ static bool measure_rois(lm_import *im, rois *r, int width, int64_t rows, int64_
 /* (images, regions [r,4], which image). Version 16 shifts by half a pixel unless told otherwise. */
 void lm_import_roialign(lm_import *im)
 {
-    static const char *const shifts[] = {"output_half_pixel", "half_pixel", NULL}, *const modes[] = {"avg", "max", NULL};
+    static const char *const shifts[] = {"output_half_pixel", "half_pixel", NULL}, *const modes[] = {"avg", "max",
+                                                                                                     NULL};
     int shifted = lm_attr_choice(im, "coordinate_transformation_mode", im->version >= 16, shifts);
     bool average = lm_attr_choice(im, "mode", 0, modes) == 0;
     int64_t fixed = lm_attr_int(im, "sampling_ratio", 0);
@@ -211,7 +212,8 @@ void lm_import_maxroipool(lm_import *im)
         if (pass && !rois_tables(im, &r))
             return;
         for (int64_t i = 0; i < r.regions * r.rows * r.columns; i++) {
-            int64_t box = i / (r.rows * r.columns), k = i % (r.rows * r.columns), image = lm_view_get_i64(boxes, 5 * box);
+            int64_t box = i / (r.rows * r.columns), k = i % (r.rows * r.columns),
+                    image = lm_view_get_i64(boxes, 5 * box);
             int64_t at[4], y[2], x[2], taps = 0;
             for (int q = 0; q < 4; q++)
                 at[q] = whole(lm_view_get(boxes, 5 * box + 1 + q) * scale);

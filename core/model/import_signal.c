@@ -1,8 +1,8 @@
 /* Importers of the signal operators: Fourier transforms, windows, mel filters.
  *
- * A complex tensor is a pair of real ones here, and transforms run in float64, whatever the model's type: around a result of 0
- * nothing less is close. They are products with constant tables of cosines and sines; long ones are split by their factors,
- * so that a table stays small (Cooley and Tukey). */
+ * A complex tensor is a pair of real ones here, and transforms run in float64, whatever the model's type: around a
+ * result of 0 nothing less is close. They are products with constant tables of cosines and sines; long ones are split
+ * by their factors, so that a table stays small (Cooley and Tukey). */
 #include "core/model/import_util.h"
 
 #include <math.h>
@@ -74,8 +74,8 @@ static int64_t factor_of(int64_t n)
     return 1;
 }
 
-/* Sums of x [rows,n] times exp(sign * 2 pi i k t / n). With n = a * b, t = b * t1 + t2 and k = k1 + a * k2: transforms of
- * length a over t1, a turn by k1 * t2 / n, transforms of length b over t2. */
+/* Sums of x [rows,n] times exp(sign * 2 pi i k t / n). With n = a * b, t = b * t1 + t2 and k = k1 + a * k2: transforms
+ * of length a over t1, a turn by k1 * t2 / n, transforms of length b over t2. */
 static pair transform(lm_import *im, pair x, int64_t rows, int64_t n, double sign)
 {
     lm_emit *e = &im->e;
@@ -143,8 +143,8 @@ static lm_val fourier(lm_import *im, lm_val x, const dft *d)
     int last = lm_emit_shape(e, x)->rank - 2; /* of the axes in front of the parts */
     int64_t parts = lm_emit_shape(e, x)->dim[last + 1], half = d->length / 2 + 1;
     if (parts < 1 || parts > 2 || d->length < 1 || (half_out && parts == 2)) {
-        lm_import_fail(im, LM_INPUT, "a%s transform of length %lld of numbers with %lld parts", half_out ? " one-sided" : "",
-                       (long long)d->length, (long long)parts);
+        lm_import_fail(im, LM_INPUT, "a%s transform of length %lld of numbers with %lld parts",
+                       half_out ? " one-sided" : "", (long long)d->length, (long long)parts);
         return LM_NOVAL;
     }
     x = lm_emit_swap(e, fit(e, lm_emit_cast(e, x, LM_F64), d->axis, half_in ? half : d->length), d->axis, last);
@@ -266,15 +266,16 @@ static double mel(double hertz)
     return 2595 * log10(1 + hertz / 700);
 }
 
-/* (bands, length of the transform, sample rate, lowest, highest hertz) -> [bins,bands]: triangles that are evenly spaced on the
- * mel scale; their corners lie on whole bins. */
+/* (bands, length of the transform, sample rate, lowest, highest hertz) -> [bins,bands]: triangles that are evenly
+ * spaced on the mel scale; their corners lie on whole bins. */
 void lm_import_melweightmatrix(lm_import *im)
 {
     lm_dtype dt = lm_attr_type(im, "output_datatype", LM_F32);
     if (!lm_import_needs(im, 5))
         return;
     int64_t bands = lm_in_int(im, 0, 0), length = lm_in_int(im, 1, 0), rate = lm_in_int(im, 2, 0);
-    double low = mel(lm_in_number(im, 3, 0)), high = mel(lm_in_number(im, 4, 0)), step = (high - low) / (double)(bands + 2);
+    double low = mel(lm_in_number(im, 3, 0)), high = mel(lm_in_number(im, 4, 0)),
+           step = (high - low) / (double)(bands + 2);
     if (im->e.status == LM_OK && (bands < 1 || bands > INT32_MAX || length < 1 || length > INT32_MAX || rate < 1 ||
                                   !(low >= 0 && high >= low && high < 1e6)))
         lm_import_fail(im, LM_INPUT, "%lld bands of a transform of length %lld at %lld samples per second",
@@ -286,7 +287,8 @@ void lm_import_melweightmatrix(lm_import *im)
     for (int64_t i = 0; i < bands; i++) {
         double corner[3];
         for (int k = 0; k < 3; k++)
-            corner[k] = floor((double)(length + 1) * 700 * (pow(10, (low + step * (double)(i + k)) / 2595) - 1) / (double)rate);
+            corner[k] =
+                floor((double)(length + 1) * 700 * (pow(10, (low + step * (double)(i + k)) / 2595) - 1) / (double)rate);
         for (int64_t bin = 0; bin <= length / 2; bin++) {
             double at = (double)bin, up = corner[1] - corner[0], down = corner[2] - corner[1], weight = 0;
             if (at >= corner[0] && at <= corner[1])

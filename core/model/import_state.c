@@ -126,7 +126,8 @@ void lm_import_causalconv(lm_import *im)
     int64_t k = lm_in_shape(im, 1)->dim[2], length = s->dim[2];
     const lm_shape before = LM_SHAPE(s->dim[0], s->dim[1], k - 1);
     if (k < 1 || s->dim[1] < 1 || s->dim[1] > INT32_MAX) {
-        lm_import_fail(im, LM_INPUT, "weights of shape %s for x %s", lm_shape_text(lm_in_shape(im, 1), (char[LM_SHAPE_TEXT]){0}),
+        lm_import_fail(im, LM_INPUT, "weights of shape %s for x %s",
+                       lm_shape_text(lm_in_shape(im, 1), (char[LM_SHAPE_TEXT]){0}),
                        lm_shape_text(s, (char[LM_SHAPE_TEXT]){0}));
         return;
     }

@@ -1,5 +1,5 @@
-/* Importers of support vector machines: kernels between rows and support vectors, weighted sums of them, and for classifiers
- * votes or probabilities of pairs of classes. */
+/* Importers of support vector machines: kernels between rows and support vectors, weighted sums of them, and for
+ * classifiers votes or probabilities of pairs of classes. */
 #include <string.h>
 
 #include "core/model/import_classes.h"
@@ -28,7 +28,8 @@ static lm_val kernels(lm_import *im, const svm *s)
     lm_emit *e = &im->e;
     int kind = lm_attr_choice(im, "kernel_type", 0, words), n;
     const float *given = lm_attr_float_list(im, "kernel_params", &n);
-    const double gamma = n > 0 ? (double)given[0] : 0, bias = n > 1 ? (double)given[1] : 0, degree = n > 2 ? (double)given[2] : 0;
+    const double gamma = n > 0 ? (double)given[0] : 0, bias = n > 1 ? (double)given[1] : 0,
+                 degree = n > 2 ? (double)given[2] : 0;
     lm_attrs a = {0};
     a.matmul.tb = true;
     lm_val x = lm_emit_cast(e, lm_in(im, 0), LM_F32), dot = lm_emit1(e, LM_OP_MATMUL, &a, x, s->vector);
@@ -37,8 +38,10 @@ static lm_val kernels(lm_import *im, const svm *s)
     if (kind == 2) { /* |x - v|^2 = |x|^2 - 2 xv + |v|^2 */
         lm_val xx = lm_emit_reduce(e, LM_OP_REDUCE_SUMSQ, x, 1u << 1, true);
         lm_val vv = lm_emit_reduce(e, LM_OP_REDUCE_SUMSQ, s->vector, 1u << 1, false);
-        lm_val apart = lm_emit1(e, LM_OP_SUB, NULL, lm_emit1(e, LM_OP_ADD, NULL, xx, vv), lm_emit_scalar(e, LM_OP_MUL, dot, 2));
-        return lm_emit1(e, LM_OP_EXP, NULL, lm_emit_scalar(e, LM_OP_MUL, lm_emit_scalar(e, LM_OP_MAX, apart, 0), -gamma));
+        lm_val apart =
+            lm_emit1(e, LM_OP_SUB, NULL, lm_emit1(e, LM_OP_ADD, NULL, xx, vv), lm_emit_scalar(e, LM_OP_MUL, dot, 2));
+        return lm_emit1(e, LM_OP_EXP, NULL,
+                        lm_emit_scalar(e, LM_OP_MUL, lm_emit_scalar(e, LM_OP_MAX, apart, 0), -gamma));
     }
     lm_val y = lm_emit_scalar(e, LM_OP_ADD, lm_emit_scalar(e, LM_OP_MUL, dot, gamma), bias);
     return kind == 1 ? lm_emit_scalar(e, LM_OP_POW, y, degree) : lm_emit1(e, LM_OP_TANH, NULL, y);
@@ -163,8 +166,8 @@ static lm_val equation(lm_import *im, int classes, lm_val against[CLASSES_MAX][C
     return e->status == LM_OK ? lm_emit_concat(e, classes, row, 1) : LM_NOVAL;
 }
 
-/* The probabilities that fit those of all pairs best in the sense of Wu, Lin and Weng: one class after the other is set right and
- * the rest scaled, until every equation holds to 0.005 / classes or for ROUNDS rounds, as LIBSVM does it. */
+/* The probabilities that fit those of all pairs best in the sense of Wu, Lin and Weng: one class after the other is set
+ * right and the rest scaled, until every equation holds to 0.005 / classes or for ROUNDS rounds, as LIBSVM does it. */
 static lm_val couple(lm_import *im, lm_val r, int classes)
 {
     lm_emit *e = &im->e;
@@ -236,8 +239,8 @@ void lm_import_svmclassifier(lm_import *im)
         return;
     }
     if (classes < 2 || classes > CLASSES_MAX || n != classes) {
-        lm_import_fail(im, classes > CLASSES_MAX ? LM_UNSUPPORTED : LM_INPUT, "%d classes (at most %d are possible), vectors of %d",
-                       classes, CLASSES_MAX, n);
+        lm_import_fail(im, classes > CLASSES_MAX ? LM_UNSUPPORTED : LM_INPUT,
+                       "%d classes (at most %d are possible), vectors of %d", classes, CLASSES_MAX, n);
         return;
     }
     const float *rho = floats(im, "rho", pairs);

@@ -1,11 +1,12 @@
-/* Importers of the ai.onnx.ml operators that prepare columns of a table: Scaler, Normalizer, Imputer, OneHotEncoder, LabelEncoder,
- * FeatureVectorizer. */
+/* Importers of the ai.onnx.ml operators that prepare columns of a table: Scaler, Normalizer, Imputer, OneHotEncoder,
+ * LabelEncoder, FeatureVectorizer. */
 #include <math.h>
 #include <string.h>
 
 #include "core/model/import_util.h"
 
-/* A list of numbers as a vector of float32; of one element where the list has one. LM_NOVAL when it is left out or empty. */
+/* A list of numbers as a vector of float32; of one element where the list has one. LM_NOVAL when it is left out or
+ * empty. */
 static lm_val float_list(lm_import *im, const char *name)
 {
     int n;
@@ -37,7 +38,8 @@ void lm_import_scaler(lm_import *im)
     im->y[0] = scale == LM_NOVAL ? y : lm_emit1(e, LM_OP_MUL, NULL, y, scale);
 }
 
-/* Rows divided by their largest number, the sum of magnitudes, or the root of the sum of squares; a row of zeros stays. */
+/* Rows divided by their largest number, the sum of magnitudes, or the root of the sum of squares; a row of zeros
+ * stays. */
 void lm_import_normalizer(lm_import *im)
 {
     static const char *const norms[] = {"MAX", "L1", "L2", NULL};
@@ -88,7 +90,8 @@ void lm_import_onehotencoder(lm_import *im)
         return;
     }
     if (!lm_attr_int(im, "zeros", 1))
-        lm_import_note(im, "OneHotEncoder '%s' has a row of zeros for a category that it does not know", im->node->name);
+        lm_import_note(im, "OneHotEncoder '%s' has a row of zeros for a category that it does not know",
+                       im->node->name);
     lm_val x = lm_emit_unsqueeze(e, lm_emit_cast(e, lm_in(im, 0), LM_I64), lm_in_shape(im, 0)->rank);
     im->y[0] = lm_emit_cast(e, lm_emit1(e, LM_OP_EQUAL, NULL, x, known), LM_F32);
 }
@@ -112,11 +115,11 @@ void lm_import_labelencoder(lm_import *im)
     if (!lm_import_needs(im, 1))
         return;
     lm_dtype dt = lm_emit_type(e, value)->dt, from = lm_emit_type(e, key)->dt;
-    lm_val otherwise = lm_attr(im, "default_tensor")
-                           ? lm_import_reshaped(im, lm_emit_cast(e, lm_attr_tensor(im, "default_tensor"), dt), LM_SHAPE(1))
-                       : lm_dtype_is_float(dt)
-                           ? lm_emit_const(e, dt, lm_attr_float(im, "default_float", 0))
-                           : lm_emit_const(e, dt, (double)lm_attr_int(im, "default_int64", -1));
+    lm_val otherwise =
+        lm_attr(im, "default_tensor")
+            ? lm_import_reshaped(im, lm_emit_cast(e, lm_attr_tensor(im, "default_tensor"), dt), LM_SHAPE(1))
+        : lm_dtype_is_float(dt) ? lm_emit_const(e, dt, lm_attr_float(im, "default_float", 0))
+                                : lm_emit_const(e, dt, (double)lm_attr_int(im, "default_int64", -1));
     if (e->status != LM_OK)
         return;
     int rank = lm_in_shape(im, 0)->rank;
@@ -154,7 +157,8 @@ void lm_import_featurevectorizer(lm_import *im)
         lm_shape matrix = s->rank == 2 ? *s : LM_SHAPE(1, s->dim[0]);
         int64_t take = n >= 0 ? width[i] : matrix.dim[1];
         if (take < 0 || take > matrix.dim[1])
-            lm_import_fail(im, LM_INPUT, "input %d has %lld columns, not %lld", i, (long long)matrix.dim[1], (long long)take);
+            lm_import_fail(im, LM_INPUT, "input %d has %lld columns, not %lld", i, (long long)matrix.dim[1],
+                           (long long)take);
         x[i] = lm_import_reshaped(im, lm_emit_cast(e, lm_in(im, i), LM_F32), matrix);
         x[i] = e->status == LM_OK ? lm_emit_slice(e, x[i], 1, 0, take) : LM_NOVAL;
     }

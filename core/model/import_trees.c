@@ -1,5 +1,5 @@
-/* Importers of TreeEnsembleClassifier and TreeEnsembleRegressor: trees by number of tree and node, any number of weights per
- * leaf. */
+/* Importers of TreeEnsembleClassifier and TreeEnsembleRegressor: trees by number of tree and node, any number of
+ * weights per leaf. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,7 +130,8 @@ static bool make_room(lm_import *im, int n, made *m)
 /* Which nodes are leaves, how each of the others decides, and their numbers. */
 static void rank_nodes(lm_import *im, const listed *l, made *m, int64_t *mode)
 {
-    static const char *const words[] = {"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "LEAF"};
+    static const char *const words[] = {"BRANCH_LEQ", "BRANCH_LT",  "BRANCH_GTE", "BRANCH_GT",
+                                        "BRANCH_EQ",  "BRANCH_NEQ", "LEAF"};
     for (int i = 0; i < l->nodes; i++) {
         size_t w = 0;
         while (w < LM_COUNT(words) && strcmp(words[w], l->mode->strings[i].text))
@@ -191,7 +192,8 @@ static bool make_forest(lm_import *im, const listed *l, made *m)
     qsort(sorted, (size_t)l->nodes, sizeof *sorted, by_id);
     for (int i = 1; i < l->nodes; i++)
         if (by_id(&sorted[i - 1], &sorted[i]) == 0)
-            lm_import_fail(im, LM_INPUT, "tree %lld has two nodes %lld", (long long)sorted[i].tree, (long long)sorted[i].id);
+            lm_import_fail(im, LM_INPUT, "tree %lld has two nodes %lld", (long long)sorted[i].tree,
+                           (long long)sorted[i].id);
     rank_nodes(im, l, m, mode);
     int inner = m->f.nodes;
     link_nodes(im, l, m, sorted);
@@ -311,9 +313,9 @@ void lm_import_treeregressor(lm_import *im)
     im->y[0] = lm_after_scores(im, y, after);
 }
 
-/* All weights are for one class of two, and decide for the second one: above a half where none is below zero, above zero
- * otherwise. If they stand with the first class, and no base value with the second, they make both columns of the scores. The
- * standard is silent here; this is what exporters of boosted trees rely on. */
+/* All weights are for one class of two, and decide for the second one: above a half where none is below zero, above
+ * zero otherwise. If they stand with the first class, and no base value with the second, they make both columns of the
+ * scores. The standard is silent here; this is what exporters of boosted trees rely on. */
 static void classify_single(lm_import *im, lm_val score, int64_t class_at, lm_val base, int64_t bases, bool positive,
                             lm_after after)
 {
@@ -347,7 +349,8 @@ void lm_import_treeclassifier(lm_import *im)
     int64_t bases = lm_shape_count(lm_emit_shape(e, base));
     base = lm_emit_cast(e, base, LM_F32);
     if (single) {
-        classify_single(im, lm_emit_slice(e, y, 1, l.weight_target[0], 1), l.weight_target[0], base, bases, positive, after);
+        classify_single(im, lm_emit_slice(e, y, 1, l.weight_target[0], 1), l.weight_target[0], base, bases, positive,
+                        after);
         return;
     }
     lm_classify(im, bases ? lm_emit1(e, LM_OP_ADD, NULL, y, base) : y, after);

@@ -17,8 +17,8 @@ static bool per_axis(lm_import *im, const char *name, int count, int64_t otherwi
     return im->e.status == LM_OK;
 }
 
-/* Blocks put back where they were cut out, sums where they lie over each other: a transposed convolution of every channel with
- * one weight of 1 per element of the block. (columns [n,c*elements,blocks], image's size, block's size) */
+/* Blocks put back where they were cut out, sums where they lie over each other: a transposed convolution of every
+ * channel with one weight of 1 per element of the block. (columns [n,c*elements,blocks], image's size, block's size) */
 void lm_import_col2im(lm_import *im)
 {
     lm_emit *e = &im->e;
@@ -47,8 +47,8 @@ void lm_import_col2im(lm_import *im)
         int64_t room = c->size[i] + pads[i] + pads[nd + i] - (c->kernel[i] - 1) * c->dilation[i] - 1;
         bool sound = c->kernel[i] > 0 && c->kernel[i] < INT32_MAX && c->stride[i] > 0 && c->size[i] >= 0 && room >= 0;
         if (!sound || !lm_mul_i64(elements, c->kernel[i], &elements) || elements > s->dim[1]) {
-            lm_import_fail(im, LM_INPUT, "blocks of %lld do not fit an image of %lld on axis %d", (long long)c->kernel[i],
-                           (long long)c->size[i], i);
+            lm_import_fail(im, LM_INPUT, "blocks of %lld do not fit an image of %lld on axis %d",
+                           (long long)c->kernel[i], (long long)c->size[i], i);
             return;
         }
         weights.dim[i + 2] = c->kernel[i];
@@ -76,7 +76,8 @@ void lm_import_centercroppad(lm_import *im)
     int64_t size[LM_RANK], list[LM_RANK];
     int n, axes;
     lm_attrs a = {0};
-    if (!lm_import_needs(im, 2) || !lm_in_ints(im, 1, size, LM_RANK, &n) || !lm_attr_ints(im, "axes", list, LM_RANK, &axes))
+    if (!lm_import_needs(im, 2) || !lm_in_ints(im, 1, size, LM_RANK, &n) ||
+        !lm_attr_ints(im, "axes", list, LM_RANK, &axes))
         return;
     const lm_shape *s = lm_in_shape(im, 0);
     bool changes = false;
@@ -96,8 +97,8 @@ void lm_import_centercroppad(lm_import *im)
     im->y[0] = changes ? lm_emit1(&im->e, LM_OP_PAD, &a, lm_in(im, 0)) : lm_in(im, 0);
 }
 
-/* (x, MaxPool's indices, size?): the indices count through the whole image that was pooled. Where a larger size is given, that
- * image stands in its first corner. */
+/* (x, MaxPool's indices, size?): the indices count through the whole image that was pooled. Where a larger size is
+ * given, that image stands in its first corner. */
 void lm_import_maxunpool(lm_import *im)
 {
     lm_emit *e = &im->e;

@@ -45,8 +45,8 @@ static const char *module_of_scopes(lm_arena *arena, const char *list)
     return text;
 }
 
-/* "/layer4/layer4.1/conv2/Conv" to "layer4.1.conv2": the operator goes, and a part that repeats its parent's path replaces
- * it. "" for names without scopes. */
+/* "/layer4/layer4.1/conv2/Conv" to "layer4.1.conv2": the operator goes, and a part that repeats its parent's path
+ * replaces it. "" for names without scopes. */
 static const char *module_of_name(lm_arena *arena, const char *name)
 {
     char *path = lm_arena_alloc(arena, strlen(name) + 1, 1);
@@ -157,7 +157,8 @@ static int first_result(const lm_graph *g, const lm_layer *layer, const bool *li
     return -1;
 }
 
-/* Note whose result x is. What no row makes comes from operators that were merged with others: then those before them. */
+/* Note whose result x is. What no row makes comes from operators that were merged with others: then those before
+ * them. */
 static lm_status read_from(const lm_graph *g, notes *t, lm_val x, int row, lm_layer_row *to, lm_arena *arena)
 {
     if (x == LM_NOVAL || t->seen[x] == row + 1)
@@ -261,15 +262,37 @@ static lm_val main_output(const lm_graph *g)
     return g->outputs.at[0];
 }
 
-/* Walk back from the main output with the set of values still to be explained: when it is one value, all passes there. */
+/* By value: does it hang on an input? What is computed from constants alone need not be a constant yet. NULL when
+ * memory is short. */
+static bool *reach_on(const lm_graph *g)
+{
+    bool *fed = lm_calloc(g->values.count, sizeof *fed);
+    for (size_t i = 0; fed && i < g->inputs.count; i++)
+        fed[g->inputs.at[i]] = true;
+    for (size_t i = 0; fed && i < g->nodes.count; i++) {
+        const lm_node *n = g->nodes.at[i];
+        bool any = false;
+        for (int k = 0; k < n->nx; k++)
+            any |= fed[n->x[k]];
+        for (int k = 0; k < n->ny; k++)
+            fed[n->y[k]] = any;
+    }
+    return fed;
+}
+
+/* Walk back from the main output with the set of values still to be explained: when it is one value, all passes
+ * there. */
 static lm_status find_narrow(lm_layers *l, const bool *live)
 {
     const lm_graph *g = l->built->graph;
     if (!g->outputs.count)
         return LM_OK;
-    bool *open = lm_calloc(g->values.count, sizeof *open);
-    if (!open)
+    bool *open = lm_calloc(g->values.count, sizeof *open), *fed = reach_on(g);
+    if (!open || !fed) {
+        lm_free(fed);
+        lm_free(open);
         return LM_MEMORY;
+    }
     lm_val last = main_output(g);
     size_t width = 1;
     open[last] = true;
@@ -286,7 +309,7 @@ static lm_status find_narrow(lm_layers *l, const bool *live)
                 wanted = true;
             }
         for (int k = 0; wanted && k < n->nx; k++)
-            if (n->x[k] != LM_NOVAL && !lm_graph_value(g, n->x[k])->constant && !open[n->x[k]]) {
+            if (fed[n->x[k]] && !open[n->x[k]]) {
                 open[n->x[k]] = true;
                 width++;
             }
@@ -296,6 +319,7 @@ static lm_status find_narrow(lm_layers *l, const bool *live)
         l->narrow.at[i] = l->narrow.at[n - 1 - i];
         l->narrow.at[n - 1 - i] = v;
     }
+    lm_free(fed);
     lm_free(open);
     return status;
 }
@@ -345,25 +369,38 @@ static bool attends(const lm_graph *g, const lm_node *n)
     return weighs && lm_graph_value(g, n->y[0])->type.sh.rank >= 3;
 }
 
-static bool is_spatial(const lm_type *t)
+/* States of a recurrent network, [steps, directions, samples, units], however they were moved since: no image, though
+ * of its rank. */
+static bool is_states(const lm_value *v)
 {
+    const lm_node *n = v->producer;
+    return n && (n->op == LM_OP_RNN || n->op == LM_OP_GRU || n->op == LM_OP_LSTM);
+}
+
+static bool is_spatial(const lm_graph *g, const lm_value *v)
+{
+    const lm_type *t = &v->type;
     bool spatial = t->sh.rank >= 4 && lm_dtype_is_float(t->dt);
     for (int k = 2; spatial && k < t->sh.rank; k++)
         spatial = t->sh.dim[k] > 1;
-    return spatial;
+    while (spatial && v->producer && lm_ops[v->producer->op].cls == LM_CLASS_MOVE)
+        v = lm_graph_value(g, v->producer->x[0]);
+    return spatial && !is_states(v);
 }
 
-static bool is_tokens(const lm_type *t)
+static bool is_tokens(const lm_graph *g, const lm_value *v)
 {
-    return t->sh.rank == 3 && t->sh.dim[1] > 1 && lm_dtype_is_float(t->dt);
+    (void)g;
+    return v->type.sh.rank == 3 && v->type.sh.dim[1] > 1 && lm_dtype_is_float(v->type.dt);
 }
 
 /* The last narrow value of a kind that is made before node `end`. */
-static lm_val last_narrow(const lm_layers *l, bool (*fits)(const lm_type *), int32_t end)
+static lm_val last_narrow(const lm_layers *l, bool (*fits)(const lm_graph *, const lm_value *), int32_t end)
 {
+    const lm_graph *g = l->built->graph;
     for (size_t i = l->narrow.count; i-- > 0;) {
-        const lm_value *v = lm_graph_value(l->built->graph, l->narrow.at[i]);
-        if (v->producer && v->producer->id < end && fits(&v->type))
+        const lm_value *v = lm_graph_value(g, l->narrow.at[i]);
+        if (v->producer && v->producer->id < end && fits(g, v))
             return l->narrow.at[i];
     }
     return LM_NOVAL;

@@ -1,8 +1,9 @@
 /* The layers of a built model by the names that people use.
  *
- * A layer is an operator of the file that still matters: it was not folded away and reaches an output. Its module is the dotted
- * path that the framework knows it by, recovered from the scopes in node names ("/layer4/layer4.1/conv2/Conv"), from the
- * metadata of newer exporters, or from the names of its weights ("layer4.1.conv2.weight"). */
+ * A layer is an operator of the file that still matters: it was not folded away and reaches an output. Its module is
+ * the dotted path that the framework knows it by, recovered from the scopes in node names
+ * ("/layer4/layer4.1/conv2/Conv"), from the metadata of newer exporters, or from the names of its weights
+ * ("layer4.1.conv2.weight"). */
 #ifndef LM_MODEL_LAYERS_H
 #define LM_MODEL_LAYERS_H
 
@@ -30,10 +31,10 @@ typedef struct lm_layers {
 lm_status lm_layers_list(const lm_built *b, lm_layers *out);
 void lm_layers_free(lm_layers *l);
 
-/* Where a user points. Tried in this order: the exact name of a value, of a node; a module path (all layers below it; `[i]` picks
- * the child called i, else child number i, from the end when negative), "Conv@-1" (a layer of that operator), "#57", a glob over modules and node
- * names, "auto". ":in" and ":out" (default) choose the value that goes into the first or comes out of the last layer meant.
- * LM_USAGE names the nearest that exist. */
+/* Where a user points. Tried in this order: the exact name of a value, of a node; a module path (all layers below it;
+ * `[i]` picks the child called i, else child number i, from the end when negative), "Conv@-1" (a layer of that
+ * operator), "#57", a glob over modules and node names, "auto". ":in" and ":out" (default) choose the value that goes
+ * into the first or comes out of the last layer meant. LM_USAGE names the nearest that exist. */
 typedef struct lm_layer_point {
     lm_val v;
     int row;          /* of the layer, -1: a value that no layer makes */
@@ -41,8 +42,9 @@ typedef struct lm_layer_point {
 } lm_layer_point;
 lm_status lm_layers_find(lm_layers *l, const char *text, lm_layer_point *out);
 
-/* The layer that class-activation maps and summaries suggest: the last value with spatial axes larger than one through which
- * all goes; where attention comes after it, the tokens that go into the last attention instead. LM_NOVAL: there is none. */
+/* The layer that class-activation maps and summaries suggest: the last value with spatial axes larger than one through
+ * which all goes; where attention comes after it, the tokens that go into the last attention instead. LM_NOVAL: there
+ * is none. */
 lm_val lm_layers_suggest(const lm_layers *l);
 
 #endif

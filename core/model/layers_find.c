@@ -111,8 +111,8 @@ static lm_status list_children(const lm_layers *l, const char *path, children *o
     return LM_OK;
 }
 
-/* The name of the child that [index] means below `path`: the one that is called so, as in a sequence some of whose members
- * leave no trace in the file; where none is called by a number, or from the end, by position. */
+/* The name of the child that [index] means below `path`: the one that is called so, as in a sequence some of whose
+ * members leave no trace in the file; where none is called by a number, or from the end, by position. */
 static bool pick_child(const lm_layers *l, const char *path, long index, char *out, size_t room)
 {
     children all = {0};
@@ -139,7 +139,8 @@ static bool pick_child(const lm_layers *l, const char *path, long index, char *o
     return found;
 }
 
-/* "features[-1].conv" with every [i] replaced by the child's name; false when there is none or the text is malformed. */
+/* "features[-1].conv" with every [i] replaced by the child's name; false when there is none or the text is
+ * malformed. */
 static bool plain_path(const lm_layers *l, const char *text, char *path, size_t room)
 {
     size_t count = 0;
@@ -242,14 +243,15 @@ static bool try_operator(query *q, lm_status *status)
 static bool try_number(query *q, lm_status *status)
 {
     char *end;
-    if (q->text[0] != '#' || !isdigit((unsigned char)q->text[1]))
+    bool negative = q->text[0] == '#' && q->text[1] == '-';
+    if (q->text[0] != '#' || !isdigit((unsigned char)q->text[1 + negative]))
         return false;
-    unsigned long at = strtoul(q->text + 1, &end, 10);
+    unsigned long at = strtoul(q->text + 1 + negative, &end, 10);
     if (*end)
         return false;
-    if (at >= q->l->rows.count) {
-        *status = lm_fail(LM_USAGE, "layer '%s': the model has %zu layers, #0 to #%zu; `limn summary` lists them", q->text, q->l->rows.count,
-                          q->l->rows.count - !!q->l->rows.count);
+    if (negative || at >= q->l->rows.count) {
+        *status = lm_fail(LM_USAGE, "layer '%s': the model has %zu layers, #0 to #%zu; `limn summary` lists them",
+                          q->text, q->l->rows.count, q->l->rows.count - !!q->l->rows.count);
         return true;
     }
     *status = take_rows(q, (int)at, (int)at);
@@ -284,8 +286,9 @@ static bool try_auto(query *q, lm_status *status)
         return false;
     q->out->v = lm_layers_suggest(q->l);
     if (q->out->v == LM_NOVAL) {
-        *status = lm_fail(LM_USAGE, "layer 'auto': no value with spatial axes lies on all ways to the output; name a layer "
-                                    "(`limn summary` lists them)");
+        *status =
+            lm_fail(LM_USAGE, "layer 'auto': no value with spatial axes lies on all ways to the output; name a layer "
+                              "(`limn summary` lists them)");
         return true;
     }
     q->out->row = row_of(q->l, q->out->v);
@@ -337,6 +340,7 @@ static lm_status unknown(const query *q)
 lm_status lm_layers_find(lm_layers *l, const char *text, lm_layer_point *out)
 {
     static const attempt attempts[] = {try_value, try_node, try_module, try_operator, try_number, try_glob, try_auto};
+    LM_REQUIRE(*text, LM_USAGE, "a layer's name is empty; `limn summary` lists them");
     lm_layer_point point = {.row = -1};
     query q = {.l = l, .out = &point, .text = lm_arena_strdup(&l->arena, text)};
     if (!q.text)

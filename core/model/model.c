@@ -27,8 +27,8 @@ static lm_status declare_port(const onnx_value_info *v, lm_port *p)
     onnx_dtype(v->type.elem_type, &p->dt);
     if (!v->type.has_shape)
         return LM_OK;
-    LM_REQUIRE(v->type.n_dims <= LM_RANK, LM_UNSUPPORTED, "'%s' has rank %zu; the highest is %d", v->name, v->type.n_dims,
-               LM_RANK);
+    LM_REQUIRE(v->type.n_dims <= LM_RANK, LM_UNSUPPORTED, "'%s' has rank %zu; the highest is %d", v->name,
+               v->type.n_dims, LM_RANK);
     p->rank = (int)v->type.n_dims;
     for (int i = 0; i < p->rank; i++)
         declare_dim(p, i, &v->type.dims[i]);

@@ -1,9 +1,10 @@
 /* A model as its file gives it, and the graph it becomes once its inputs are known.
  *
  * Building is partial evaluation. Every shape is a number by then, and the emitter computes whatever has only constant
- * operands, so Shape, Gather, Concat ... chains vanish while they are read. Where an operator needs a number that is not
- * constant yet (the target of a Reshape that comes in as an input, the condition of an If, the trip count of a Loop), that
- * one value is computed from the contents fed, and the inputs it hangs on become part of what the graph was built for
+ * operands, so Shape, Gather, Concat ... chains vanish while they are read. Where an operator needs a number that is
+ * not constant yet (the target of a Reshape that comes in as an input, the condition of an If, the trip count of a
+ * Loop), that one value is computed from the contents fed, and the inputs it hangs on become part of what the graph was
+ * built for
  * (`by_value`). Branches are chosen, loops are unrolled and local functions are inlined on the way: graphs are flat. */
 #ifndef LM_MODEL_MODEL_H
 #define LM_MODEL_MODEL_H
@@ -36,8 +37,8 @@ const onnx_model *lm_model_onnx(const lm_model *m);
 const lm_port *lm_model_inputs(const lm_model *m, int *n);
 const lm_port *lm_model_outputs(const lm_model *m, int *n);
 
-/* What is fed: type, and content on the host where it is known (buf NULL: only type and shape). Absent (rank LM_ABSENT):
- * not fed. One per input of lm_model_inputs. */
+/* What is fed: type, and content on the host where it is known (buf NULL: only type and shape). Absent (rank
+ * LM_ABSENT): not fed. One per input of lm_model_inputs. */
 typedef lm_view lm_feed;
 
 /* One operator of the file as it was met on the way, inner graphs and functions included, in order of execution. */
@@ -59,8 +60,23 @@ typedef struct lm_built {
 } lm_built;
 
 /* Build for these feeds. `fold`: computes constants. The messages of failures name node and operator. LM_INPUT: a feed
- * does not fit the model, or a content that decides something was not given. LM_UNSUPPORTED names op, domain, version. */
+ * does not fit the model, or a content that decides something was not given. LM_UNSUPPORTED names op, domain,
+ * version. */
 lm_status lm_model_build(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_built **out);
 void lm_built_free(lm_built *b); /* NULL is fine */
+
+/* An operator that cannot be built, and why. */
+typedef struct lm_fault {
+    const onnx_node *node; /* of the model */
+    const char *reason;
+} lm_fault;
+
+/* Try to build, and go on behind whatever fails, to find all operators that do. A status other than LM_OK is about more
+ * than an operator. The survey is the caller's; faults live as long as it. */
+typedef struct lm_survey lm_survey;
+lm_status lm_survey_open(lm_survey **out);
+lm_status lm_model_survey(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_survey *s);
+const lm_fault *lm_survey_faults(const lm_survey *s, size_t *n);
+void lm_survey_close(lm_survey *s); /* NULL is fine */
 
 #endif

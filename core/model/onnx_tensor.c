@@ -206,8 +206,8 @@ static lm_status view_typed(const onnx_tensor *t, lm_dtype dt, const lm_shape *s
     return status;
 }
 
-/* Weights from this size on are read where they lie, whatever the address: copies would cost time and memory twice over,
- * since kernels make a form of their own of what they read often. */
+/* Weights from this size on are read where they lie, whatever the address: copies would cost time and memory twice
+ * over, since kernels make a form of their own of what they read often. */
 enum { LARGE_WEIGHTS = 16 << 10 };
 
 /* Can the bytes be used where they lie? Then only the buffer's header is made. */

@@ -17,9 +17,8 @@ lm_status onnx_tensor_shape(const onnx_tensor *t, lm_shape *out);
 
 /* A row-major view of the elements. The view's buffer is new (lm_buffer_unref it). Where the bytes lie in a file as
  * they are needed, and are aligned for their type or are too many float32 to copy, the view is of the file: it may only
- * be read, and only as long as the model (or the bytes handed to the parser) lives. Otherwise they are a copy aligned to
- * LM_ALIGN. `m` finds
- * external data and may be NULL for a tensor that has none. Bool is made 0 or 1.
+ * be read, and only as long as the model (or the bytes handed to the parser) lives. Otherwise they are a copy aligned
+ * to LM_ALIGN. `m` finds external data and may be NULL for a tensor that has none. Bool is made 0 or 1.
  *
  * LM_UNSUPPORTED, naming tensor and type, when onnx_dtype has none; LM_INPUT when sizes do not agree exactly.
  * Thread-safe. Blocks on the disk when a file of external data is opened. */

@@ -1,5 +1,5 @@
-/* The order in which the operators of a graph can run. Files have to be sorted and mostly are; for those that are not, an
- * order is found once and kept with the model. */
+/* The order in which the operators of a graph can run. Files have to be sorted and mostly are; for those that are not,
+ * an order is found once and kept with the model. */
 #include <string.h>
 
 #include "core/model/builder.h"
@@ -33,8 +33,8 @@ static lm_status wait_for(sorter *s, size_t reader, const char *name)
     return LM_OK;
 }
 
-/* Everything that an operator reads, the names that its bodies take from outside included. Names made inside a body hide
- * nothing here: waiting for too much is harmless, since an outer operator of that name would clash anyway. */
+/* Everything that an operator reads, the names that its bodies take from outside included. Names made inside a body
+ * hide nothing here: waiting for too much is harmless, since an outer operator of that name would clash anyway. */
 static lm_status wait_for_all(sorter *s, size_t reader, const onnx_node *n)
 {
     for (size_t i = 0; i < n->n_inputs; i++)

@@ -183,9 +183,9 @@ typedef struct lm_attr_attention {
 
 typedef enum lm_way { LM_FORWARD, LM_REVERSE, LM_BOTH } lm_way;
 
-/* LSTM, GRU and RNN. Functions f, g, h of the first direction, then of the second, as lm_opids of elementwise ops with their
- * parameters; tanh means alpha * tanh(beta * x) and Identity alpha * x + beta. RNN has f only, GRU f and g. `clip` bounds
- * what goes into a function; 0: it does not. */
+/* LSTM, GRU and RNN. Functions f, g, h of the first direction, then of the second, as lm_opids of elementwise ops with
+ * their parameters; tanh means alpha * tanh(beta * x) and Identity alpha * x + beta. RNN has f only, GRU f and g.
+ * `clip` bounds what goes into a function; 0: it does not. */
 typedef struct lm_attr_recurrent {
     lm_way way;
     bool linear_before_reset, input_forget;
@@ -210,9 +210,10 @@ typedef struct lm_attr_update {
 
 /* The kind of a union is the op's `attrs` column. */
 #define LM_ATTR_KINDS(X)                                                                                               \
-    X(none) X(act) X(actdx) X(cast) X(reduce) X(axis) X(topk) X(matmul) X(gemm) X(conv) X(pool) X(norm) X(shape)       \
-    X(perm) X(slice) X(pad) X(tile) X(trilu) X(onehot) X(block) X(index) X(resize) X(einsum) X(attention) X(recurrent)  \
-    X(loss) X(update)
+    X(none)                                                                                                            \
+    X(act) X(actdx) X(cast) X(reduce) X(axis) X(topk) X(matmul) X(gemm) X(conv) X(pool) X(norm) X(shape) X(perm)       \
+        X(slice) X(pad) X(tile) X(trilu) X(onehot) X(block) X(index) X(resize) X(einsum) X(attention) X(recurrent)     \
+            X(loss) X(update)
 
 /* `all` comes first and is the whole union, so that `= {0}` clears every byte of it. */
 typedef union lm_attrs {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/rules/linear.h"
+
 /* Products by the operand that they may be linear in: any, or the first alone. */
 enum { NO_PRODUCT, ANY_OPERAND, FIRST_OPERAND };
 static const uint8_t product[LM_OPS] = {
@@ -67,8 +69,10 @@ static bool matches(const lm_row *row, const lm_path *path, const lm_node *n)
     switch (row->match) {
     case LM_MATCH_NAME: return has_name(n, row->name);
     case LM_MATCH_FIRST: return is_first(path, n);
-    case LM_MATCH_OP: return (int)n->op == row->key;
+    case LM_MATCH_OP:
+        return (int)n->op == row->key && (row->rule != lm_rule_linear || lm_node_class(path, n) == LM_CLASS_LINEAR);
     case LM_MATCH_GROUP: return in_group(path, n, row->key);
+    case LM_MATCH_ANY: return true;
     default: return has_class(path, n, (lm_class)row->key);
     }
 }

@@ -8,24 +8,58 @@
 
 #include "core/graph/emit.h"
 
-/* Numbers that rules of several sets take. */
+/* Over what the mean is taken that DeepLIFT's softmax multipliers are freed of. */
+typedef enum lm_mean { LM_MEAN_AXIS, LM_MEAN_WHOLE, LM_MEAN_NONE } lm_mean;
+
+/* Numbers and conventions that rules of several sets take. */
 typedef struct lm_rule_options {
     double eps;         /* stabiliser of the epsilon rule */
+    double stab;        /* that of all other quotients in relevance rules */
     double gamma;
     double alpha, beta; /* alpha - beta = 1 */
     double smooth;      /* steepness of the smooth rectifier */
+    double still;       /* DeepLIFT: a smaller change has no quotient; the derivative stands in for it */
+    lm_mean softmax_mean;
     bool relu6;         /* guided and deconv treat Clip(0, .) as they do Relu */
-    lm_val low, high;   /* for the box rule: bounds of the input that broadcast to it, or LM_NOVAL */
+    bool pool_still;    /* DeepLIFT: the derivative stands in at max-pools too, and otherwise zero */
+    bool pool_eps;      /* relevance through max-pools by the epsilon rule, and otherwise all to the winner */
+    bool norm_eps;      /* the same for batch norms that are not part of a product; otherwise they pass it on */
+    bool no_bias;       /* biases take no share: they are left out of every denominator */
+    bool square_bias;   /* w2 counts the bias squared in its denominator */
+    bool whole_input;   /* z+ and gamma change weights alone, whatever the sign of the input, and keep the bias */
+    lm_val low, high;   /* for the box rule: bounds of the input that broadcast to it, or LM_NOVAL ... */
+    bool bounded;       /* ... where these two numbers count */
+    double lowest, highest;
+    uint32_t canon_also, canon_not; /* LM_CANON_*: other than the set would have it (lm_set_canon) */
 } lm_rule_options;
 
 #define LM_RULE_OPTIONS_DEFAULT                                                                                        \
-    ((lm_rule_options){.eps = 1e-6, .gamma = 0.25, .alpha = 2, .beta = 1, .smooth = 10})
+    ((lm_rule_options){.eps = 1e-6, .stab = 1e-6, .gamma = 0.25, .alpha = 2, .beta = 1, .smooth = 10, .still = 1e-6})
+
+/* What a walk did at one node: sums of signals, each a value of shape [wide]. In sets with a reference run signals are
+ * multipliers, and what is summed is their products with changes. */
+typedef struct lm_trace_row {
+    const lm_node *node;
+    lm_val in;         /* the signal that came to its results */
+    lm_val out;        /* the signals that it sent to its operands */
+    lm_val bias;       /* of what it kept: the share of biases and other constants; LM_NOVAL: none */
+    lm_val stabiliser; /* and that of the stabiliser; LM_NOVAL: none */
+} lm_trace_row;
+typedef LM_VEC(lm_trace_row) lm_trace;
+
+/* The change of a value from the reference run in two parts. */
+typedef struct lm_parts {
+    lm_val pos, neg;
+} lm_parts;
 
 /* What a rule sees of one node, and where it leaves its answer. Only the first result of a node carries a signal here;
- * composites with several results are expanded. */
+ * composites with several results are expanded.
+ *
+ * In a wide walk all that depends on wrt comes in `wide` copies: along axis 0, or, where an op would mix those, along an
+ * axis of its own in front, which the attributes then count too (wide.h). Rules need not care. */
 typedef struct lm_rx {
     lm_emit *e;
-    const lm_node *n;
+    const lm_node *n; /* its x and y are not those of a wide walk */
     const lm_val *x;  /* operands, n->nx */
     lm_val y;         /* first result */
     const lm_val *x0; /* operands and result in the reference run; NULL and LM_NOVAL where the set has none */
@@ -36,6 +70,13 @@ typedef struct lm_rx {
                        * broadcast is summed down by the walk, which casts too */
     const void *cfg;  /* from the row */
     const lm_rule_options *options;
+    /* sets with two signals: `s` and `out` belong to the positive parts of changes, these to the negative ones */
+    lm_val s2;
+    lm_val *out2;
+    const lm_parts *dx;
+    lm_parts dy;
+    int64_t wide;      /* 1: an ordinary walk */
+    lm_trace_row *row; /* not NULL: rules that keep something say what (lm_trace_keep) */
 } lm_rx;
 
 typedef void (*lm_rule_fn)(const lm_rx *r); /* failures go to r->e */
@@ -47,17 +88,39 @@ typedef enum lm_match {
     LM_MATCH_OP,
     LM_MATCH_GROUP, /* linear nodes: convolutions, or matrix products */
     LM_MATCH_CLASS,
+    LM_MATCH_ANY,
     LM_MATCHES
 } lm_match;
 
 enum { LM_GROUP_CONV, LM_GROUP_DENSE };
+
+/* Numbers of a row's own, which go before those of the walk; LM_OWN_* say which it has. eps: of whatever quotients its
+ * rule has. Bounds come both or not at all. */
+typedef struct lm_row_numbers {
+    uint32_t has;
+    double eps, gamma, alpha, beta, low, high;
+} lm_row_numbers;
+
+enum {
+    LM_OWN_EPS = 1,
+    LM_OWN_GAMMA = 2,
+    LM_OWN_ALPHA = 4,
+    LM_OWN_BETA = 8,
+    LM_OWN_LOW = 16,
+    LM_OWN_HIGH = 32,
+    LM_OWN_BOUNDS = LM_OWN_LOW | LM_OWN_HIGH
+};
 
 typedef struct lm_row {
     lm_match match;
     int key;          /* lm_opid, LM_GROUP_* or lm_class */
     const char *name; /* for LM_MATCH_NAME */
     lm_rule_fn rule;
-    const void *cfg; /* handed to the rule */
+    const void *cfg;  /* handed to the rule */
+    const lm_row_numbers *own; /* NULL: none */
+    /* in sets with two signals: the change of the result in parts, from those of the operands (r->s and r->out are not
+     * there yet). A row without this function has a rule for one signal, and parts go by the sign of the change */
+    lm_parts (*parts)(const lm_rx *r);
 } lm_row;
 
 /* What happens to an op that no row of the set and its bases matches, after composites have been expanded. */
@@ -70,12 +133,20 @@ typedef struct lm_ruleset {
     int nrows;
     lm_default deflt;
     bool n_ref; /* rules look at a reference run: the walk needs lm_backward.baseline */
+    uint8_t nsig;   /* signals per value: 0 and 1 mean one; 2: one for each sign of change, with n_ref */
+    uint32_t canon; /* LM_CANON_*: what the graph should have been through before (graph/passes.h) */
 } lm_ruleset;
 
 /* Every op's vector-Jacobian product, for any set's rows. */
 void lm_rule_grad(const lm_rx *r);
 
 extern const lm_ruleset lm_set_grad;
+
+/* What the graph should have been through before a walk with this set and these options (NULL: the usual ones). */
+static inline uint32_t lm_set_canon(const lm_ruleset *set, const lm_rule_options *o)
+{
+    return o ? (set->canon | o->canon_also) & ~o->canon_not : set->canon;
+}
 
 typedef struct lm_backward {
     const lm_ruleset *set;
@@ -88,6 +159,11 @@ typedef struct lm_backward {
     const lm_rule_options *options; /* NULL: LM_RULE_OPTIONS_DEFAULT */
     bool leaves;       /* signals end at wrt: they are not sent on from one of them to another */
     const lm_val *baseline; /* for sets with n_ref: one per wrt, its value in the reference run, which the walk emits */
+    int64_t wide;    /* several targets in one walk: seeds and signals hold `wide` blocks along axis 0, each of the size of
+                      * the forward value's axis 0 (of a single number: [wide]); 0: one. LM_UNSUPPORTED, naming the
+                      * node, where an op cannot tell blocks apart: walk one by one then */
+    lm_trace *trace; /* not NULL: gets a row per node of a relevance set that signals went through, the target's first;
+                      * nodes made here for composites among them */
 } lm_backward;
 
 /* Emit the walk. What lies on no way from wrt to target is not looked at. Contributions to a value are added in the

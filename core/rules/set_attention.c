@@ -1,8 +1,10 @@
 /* Relevance through transformers: what LRP refuses gets rules here. Softmax is expanded around its scores, products of
  * two activations give each factor half, norms count their statistic as a constant. */
+#include "core/graph/passes.h"
 #include "core/rules/grad.h"
 #include "core/rules/linear.h"
 #include "core/rules/sets.h"
+#include "core/rules/trace.h"
 
 /* x (s - y sum of s) along the axis. A score of -infinity has y = 0 and gets nothing. */
 static void taylor(const lm_rx *r)
@@ -20,8 +22,11 @@ static void divided_among(const lm_rx *r, double shares)
 {
     lm_emit *e = r->e;
     lm_rx back = *r;
-    back.s = lm_over(e, r->s, lm_stabilised(e, shares == 1 ? r->y : lm_emit_scalar(e, LM_OP_MUL, r->y, shares),
-                                            r->options->eps));
+    lm_val whole = shares == 1 ? r->y : lm_emit_scalar(e, LM_OP_MUL, r->y, shares);
+    lm_val away = lm_stabiliser(e, whole, r->options->eps);
+    back.s = lm_over(e, r->s, lm_plus(e, whole, away));
+    if (r->row)
+        lm_trace_keep(r, &r->row->stabiliser, lm_times(e, back.s, away));
     lm_rule_grad(&back);
     for (int i = 0; i < r->n->nx; i++)
         if (r->want[i] && r->out[i] != LM_NOVAL)
@@ -52,7 +57,12 @@ static void statistic_cut(const lm_rx *r)
         lm_val size = lm_unary(e, LM_OP_SQRT, lm_emit_scalar(e, LM_OP_ADD, mean, (double)r->n->a->norm.epsilon));
         inverse = lm_unary(e, LM_OP_RECIPROCAL, size);
     }
-    lm_val t = lm_over(e, r->s, lm_stabilised(e, r->y, r->options->eps));
+    lm_val away = lm_stabiliser(e, r->y, r->options->eps), t = lm_over(e, r->s, lm_plus(e, r->y, away));
+    if (r->row) {
+        lm_trace_keep(r, &r->row->stabiliser, lm_times(e, t, away));
+        if (r->n->nx > 2 && r->x[2] != LM_NOVAL)
+            lm_trace_keep(r, &r->row->bias, lm_times(e, t, r->x[2]));
+    }
     lm_val back = lm_times(e, lm_times(e, t, r->x[1]), inverse);
     if (centred)
         back = lm_minus(e, back, lm_emit_reduce(e, LM_OP_REDUCE_MEAN, back, axes, true));
@@ -67,4 +77,5 @@ static const lm_row rows[] = {
     OP(SOFTMAX, taylor), OP(LAYERNORM, statistic_cut), OP(RMSNORM, statistic_cut), CLASS(BILINEAR, two_factors),
 };
 const lm_ruleset lm_set_attn_lrp = {.name = "attn_lrp", .base = &lm_set_lrp_eps, .rows = rows,
-                                    .nrows = (int)LM_COUNT(rows), .deflt = LM_DEFAULT_REFUSE};
+                                    .nrows = (int)LM_COUNT(rows), .deflt = LM_DEFAULT_REFUSE,
+                                    .canon = LM_CANON_MERGE | LM_CANON_RAISE};

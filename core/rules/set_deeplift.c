@@ -1,22 +1,16 @@
 /* DeepLIFT, rescale: signals are multipliers, change of the target over change of the value from the reference run, so
  * that multipliers times changes add up to the target's change. What is linear passes its derivative. */
+#include "core/graph/passes.h"
 #include "core/rules/grad.h"
 #include "core/rules/sets.h"
 
-/* Changes smaller than this have no quotient worth having. */
-static const double still = 1e-6;
-
-static lm_val is_still(lm_emit *e, lm_val change)
+/* total / change; `otherwise` where the change is too small to have a quotient. */
+static lm_val quotient(const lm_rx *r, lm_val total, lm_val change, lm_val otherwise)
 {
-    return lm_emit_scalar(e, LM_OP_LESS, lm_unary(e, LM_OP_ABS, change), still);
-}
-
-/* total / change; `otherwise` where nothing changes. */
-static lm_val quotient(lm_emit *e, lm_val total, lm_val change, lm_val otherwise)
-{
-    lm_val flat = is_still(e, change);
-    lm_val by = lm_choose(e, flat, lm_number(e, change, 1), change);
-    return lm_choose(e, flat, otherwise, lm_over(e, total, by));
+    lm_emit *e = r->e;
+    lm_val still = lm_emit_scalar(e, LM_OP_LESS, lm_unary(e, LM_OP_ABS, change), r->options->still);
+    lm_val by = lm_choose(e, still, lm_number(e, change, 1), change);
+    return lm_choose(e, still, otherwise, lm_over(e, total, by));
 }
 
 static int only_moving(const lm_rx *r)
@@ -38,15 +32,18 @@ static void ratio(const lm_rx *r)
     if (i < 0 || r->e->status != LM_OK || r->out[i] == LM_NOVAL)
         return;
     lm_val change = lm_minus(r->e, r->x[i], r->x0[i]);
-    r->out[i] = quotient(r->e, lm_times(r->e, r->s, lm_minus(r->e, r->y, r->y0)), change, r->out[i]);
+    r->out[i] = quotient(r, lm_times(r->e, r->s, lm_minus(r->e, r->y, r->y0)), change, r->out[i]);
 }
 
 /* The same less its mean along the axis: softmax does not see what all of a row have in common. */
 static void centred_ratio(const lm_rx *r)
 {
+    lm_emit *e = r->e;
     ratio(r);
-    const uint32_t axis = 1u << r->n->a->axis.axis;
-    r->out[0] = lm_minus(r->e, r->out[0], lm_emit_reduce(r->e, LM_OP_REDUCE_MEAN, r->out[0], axis, true));
+    const lm_mean over = r->options->softmax_mean;
+    const uint32_t axes = over == LM_MEAN_WHOLE ? lm_emit_axes_from(e, r->x[0], r->wide > 1) : 1u << r->n->a->axis.axis;
+    if (over != LM_MEAN_NONE && e->status == LM_OK)
+        r->out[0] = lm_minus(e, r->out[0], lm_emit_reduce(e, LM_OP_REDUCE_MEAN, r->out[0], axes, true));
 }
 
 /* d(a b) = da mean(b) + mean(a) db, exactly: the derivative at the mean of both runs. */
@@ -87,8 +84,12 @@ static void two_winners(const lm_rx *r)
     there.y = r->y0;
     there.out = &out[1];
     lm_rule_grad(&there);
-    lm_val change = lm_minus(e, r->x[0], r->x0[0]), total = lm_plus(e, out[0], out[1]);
-    r->out[0] = quotient(e, total, change, lm_number(e, total, 0));
+    lm_val change = lm_minus(e, r->x[0], r->x0[0]), total = lm_plus(e, out[0], out[1]), slope = lm_number(e, total, 0);
+    if (r->options->pool_still) {
+        lm_rule_grad(r);
+        slope = r->out[0];
+    }
+    r->out[0] = quotient(r, total, change, slope);
 }
 
 #define OP(op_, rule_) {.match = LM_MATCH_OP, .key = LM_OP_##op_, .rule = rule_}
@@ -99,4 +100,5 @@ static const lm_row rows[] = {
     OP(MAXPOOL, two_winners),
 };
 const lm_ruleset lm_set_deeplift = {.name = "deeplift", .base = &lm_set_grad, .rows = rows,
-                                    .nrows = (int)LM_COUNT(rows), .deflt = LM_DEFAULT_GRAD, .n_ref = true};
+                                    .nrows = (int)LM_COUNT(rows), .deflt = LM_DEFAULT_GRAD, .n_ref = true,
+                                    .canon = LM_CANON_RAISE};

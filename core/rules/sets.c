@@ -9,7 +9,7 @@ const lm_ruleset *const lm_sets[] = {
     &lm_set_lrp_ab,         &lm_set_lrp_ab_flat,   &lm_set_lrp_zplus,     &lm_set_lrp_wsquare,
     &lm_set_lrp_flat,       &lm_set_lrp_gamma_all, &lm_set_lrp_ab_all,    &lm_set_lrp_box_first,
     &lm_set_deep_taylor,    &lm_set_deep_taylor_box, &lm_set_excitation,  &lm_set_deeplift,
-    &lm_set_attn_lrp,       NULL,
+    &lm_set_attn_lrp,       &lm_set_deeplift_revealcancel, NULL,
 };
 
 const lm_ruleset *lm_set_find(const char *name)

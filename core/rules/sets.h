@@ -16,7 +16,7 @@ extern const lm_ruleset lm_set_lrp_eps, lm_set_lrp_epsplus, lm_set_lrp_epsplus_f
 extern const lm_ruleset lm_set_attn_lrp;
 
 /* Needs lm_backward.baseline. */
-extern const lm_ruleset lm_set_deeplift;
+extern const lm_ruleset lm_set_deeplift, lm_set_deeplift_revealcancel;
 
 /* A set by name ("grad", "lrp_gamma_box"); NULL when there is none. All of them, NULL behind the last. */
 const lm_ruleset *lm_set_find(const char *name);

@@ -19,12 +19,14 @@ static void find_spaces(lm_plan *p)
     }
 }
 
-static lm_status make(lm_plan *p)
+static lm_status make(lm_plan *p, const lm_plan_options *options)
 {
     LM_TRY(lm_graph_new(&p->graph));
     find_spaces(p);
     LM_TRY(lm_plan_items(p));
+    LM_TRY(lm_plan_stages(p, options));
     LM_TRY(lm_plan_places(p));
+    lm_plan_hold(p);
     LM_TRY(lm_plan_bind(p));
     LM_TRY(lm_plan_memory(p));
     p->facts.steps = (int)p->steps.count;
@@ -40,8 +42,9 @@ lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_
     p->cache = cache;
     p->model = g;
     p->plain = options && options->plain;
+    p->once = options && options->once;
     lm_fpu caller = lm_fpu_enter();
-    lm_status status = make(p);
+    lm_status status = make(p, options);
     lm_fpu_leave(caller);
     if (status != LM_OK) {
         lm_plan_close(p);
@@ -61,6 +64,8 @@ void lm_plan_close(lm_plan *p)
             p->steps.at[i].kernel->free(p->steps.at[i].kernel);
         lm_buffer_unref(p->steps.at[i].stage);
     }
+    for (size_t i = 0; i < p->entries.count; i++)
+        lm_buffer_unref(p->entries.at[i].kept);
     for (size_t i = 0; i < p->derived.count; i++)
         lm_derived_put(p->cache, p->derived.at[i]);
     for (int d = 0; d < LM_CHAIN_MAX; d++) {
@@ -88,4 +93,12 @@ void lm_plan_close(lm_plan *p)
 lm_plan_facts lm_plan_describe(const lm_plan *p)
 {
     return p->facts;
+}
+
+const char *lm_plan_fallback(const lm_plan *p, int i)
+{
+    for (size_t k = 0; k < p->steps.count; k++)
+        if (p->steps.at[k].kernel && p->steps.at[k].dev > 0 && i-- == 0)
+            return p->steps.at[k].kernel->name;
+    return NULL;
 }

@@ -20,6 +20,10 @@ typedef struct lm_plan lm_plan;
 
 typedef struct lm_plan_options {
     bool plain; /* row-major everywhere, no shared memory, no views: the slow path that all others are compared with */
+    const bool *still; /* by input, NULL: none. Its content seldom changes: what hangs on such inputs alone is kept from
+                        * run to run, and computed again only when one of them differs */
+    const bool *late;  /* by input, NULL: none. Fed only when all that does not hang on it is done (see pause) */
+    bool once; /* it will hardly run twice: weights of products are packed in passing, not kept packed; the same bits */
 } lm_plan_options;
 
 /* `g` must outlive the plan and stay as it is. Nothing of the plan may be used by two threads at once; many plans may
@@ -31,6 +35,9 @@ void lm_plan_close(lm_plan *plan); /* NULL is fine */
 typedef struct lm_plan_run_options {
     lm_profile *profile; /* not NULL: wait for each step and add its time; rows are added at the first run with it */
     const atomic_bool *cancel; /* not NULL: looked at between steps; LM_INTERRUPTED */
+    lm_status (*pause)(void *own); /* not NULL: called when the outputs that hang on no late input are filled; writes
+                                    * the content of late feeds, whose memory is there from the start */
+    void *own;
 } lm_plan_run_options;
 
 /* feed: host views, one per input of the graph in its order (type and shape as the graph says, any strides). fetch:
@@ -43,5 +50,8 @@ typedef struct lm_plan_facts {
     size_t activation_bytes, workspace_bytes;
 } lm_plan_facts;
 lm_plan_facts lm_plan_describe(const lm_plan *plan);
+
+/* The kernel of the i-th launch on another device than the chain's first; NULL behind the last. Borrowed. */
+const char *lm_plan_fallback(const lm_plan *plan, int i);
 
 #endif

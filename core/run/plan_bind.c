@@ -6,24 +6,43 @@
 
 static lm_status new_slot(lm_plan *p, int cell, int space, int first, int *out)
 {
-    plan_slot s = {.space = space, .bytes = p->cells.at[cell].bytes, .first = first, .last = first};
+    const bool held = p->cells.at[cell].held;
+    plan_slot s = {
+        .space = space, .bytes = p->cells.at[cell].bytes, .first = held ? -1 : first, .last = held ? INT_MAX : first};
     LM_TRY(lm_vec_push(&p->slots, s));
     *out = (int)p->slots.count - 1;
     p->cells.at[cell].slot[space] = *out;
     return LM_OK;
 }
 
-static lm_status add_move(lm_plan *p, int from, int to)
+/* A step of its own for what is still; the first late one ends what can be done before. */
+static lm_status add_step(lm_plan *p, plan_step step, lm_val made)
+{
+    const plan_value *v = &p->values.at[made];
+    step.still = !v->moves;
+    if (v->late && p->split > p->steps.count)
+        p->split = p->steps.count;
+    return lm_vec_push(&p->steps, step);
+}
+
+static void use_until(plan_slot *s, int step)
+{
+    s->last = s->last > step ? s->last : step;
+}
+
+static lm_status add_move(lm_plan *p, lm_val v, int from, int to)
 {
     plan_slot *a = &p->slots.at[from], *b = &p->slots.at[to];
     plan_step step = {.dev = a->space, .device = p->chain.dev[a->space], .from = from, .to = to, .row = -1};
     LM_TRY(lm_vec_reserve(&p->steps, p->steps.count + 1));
     if (a->bytes && !p->host[a->space] && !p->host[b->space])
         LM_TRY(lm_buffer_new(a->bytes, &step.stage));
-    a->last = b->first = b->last = (int)p->steps.count;
-    p->steps.at[p->steps.count++] = step;
+    const int now = (int)p->steps.count;
+    use_until(a, now);
+    use_until(b, now);
+    b->first = b->first < 0 ? -1 : now;
     p->facts.moves++;
-    return LM_OK;
+    return add_step(p, step, v);
 }
 
 /* A slot with the content of value v, which is no constant, in a space. */
@@ -36,7 +55,7 @@ static lm_status bring(lm_plan *p, lm_val v, int space, int *out)
     if (p->cells.at[cell].input >= 0) {
         int input = p->cells.at[cell].input;
         LM_TRY(new_slot(p, cell, space, -1, out));
-        return lm_vec_push(&p->entries, (plan_entry){input, *out, p->input[input]});
+        return lm_vec_push(&p->entries, (plan_entry){input, *out, p->input[input], .kept = NULL});
     }
     for (int s = 0; s < p->chain.n; s++)
         if (p->cells.at[cell].slot[s] >= 0)
@@ -44,7 +63,7 @@ static lm_status bring(lm_plan *p, lm_val v, int space, int *out)
     if (from < 0)
         return lm_fail(LM_USAGE, "a value is used before it is made");
     LM_TRY(new_slot(p, cell, space, 0, out));
-    return add_move(p, from, *out);
+    return add_move(p, v, from, *out);
 }
 
 /* Where a constant can be read in a space. */
@@ -84,11 +103,12 @@ static lm_status derive(lm_plan *p, const lm_call *call, int dev, const lm_kerne
 }
 
 /* Constants that lie where this kernel cannot read them. */
-static lm_status align(lm_plan *p, const lm_call *call, int space, const lm_kernel *kernel, plan_operand *operand)
+static lm_status align(lm_plan *p, const plan_item *it, const lm_call *call, int space, const lm_kernel *kernel,
+                       plan_operand *operand)
 {
     for (int i = 0; i < call->nx && i < 64 && p->host[space]; i++) {
-        const bool loose = (kernel->loose >> i & 1) != 0;
-        if (!(call->constant >> i & 1) || operand[i].at.buf || loose || lm_view_is_aligned(&call->x[i]))
+        const bool loose = (kernel->loose >> i & 1) != 0, constant = p->values.at[it->x[i]].constant;
+        if (!constant || operand[i].at.buf || loose || lm_view_is_aligned(&call->x[i]))
             continue;
         const lm_derived *d;
         LM_TRY(lm_vec_reserve(&p->derived, p->derived.count + 1));
@@ -122,7 +142,8 @@ static bool in_place(const lm_plan *p, const plan_item *it, int space)
     if (p->plain || it->ep || !(lm_ops[it->op].flags & LM_FLAG_INPLACE) || x->cell < 0)
         return false;
     const plan_cell *from = &p->cells.at[x->cell], *to = &p->cells.at[y->cell];
-    if (from->last != (int)(it - p->items.at) || from->bytes != to->bytes || to->parts || from->slot[space] < 0)
+    if (from->last != (int)(it - p->items.at) || from->bytes != to->bytes || to->parts || to->held ||
+        from->slot[space] < 0)
         return false;
     bool same = x->view.dt == y->view.dt && x->view.off == y->view.off && lm_shape_equal(&x->view.sh, &y->view.sh);
     for (int i = 0; i < x->view.sh.rank; i++)
@@ -149,7 +170,7 @@ static lm_status write_operands(lm_plan *p, const plan_item *it, int space, plan
     }
     for (int i = 0; i < it->nx + it->ny; i++)
         if (operand[i].slot >= 0)
-            p->slots.at[operand[i].slot].last = now;
+            use_until(&p->slots.at[operand[i].slot], now);
     return LM_OK;
 }
 
@@ -168,10 +189,10 @@ static lm_status add_launch(lm_plan *p, const plan_item *it, const lm_call *call
     for (size_t i = 0; i < n; i++)
         step.operand[i].slot = -1;
     LM_TRY_OUT(derive(p, call, dev, kernel, step.operand));
-    LM_TRY_OUT(align(p, call, p->space[dev], kernel, step.operand));
+    LM_TRY_OUT(align(p, it, call, p->space[dev], kernel, step.operand));
     LM_TRY_OUT(read_operands(p, it, p->space[dev], step.operand));
     LM_TRY_OUT(write_operands(p, it, p->space[dev], step.operand));
-    LM_TRY_OUT(lm_vec_push(&p->steps, step));
+    LM_TRY_OUT(add_step(p, step, it->y[0]));
     p->used[dev] = true;
     p->facts.launches++;
     p->facts.fallbacks += dev > 0;
@@ -208,6 +229,7 @@ static lm_status keep(lm_plan *p, lm_val v)
 lm_status lm_plan_bind(lm_plan *p)
 {
     int most = 0;
+    p->split = SIZE_MAX;
     for (size_t i = 0; i < p->items.count; i++) {
         int n = p->items.at[i].nx + p->items.at[i].ny;
         most = n > most ? n : most;

@@ -16,6 +16,8 @@ static lm_dtype device_type(const lm_plan *p, lm_dtype dt)
 lm_status lm_plan_at(lm_status status, const plan_item *it)
 {
     const char *op = lm_ops[it->op].name;
+    if (status != LM_OK)
+        lm_blame(it->name);
     return it->name ? lm_context(status, "%s %s", op, it->name) : lm_context(status, "%s", op);
 }
 
@@ -57,6 +59,13 @@ static lm_status grow_values(lm_plan *p)
     return LM_OK;
 }
 
+/* Products take weights that are no constants too, and pack them into scratch memory, which one after the other uses:
+ * for a single run that saves touching as much fresh memory as there are weights. */
+static bool packs_in_passing(const plan_item *it, int operand)
+{
+    return operand == 1 && (it->op == LM_OP_CONV || it->op == LM_OP_CONV_T || it->op == LM_OP_MATMUL);
+}
+
 lm_status lm_plan_call(lm_plan *p, const plan_item *it, lm_view *view, lm_call *call)
 {
     *call = (lm_call){.op = it->op, .a = it->a, .ep = it->ep, .nx = it->nx, .ny = it->ny};
@@ -65,7 +74,8 @@ lm_status lm_plan_call(lm_plan *p, const plan_item *it, lm_view *view, lm_call *
     for (int i = 0; i < it->nx; i++) {
         const plan_value *v = &p->values.at[it->x[i]];
         view[i] = v->view;
-        call->constant |= v->constant && i < 64 ? UINT64_C(1) << i : 0;
+        bool told = v->constant && i < 64 && !(p->once && packs_in_passing(it, i));
+        call->constant |= told ? UINT64_C(1) << i : 0;
     }
     for (int i = 0; i < it->ny; i++)
         view[it->nx + i] = p->values.at[it->y[i]].view;

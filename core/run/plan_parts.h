@@ -1,6 +1,7 @@
 /* The inside of a plan, shared by the files that make it, in this order, and plan_run.c, which walks it:
  *
  *   plan_items.c   the graph as a list of calls that devices take: composites expanded, epilogues split where need be
+ *   plan_stage.c   which of them run at every run, and which last
  *   plan_layout.c  which orders of axes and which strides kernels like
  *   plan_place.c   each value's strides, and which values lie in one another's memory
  *   plan_bind.c    kernels, moves between devices, derived constants: the steps
@@ -29,6 +30,9 @@ typedef struct plan_value {
     int cell;         /* -1: a constant or nothing */
     bool constant;    /* then the view has a buffer, to which it holds a reference */
     lm_val same_as;   /* the value that an expansion made for it; LM_NOVAL: itself */
+    bool moves;             /* it hangs on an input that is not still */
+    bool late;              /* it hangs on a late input */
+    int made;               /* the item that makes it */
     lm_buffer *copy[LM_CHAIN_MAX]; /* of a constant, by space; NULL: none, or the view's own buffer will do */
 } plan_value;
 
@@ -39,6 +43,7 @@ typedef struct plan_cell {
     int slot[LM_CHAIN_MAX]; /* by space; -1: not there */
     int input;              /* which input of the graph fills it; -1: items do */
     bool parts;             /* several items write to it */
+    bool held;              /* its content outlasts the run */
 } plan_cell;
 
 /* A cell's bytes in one space. Two cells share a slot when the second is made in the place of the first. */
@@ -67,6 +72,7 @@ typedef struct plan_step {
     int from, to;          /* slots of a move */
     lm_buffer *stage;      /* host memory that a move between two devices goes through; NULL: one of them is the host */
     int dev;
+    bool still;            /* only needed when a still input changed */
     int row;               /* in the profile */
 } plan_step;
 
@@ -74,13 +80,14 @@ typedef struct plan_step {
 typedef struct plan_entry {
     int input, slot;
     lm_val value;
+    lm_buffer *kept; /* of a still input: what it was in the last run, row-major */
 } plan_entry;
 
 struct lm_plan {
     lm_chain chain;
     lm_derived_cache *cache;
     const lm_graph *model; /* the caller's */
-    bool plain;
+    bool plain, once; /* plan.h */
     lm_graph *graph; /* the plan's own: a copy of what reaches the outputs, and what expansions add */
     lm_arena arena;
     lm_val *input, *output; /* values of `graph` by the model's inputs and outputs; unused inputs are LM_NOVAL */
@@ -99,12 +106,21 @@ struct lm_plan {
     size_t room_bytes[LM_CHAIN_MAX]; /* by space */
     lm_buffer *room[LM_CHAIN_MAX];
     bool used[LM_CHAIN_MAX]; /* by device */
+    bool any_still, warm; /* warm: what hangs on still inputs is there */
+    int first_late;       /* item; INT_MAX: none */
+    size_t split;         /* the first step that hangs on a late input */
     lm_plan_facts facts;
     lm_profile *profile; /* whose rows the steps know */
 };
 
 /* plan_items.c */
 lm_status lm_plan_items(lm_plan *p);
+
+/* plan_stage.c: which values move and which are late; after places, cells whose content stays; and whether the still
+ * inputs are what they were. */
+lm_status lm_plan_stages(lm_plan *p, const lm_plan_options *o);
+void lm_plan_hold(lm_plan *p);
+lm_status lm_plan_unchanged(lm_plan *p, const lm_view *feed, bool *out);
 
 /* "Conv conv1" of an item, for messages. */
 lm_status lm_plan_at(lm_status status, const plan_item *it);

@@ -196,47 +196,101 @@ static lm_status wait(lm_plan *p)
 /* After a failure: wait all the same, and keep the first reason. */
 static lm_status give_up(lm_plan *p, lm_status status)
 {
-    char reason[1024];
+    char reason[1024], node[256];
     snprintf(reason, sizeof reason, "%s", lm_message());
+    snprintf(node, sizeof node, "%s", lm_blamed());
     wait(p);
     lm_message_set(reason);
+    lm_blame(node);
     return status;
 }
 
-static lm_status walk(lm_plan *p, const lm_plan_run_options *o)
+/* A run in progress. */
+typedef struct running {
+    lm_plan *p;
+    const lm_view *feed, *fetch;
+    const lm_plan_run_options *o;
+    bool skip; /* what is still is there already */
+    lm_device *last;
+} running;
+
+/* The steps from `first` up to `end`. */
+static lm_status walk(running *r, size_t first, size_t end)
 {
-    const atomic_bool *cancel = o ? o->cancel : NULL;
-    bool timed = o && o->profile;
-    lm_device *last = NULL;
-    for (size_t i = 0; i < p->steps.count; i++) {
+    lm_plan *p = r->p;
+    const atomic_bool *cancel = r->o ? r->o->cancel : NULL;
+    bool timed = r->o && r->o->profile;
+    for (size_t i = first; i < end; i++) {
         const plan_step *step = &p->steps.at[i];
+        if (step->still && r->skip)
+            continue;
         if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
             return lm_fail(LM_INTERRUPTED, "interrupted before %s, step %zu of %zu", step_name(step), i + 1,
                            p->steps.count);
         /* devices may share memory, and a launch may return before its work is done */
-        if (last && last != step->device)
-            LM_TRY(lm_context(last->vt->sync(last), "%s", last->info.name));
-        last = step->device;
+        if (r->last && r->last != step->device)
+            LM_TRY(lm_context(r->last->vt->sync(r->last), "%s", r->last->info.name));
+        r->last = step->device;
         LM_TRY(timed ? run_timed(p, step) : run_step(p, step));
     }
     return LM_OK;
 }
 
+static lm_status enter_all(running *r, bool late)
+{
+    for (size_t i = 0; i < r->p->entries.count; i++) {
+        const plan_entry *e = &r->p->entries.at[i];
+        const plan_value *v = &r->p->values.at[e->value];
+        if (v->late == late && !(r->skip && !v->moves))
+            LM_TRY(enter(r->p, e, r->feed));
+    }
+    return LM_OK;
+}
+
+/* Outputs that are there before any late step, or the others. */
+static lm_status fetch_all(running *r, bool early)
+{
+    const lm_plan *p = r->p;
+    for (size_t i = 0; i < p->model->outputs.count; i++) {
+        const plan_value *v = &p->values.at[p->output[i]];
+        const bool is_early = !v->late && v->made < p->first_late;
+        if (r->fetch[i].buf && is_early == early)
+            LM_TRY(lm_context(fetch_output(r->p, i, r->feed, &r->fetch[i]), "output %zu", i));
+    }
+    return LM_OK;
+}
+
+static lm_status run_steps(running *r)
+{
+    lm_plan *p = r->p;
+    const size_t split = p->split < p->steps.count ? p->split : p->steps.count;
+    LM_TRY(enter_all(r, false));
+    LM_TRY(walk(r, 0, split));
+    if (r->o && r->o->pause) {
+        LM_TRY(wait(p));
+        LM_TRY(fetch_all(r, true));
+        LM_TRY(r->o->pause(r->o->own));
+    }
+    LM_TRY(enter_all(r, true));
+    return walk(r, split, p->steps.count);
+}
+
 static lm_status run(lm_plan *p, const lm_view *feed, const lm_view *fetch, const lm_plan_run_options *o)
 {
+    running r = {.p = p, .feed = feed, .fetch = fetch, .o = o};
     LM_TRY(check(p, feed, fetch));
     if (o && o->profile)
         LM_TRY(add_rows(p, o->profile));
-    for (size_t i = 0; i < p->entries.count; i++)
-        LM_TRY(enter(p, &p->entries.at[i], feed));
-    lm_status status = walk(p, o);
+    LM_TRY(lm_plan_unchanged(p, feed, &r.skip));
+    p->warm = false;
+    lm_status status = run_steps(&r);
     if (status != LM_OK)
         return give_up(p, status);
     LM_TRY(wait(p));
-    for (size_t i = 0; i < p->model->outputs.count; i++)
-        if (fetch[i].buf)
-            LM_TRY(lm_context(fetch_output(p, i, feed, &fetch[i]), "output %zu", i));
-    return LM_OK;
+    p->warm = true;
+    if (!o || !o->pause)
+        LM_TRY(fetch_all(&r, true));
+    return fetch_all(&r, false);
 }
 
 lm_status lm_plan_run(lm_plan *p, const lm_view *feed, const lm_view *fetch, const lm_plan_run_options *options)

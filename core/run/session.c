@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/env.h"
+#include "core/base/log.h"
 #include "core/base/str.h"
 #include "core/run/session_parts.h"
 
@@ -53,7 +54,32 @@ void lm_session_close(lm_session *s)
     lm_free(s);
 }
 
-lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch *fetch, session_plan **out)
+/* The first run of all is often the only one, and packing weights to keep them would take longer than that run. Nor are
+ * they kept where memory is too short for it. */
+static lm_status open_plan(lm_session *s, const lm_ready *ready, bool once, session_plan *out)
+{
+    lm_derived_cache *cache = lm_shared_cache(s->shared);
+    lm_plan_options options = {.plain = s->plain, .once = once};
+    lm_plan_close(out->plan);
+    out->plan = NULL;
+    out->once = once;
+    lm_status status = lm_plan_open(s->chain, cache, ready->graph, &options, &out->plan);
+    if (status == LM_MEMORY && !once && !s->plain) {
+        options.once = true;
+        status = lm_plan_open(s->chain, cache, ready->graph, &options, &out->plan);
+    }
+    if (status == LM_OK) {
+        lm_plan_facts f = lm_plan_describe(out->plan);
+        lm_log(LM_LOG_INFO,
+               "plan: %d steps on %s, %d of them on another device, %.1f MB of values, %.1f MB of scratch%s", f.steps,
+               s->chain->dev[0]->info.name, f.fallbacks, 1e-6 * (double)f.activation_bytes,
+               1e-6 * (double)f.workspace_bytes, options.once ? ", for a single run" : "");
+    }
+    return lm_context(status, "%s", lm_model_onnx(s->m)->path);
+}
+
+lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch *fetch,
+                         const lm_plan_run_options *options, session_plan **out)
 {
     const lm_ready *ready;
     LM_TRY(lm_shared_get(s->shared, feed, fetch->inner, fetch->n_inner, s->plain, &ready));
@@ -64,19 +90,24 @@ lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch
             lm_shared_put(s->shared, ready);
             p->clock = ++s->clock;
             *out = p;
-            return LM_OK;
+            lm_status status = p->once ? open_plan(s, ready, false, p) : LM_OK;
+            if (status != LM_OK)
+                drop(s, p);
+            return status;
         }
         oldest = p->clock < oldest->clock ? p : oldest;
     }
     drop(s, oldest);
-    lm_plan_options options = {.plain = s->plain};
-    lm_plan *plan;
-    lm_status status = lm_plan_open(s->chain, lm_shared_cache(s->shared), ready->graph, &options, &plan);
+    bool timed = options && options->profile,
+         first = s->clock == 0 && lm_derived_bytes(lm_shared_cache(s->shared)) == 0;
+    session_plan fresh = {.ready = ready};
+    lm_status status = open_plan(s, ready, first && !timed && !s->plain, &fresh);
     if (status != LM_OK) {
         lm_shared_put(s->shared, ready);
-        return lm_context(status, "%s", lm_model_onnx(s->m)->path);
+        return status;
     }
-    *oldest = (session_plan){.ready = ready, .plan = plan, .clock = ++s->clock};
+    fresh.clock = ++s->clock;
+    *oldest = fresh;
     *out = oldest;
     return LM_OK;
 }
@@ -277,7 +308,7 @@ lm_status lm_session_run(lm_session *s, const lm_named *feed, int nfeed, const c
         if (samples > 1) {
             status = lm_session_run_batch(s, r.feed, r.many, samples, &r.fetch, r.y, options);
         } else {
-            status = lm_session_get(s, r.feed, &r.fetch, &p);
+            status = lm_session_get(s, r.feed, &r.fetch, options, &p);
             if (status == LM_OK)
                 status = lm_session_run_plan(s, p, r.feed, &r.fetch, r.y, options);
         }

@@ -28,8 +28,8 @@ static void release(lm_view *y, int n)
     }
 }
 
-/* The shape of n results joined along axis 0; results without axes get one. An axis 0 that is longer than one sample is time
- * or something else, and joining along it would mix that with samples. */
+/* The shape of n results joined along axis 0; results without axes get one. An axis 0 that is longer than one sample is
+ * time or something else, and joining along it would mix that with samples. */
 static lm_status joined_shape(const lm_shape *one, int64_t n, lm_shape *out)
 {
     char text[LM_SHAPE_TEXT];
@@ -65,7 +65,7 @@ static lm_status run_one(lm_session *s, const lm_feed *one, const session_fetch 
                          const lm_plan_run_options *options)
 {
     session_plan *p;
-    LM_TRY(lm_session_get(s, one, f, &p));
+    LM_TRY(lm_session_get(s, one, f, options, &p));
     return lm_session_run_plan(s, p, one, f, y, options);
 }
 
@@ -155,10 +155,10 @@ static lm_status run_batch(lm_session *s, const lm_feed *feed, const bool *many,
 {
     session_plan *single, *whole;
     pick(s, feed, many, 0, one);
-    LM_TRY(lm_session_get(s, one, f, &single));
+    LM_TRY(lm_session_get(s, one, f, options, &single));
     if (single->loop)
         return loop(s, feed, many, n, f, one, part, y, options);
-    lm_status status = lm_session_get(s, feed, f, &whole);
+    lm_status status = lm_session_get(s, feed, f, options, &whole);
     if (status == LM_INPUT || status == LM_UNSUPPORTED || (status == LM_OK && !grown(whole, single, n))) {
         single->loop = true;
         return loop(s, feed, many, n, f, one, part, y, options);

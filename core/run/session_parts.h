@@ -8,6 +8,7 @@
 typedef struct session_plan {
     const lm_ready *ready;
     lm_plan *plan;
+    bool once;       /* the session's first plan, made for a single run */
     bool loop;       /* for one sample: batches of it must run one by one */
     uint64_t proven; /* for a batch: bit i: output i is known to be what single runs give */
     uint64_t clock; /* of its last use; 0: free */
@@ -34,8 +35,10 @@ typedef struct session_fetch {
     int n_inner;
 } session_fetch;
 
-/* session.c: the plan for these feeds, one per port; it stays valid while two more are asked for. */
-lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch *fetch, session_plan **out);
+/* session.c: the plan for these feeds, one per port; it stays valid while two more are asked for. `options` of the run
+ * that it is for. */
+lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch *fetch,
+                         const lm_plan_run_options *options, session_plan **out);
 
 /* Run it; y gets fresh views. */
 lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *feed, const session_fetch *fetch,

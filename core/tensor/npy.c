@@ -21,8 +21,9 @@ static const struct {
     lm_dtype dt;
     char kind, size;
 } codes[] = {
-    {LM_F32, 'f', '4'}, {LM_F64, 'f', '8'}, {LM_F16, 'f', '2'}, {LM_I8, 'i', '1'},  {LM_I16, 'i', '2'}, {LM_I32, 'i', '4'},
-    {LM_I64, 'i', '8'}, {LM_U8, 'u', '1'},  {LM_U16, 'u', '2'}, {LM_U32, 'u', '4'}, {LM_U64, 'u', '8'}, {LM_BOOL, 'b', '1'},
+    {LM_F32, 'f', '4'}, {LM_F64, 'f', '8'}, {LM_F16, 'f', '2'}, {LM_I8, 'i', '1'},
+    {LM_I16, 'i', '2'}, {LM_I32, 'i', '4'}, {LM_I64, 'i', '8'}, {LM_U8, 'u', '1'},
+    {LM_U16, 'u', '2'}, {LM_U32, 'u', '4'}, {LM_U64, 'u', '8'}, {LM_BOOL, 'b', '1'},
 };
 
 /* What a header says. */
@@ -226,8 +227,8 @@ lm_status lm_npy_parse(const void *bytes, size_t count, const char *name, lm_vie
     enum { LONGEST = 65535 }; /* of a header; with 8 axes 200 bytes are enough */
     const uint8_t *at = bytes;
     LM_REQUIRE(count >= 10 && memcmp(at, magic, sizeof magic) == 0, LM_INPUT, "%s is no .npy file", name);
-    LM_REQUIRE(at[6] >= 1 && at[6] <= 3 && at[7] == 0, LM_UNSUPPORTED, "%s has version %d.%d of .npy; 1.0 to 3.0 can be read",
-               name, at[6], at[7]);
+    LM_REQUIRE(at[6] >= 1 && at[6] <= 3 && at[7] == 0, LM_UNSUPPORTED,
+               "%s has version %d.%d of .npy; 1.0 to 3.0 can be read", name, at[6], at[7]);
     size_t begin = at[6] == 1 ? 10 : 12, length = at[8] | (size_t)at[9] << 8;
     if (begin == 12 && count >= 12)
         length |= (size_t)at[10] << 16 | (size_t)at[11] << 24;

@@ -14,8 +14,8 @@
 lm_status lm_npy_parse(const void *bytes, size_t count, const char *name, lm_view *out);
 lm_status lm_npy_read(const char *path, lm_view *out);
 
-/* Write a host view of any strides, row by row, as version 1.0; equal tensors give equal files. bfloat16, which NumPy has
- * not, becomes float32. */
+/* Write a host view of any strides, row by row, as version 1.0; equal tensors give equal files. bfloat16, which NumPy
+ * has not, becomes float32. */
 lm_status lm_npy_write(const char *path, const lm_view *v);
 
 /* The two parts of such a file: append what stands before the elements, and the elements as they stand after it, in

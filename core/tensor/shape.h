@@ -12,8 +12,8 @@
 
 #define LM_RANK LIMN_RANK
 
-/* Sizes past `rank` are zero and no byte is left to chance, so that equal shapes are equal bytes. Rank 0 is one element; a
- * size of 0 is legal. */
+/* Sizes past `rank` are zero and no byte is left to chance, so that equal shapes are equal bytes. Rank 0 is one
+ * element; a size of 0 is legal. */
 typedef struct lm_shape {
     int32_t rank, zero; /* zero is 0 */
     int64_t dim[LM_RANK];

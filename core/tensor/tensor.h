@@ -37,8 +37,8 @@ lm_status lm_buffer_new(size_t bytes, lm_buffer **out);
 /* Borrow memory that outlives the buffer (a file mapping, a caller's array). */
 lm_status lm_buffer_wrap(void *host, size_t bytes, lm_buffer **out);
 
-/* The memory of a buffer of lm_buffer_new, which becomes the caller's (lm_free it) together with the only reference; NULL,
- * and nothing happened, when there are other references or the memory is not the buffer's own. */
+/* The memory of a buffer of lm_buffer_new, which becomes the caller's (lm_free it) together with the only reference;
+ * NULL, and nothing happened, when there are other references or the memory is not the buffer's own. */
 void *lm_buffer_steal(lm_buffer *b);
 
 lm_buffer *lm_buffer_ref(lm_buffer *b);
@@ -48,7 +48,8 @@ void lm_buffer_unref(lm_buffer *b); /* NULL is fine */
  * the physical order is in the strides alone (there is no layout tag that could disagree with them): row-major when
  * the last axis has stride 1, NHWC when axis 1 has. A stride may be 0 (broadcast) or negative for inputs; outputs
  * never overlap themselves. Constants may lie at any address, as the weights of a file do: whoever reads one checks
- * lm_view_is_aligned or loads through memcpy; all other views are aligned to their type. An optional input that is left out is a view whose `rank` is LM_ABSENT. */
+ * lm_view_is_aligned or loads through memcpy; all other views are aligned to their type. An optional input that is left
+ * out is a view whose `rank` is LM_ABSENT. */
 typedef struct lm_view {
     lm_dtype dt;
     lm_shape sh;

@@ -12,8 +12,8 @@
  *     limn_build_save(b, "classifier.onnx");
  *     limn_builder_free(b);
  *
- * The first failure sticks: later calls do nothing and answer it again, so a program may look at the status of the last call
- * alone. Names must not hold blanks. Models are written for opset 22. */
+ * The first failure sticks: later calls do nothing and answer it again, so a program may look at the status of the last
+ * call alone. Names must not hold blanks. Models are written for opset 22. */
 #ifndef LIMN_BUILD_H
 #define LIMN_BUILD_H
 
@@ -31,7 +31,8 @@ LIMN_API void limn_builder_free(limn_builder *b); /* NULL is fine */
 
 /* Inputs and outputs; a size of -1 is free, `dim` NULL: all are. */
 LIMN_API limn_status limn_build_input(limn_builder *b, const char *name, limn_dtype type, int rank, const int64_t *dim);
-LIMN_API limn_status limn_build_output(limn_builder *b, const char *name, limn_dtype type, int rank, const int64_t *dim);
+LIMN_API limn_status limn_build_output(limn_builder *b, const char *name, limn_dtype type, int rank,
+                                       const int64_t *dim);
 
 /* A weight; its content is copied. */
 LIMN_API limn_status limn_build_constant(limn_builder *b, const char *name, const limn_tensor *content);

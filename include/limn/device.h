@@ -9,9 +9,10 @@
  *          | name+name           one run split over both, which is refused (LIMN_UNSUPPORTED)
  *
  * Every device is exact about what it was asked to do. What it has no kernel for runs on `cpu`, and what that lacks on
- * `ref`, the slow reference that runs everything; `strict=1` on a name turns this off. The options of the built-in devices:
- * `cpu` takes isa=scalar|avx2|avx512|neon (a cap), threads=N (at most 4 per processor are used) and bind=0|1 (tie threads to
- * cores); `ref` takes type=f32|f64 (f64: compute everything in double). All words of a list are checked before anything opens.
+ * `ref`, the slow reference that runs everything; `strict=1` on a name turns this off. The options of the built-in
+ * devices: `cpu` takes isa=scalar|avx2|avx512|neon (a cap), threads=N (at most 4 per processor are used) and bind=0|1
+ * (tie threads to cores); `ref` takes type=f32|f64 (f64: compute everything in double). All words of a list are checked
+ * before anything opens.
  *
  *     #include <limn/limn.h>
  *     #include <stdio.h>
@@ -65,9 +66,9 @@ typedef struct limn_device_info {
     int chosen;        /* 1: this is what `auto` picks on this machine */
 } limn_device_info;
 
-/* Every device there is, those of the plug-ins in LIMN_PLUGINS included (files, and folders of which every *.so is loaded).
- * *list holds *count entries and is the caller's, to be freed with limn_device_list_free. May wait for drivers. LIMN_DEVICE
- * when a plug-in cannot be used. */
+/* Every device there is, those of the plug-ins in LIMN_PLUGINS included (files, and folders of which every *.so is
+ * loaded). *list holds *count entries and is the caller's, to be freed with limn_device_list_free. May wait for
+ * drivers. LIMN_DEVICE when a plug-in cannot be used. */
 LIMN_API limn_status limn_device_list(limn_device_info **list, size_t *count);
 LIMN_API void limn_device_list_free(limn_device_info *list); /* NULL is fine */
 
@@ -77,8 +78,8 @@ LIMN_API const char *limn_device_kind_name(limn_device_kind kind);
 /* An open device together with the ones that help it out. */
 typedef struct limn_device limn_device;
 
-/* Open by `list` (above); NULL means what LIMN_BACKEND says. LIMN_USAGE: the text makes no sense, or a word, option or value
- * in it is unknown. LIMN_DEVICE: no device of the list can be used. May wait for drivers. */
+/* Open by `list` (above); NULL means what LIMN_BACKEND says. LIMN_USAGE: the text makes no sense, or a word, option or
+ * value in it is unknown. LIMN_DEVICE: no device of the list can be used. May wait for drivers. */
 LIMN_API limn_status limn_device_open(const char *list, limn_device **out);
 
 /* Fill `out`; `chosen` says 0 here. LIMN_USAGE when a pointer is NULL. */

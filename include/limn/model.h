@@ -1,7 +1,7 @@
 /* limn/model.h - ONNX models: opening one, what it takes and gives, and what Limn cannot do with it.
  *
- * A model is opened once and may be used by any number of sessions (run.h) and threads. The file is mapped, not read: it
- * must not change while the model is open.
+ * A model is opened once and may be used by any number of sessions (run.h) and threads. The file is mapped, not read:
+ * it must not change while the model is open.
  *
  *     limn_model *model;
  *     if (limn_model_open("resnet18.onnx", NULL, &model) != LIMN_OK)
@@ -55,9 +55,9 @@ typedef struct limn_problem {
     int forward;          /* 1: the model cannot run; 0: no gradient passes here */
 } limn_problem;
 
-/* Everything that stands in the way at once: operators that Limn lacks, or else what the first attempt to put the model
- * together meets, or else what keeps gradients from the inputs. *list holds *count entries and is the caller's
- * (limn_problems_free). */
+/* Everything that stands in the way at once: operators that Limn lacks, those that ask for a type, an attribute or a shape
+ * that it cannot do, or else what keeps gradients from the inputs. Behind an operator that fails the search goes on with a
+ * guess of its results. *list holds *count entries and is the caller's (limn_problems_free). */
 LIMN_API limn_status limn_model_check(limn_model *model, limn_device *device, limn_problem **list, size_t *count);
 LIMN_API void limn_problems_free(limn_problem *list); /* NULL is fine */
 

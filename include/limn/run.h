@@ -37,10 +37,10 @@ typedef struct limn_feed {
 } limn_feed;
 
 /* Run. result[i] is a fresh tensor (limn_tensor_free) for fetch[i]: an output or an inner value by its ONNX name, or a
- * layer as limn/model.h's summary and the command name them; fetch NULL: the first `results` outputs. A batch of N is fine
- * where the model was exported for 1. LIMN_INPUT: a feed does not fit, and the message shows what was expected. */
-LIMN_API limn_status limn_session_run(limn_session *session, const limn_feed *feed, size_t feeds, const char *const *fetch,
-                                      size_t results, limn_tensor *result);
+ * layer as limn/model.h's summary and the command name them; fetch NULL: the first `results` outputs. A batch of N is
+ * fine where the model was exported for 1. LIMN_INPUT: a feed does not fit, and the message shows what was expected. */
+LIMN_API limn_status limn_session_run(limn_session *session, const limn_feed *feed, size_t feeds,
+                                      const char *const *fetch, size_t results, limn_tensor *result);
 
 /* Stop the run in progress soon, from any thread or a signal handler; it answers LIMN_INTERRUPTED. Where none is in
  * progress, the next one is stopped. */
@@ -64,15 +64,15 @@ typedef struct limn_layer {
     int output;         /* the first output of the model that it makes, or -1 */
 } limn_layer;
 
-/* The layers that matter for the outputs, in order of execution. `feed` says shapes; where the content decides nothing, the
- * tensors' `data` may be NULL; feeds 0: free sizes are taken as 1. The list is the caller's (limn_layers_free). */
+/* The layers that matter for the outputs, in order of execution. `feed` says shapes; where the content decides nothing,
+ * the tensors' `data` may be NULL; feeds 0: free sizes are taken as 1. The list is the caller's (limn_layers_free). */
 LIMN_API limn_status limn_session_layers(limn_session *session, const limn_feed *feed, size_t feeds, limn_layer **list,
                                          size_t *count);
 LIMN_API void limn_layers_free(limn_layer *list); /* NULL is fine */
 
 /* The ONNX name of the value that is meant by the name of a value, node, module ("layer4.1.conv2", "features[-1]"), by
- * "Conv@-1", "#57", a glob or "auto", with ":in" or ":out" behind it. *name is the caller's (limn_text_free). LIMN_USAGE
- * names the nearest that exist. */
+ * "Conv@-1", "#57", a glob or "auto", with ":in" or ":out" behind it. *name is the caller's (limn_text_free).
+ * LIMN_USAGE names the nearest that exist. */
 LIMN_API limn_status limn_session_find(limn_session *session, const limn_feed *feed, size_t feeds, const char *layer,
                                        char **name);
 LIMN_API void limn_text_free(char *text); /* NULL is fine */

@@ -27,7 +27,8 @@ typedef struct limn_tensor {
 /* Fresh memory of that type and shape, all zero. LIMN_INPUT: no type, rank or size to be had; LIMN_MEMORY. */
 LIMN_API limn_status limn_tensor_new(limn_dtype type, int rank, const int64_t *dim, limn_tensor *out);
 
-/* Give back what limn_tensor_new, limn_tensor_load or a run handed out; the tensor is {0} then. Fine for {0} and NULL. */
+/* Give back what limn_tensor_new, limn_tensor_load or a run handed out; the tensor is {0} then. Fine for {0} and
+ * NULL. */
 LIMN_API void limn_tensor_free(limn_tensor *tensor);
 
 /* How many numbers it has; 0 for NULL. */

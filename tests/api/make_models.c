@@ -76,6 +76,65 @@ static void two(limn_builder *b)
     limn_build_output(b, "best", LIMN_I64, 1, NULL);
 }
 
+/* An inner value whose axis 0 does not count the samples. */
+static void turned(limn_builder *b)
+{
+    const int64_t x[] = {-1, 4}, perm[] = {1, 0};
+    limn_build_input(b, "x", LIMN_F32, 2, x);
+    limn_build_op(b, "Transpose", "x", "turned");
+    limn_build_ints(b, "perm", perm, 2);
+    limn_build_op(b, "Relu", "turned", "r");
+    limn_build_op(b, "Transpose", "r", "back");
+    limn_build_ints(b, "perm", perm, 2);
+    limn_build_op(b, "Softmax", "back", "p");
+    limn_build_output(b, "p", LIMN_F32, 2, NULL);
+}
+
+/* Gives an image. */
+static void map(limn_builder *b)
+{
+    const int64_t x[] = {1, 3, 8, 8};
+    limn_build_input(b, "image", LIMN_F32, 4, x);
+    limn_build_op(b, "Relu", "image", "y");
+    limn_build_output(b, "y", LIMN_F32, 4, x);
+}
+
+/* Three steps of any number of samples. */
+static void recurrent(limn_builder *b)
+{
+    const int64_t x[] = {3, -1, 2}, w[] = {1, 12, 2}, r[] = {1, 12, 4};
+    limn_build_input(b, "x", LIMN_F32, 3, x);
+    sample_weight(b, "w", 3, w, 1);
+    sample_weight(b, "r", 3, r, 2);
+    limn_build_op(b, "GRU", "x w r", "states");
+    limn_build_int(b, "hidden_size", 4);
+    limn_build_output(b, "states", LIMN_F32, 4, NULL);
+}
+
+/* Known operators that ask for too much, one behind the other, and one that would do were it not for them. */
+static void faults(limn_builder *b)
+{
+    const int64_t x[] = {1, 4, 2, 2};
+    limn_build_input(b, "x", LIMN_F32, 4, x);
+    limn_build_op(b, "Cast", "x", "a");
+    limn_build_name(b, "type");
+    limn_build_int(b, "to", 14);
+    limn_build_op(b, "Relu", "a", "r");
+    limn_build_name(b, "innocent");
+    limn_build_op(b, "DepthToSpace", "r", "d");
+    limn_build_name(b, "word");
+    limn_build_int(b, "blocksize", 2);
+    limn_build_text(b, "mode", "SIDEWAYS");
+    limn_build_op(b, "Softmax", "x", "s");
+    limn_build_name(b, "axis");
+    limn_build_int(b, "axis", 7);
+    limn_build_op(b, "Frobnicate", "s", "f");
+    limn_build_name(b, "missing");
+    limn_build_op(b, "Add", "d f", "y");
+    limn_build_name(b, "sum");
+    limn_build_output(b, "y", LIMN_F32, 4, NULL);
+}
+
 /* Takes seconds: for interrupting it. */
 static void slow(limn_builder *b)
 {
@@ -103,7 +162,7 @@ static int save_numbers(const char *folder, const char *name, limn_dtype type, i
     for (size_t i = 0; type == LIMN_F64 && i < limn_tensor_count(&t); i++)
         ((double *)t.data)[i] = 0.5 * (double)i;
     for (size_t i = 0; type == LIMN_I64 && i < limn_tensor_count(&t); i++)
-        ((int64_t *)t.data)[i] = (int64_t)i;
+        ((int64_t *)t.data)[i] = (int64_t)i + (salt ? INT64_C(1) << 60 | 1 : 0);
     snprintf(path, sizeof path, "%s/%s", folder, name);
     int failed = limn_tensor_save(path, &t) != LIMN_OK;
     limn_tensor_free(&t);
@@ -113,12 +172,22 @@ static int save_numbers(const char *folder, const char *name, limn_dtype type, i
 static int save_inputs(const char *folder)
 {
     const int64_t batch[] = {2, 4}, one[] = {4}, three[] = {3}, ids[] = {3}, bias[] = {3, 3}, image[] = {3, 8, 8};
-    const int64_t big[] = {2048, 2048}, cube[] = {2, 2, 2};
-    return save_numbers(folder, "batch.npy", LIMN_F32, 2, batch, 1) | save_numbers(folder, "one.npy", LIMN_F32, 1, one, 2) |
-           save_numbers(folder, "double.npy", LIMN_F64, 1, one, 0) | save_numbers(folder, "long.npy", LIMN_I64, 1, one, 0) |
-           save_numbers(folder, "three.npy", LIMN_F32, 1, three, 1) | save_numbers(folder, "ids.npy", LIMN_I64, 1, ids, 0) |
-           save_numbers(folder, "bias.npy", LIMN_F32, 2, bias, 3) | save_numbers(folder, "image.npy", LIMN_F32, 3, image, 4) |
-           save_numbers(folder, "big.npy", LIMN_F32, 2, big, 5) | save_numbers(folder, "cube.npy", LIMN_F32, 3, cube, 6);
+    const int64_t big[] = {2048, 2048}, cube[] = {2, 2, 2}, row[] = {1, 4}, one_each[] = {3, 1, 2},
+                  two_each[] = {3, 2, 2};
+    return save_numbers(folder, "batch.npy", LIMN_F32, 2, batch, 1) |
+           save_numbers(folder, "one.npy", LIMN_F32, 1, one, 2) |
+           save_numbers(folder, "double.npy", LIMN_F64, 1, one, 0) |
+           save_numbers(folder, "long.npy", LIMN_I64, 1, one, 0) |
+           save_numbers(folder, "three.npy", LIMN_F32, 1, three, 1) |
+           save_numbers(folder, "ids.npy", LIMN_I64, 1, ids, 0) |
+           save_numbers(folder, "bias.npy", LIMN_F32, 2, bias, 3) |
+           save_numbers(folder, "image.npy", LIMN_F32, 3, image, 4) |
+           save_numbers(folder, "big.npy", LIMN_F32, 2, big, 5) |
+           save_numbers(folder, "cube.npy", LIMN_F32, 3, cube, 6) |
+           save_numbers(folder, "row1.npy", LIMN_F32, 2, row, 4) | /* what batch.npy has in row 1 */
+           save_numbers(folder, "rnn1.npy", LIMN_F32, 3, one_each, 1) |
+           save_numbers(folder, "rnn2.npy", LIMN_F32, 3, two_each, 1) |
+           save_numbers(folder, "huge.npy", LIMN_I64, 1, one, 1);
 }
 
 int main(int argc, char **argv)
@@ -128,7 +197,8 @@ int main(int argc, char **argv)
         void (*fill)(limn_builder *);
     } models[] = {{"mlp.onnx", mlp},        {"mlp1.onnx", mlp1},   {"cnn.onnx", sample_cnn}, {"log.onnx", logarithm},
                   {"none.onnx", no_inputs}, {"ops.onnx", unknown_ops}, {"steps.onnx", steps}, {"two.onnx", two},
-                  {"slow.onnx", slow}};
+                  {"slow.onnx", slow},      {"turned.onnx", turned},   {"map.onnx", map},     {"rnn.onnx", recurrent},
+                  {"faults.onnx", faults}};
     if (argc != 2) {
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
         return 2;

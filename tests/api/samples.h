@@ -1,4 +1,5 @@
-/* Small models made through the public interface, for the tests of the interface and of the command. Public headers only. */
+/* Small models made through the public interface, for the tests of the interface and of the command. Public headers
+ * only. */
 #ifndef LIMN_TEST_SAMPLES_H
 #define LIMN_TEST_SAMPLES_H
 

@@ -56,12 +56,15 @@ void bench_beside_stream(const char *group, const char *text, job *ours, size_t 
 void bench_streams(const char *group);
 void bench_math(const char *group);
 void bench_small(const char *group);
+/* What explanations send backwards. */
+void bench_signals(const char *group);
 
 /* Limn's side: a bound call with operands of its own, constants packed. NULL with a message on stderr when it cannot be
  * bound. */
 job *ours_conv(lm_device *dev, conv_kind kind, const conv_shape *s);
 job *ours_gemm(lm_device *dev, const gemm_shape *s);
-/* An op of operands and result with these shapes, all row-major or all channels last. */
+/* An op of operands and result with these shapes, all row-major or all channels last, all floats but the places that
+ * MAXPOOL_DX wants. */
 job *ours_op(lm_device *dev, lm_opid op, const lm_attrs *a, int nx, const lm_shape *x, const lm_shape *y, bool nhwc);
 
 /* The rivals' side: NULL when the library is not there. One thread count per process. */

@@ -62,6 +62,11 @@ static const conv_shape mobilenet2[] = {
     {384, 14, 384, 3, 1, 1, 384}, {576, 14, 576, 3, 1, 1, 576}, {576, 14, 576, 3, 2, 1, 576},
     {960, 7, 960, 3, 1, 1, 960},
 };
+/* The last step of an explanation: back to the three channels of an image. */
+static const conv_shape image[] = {
+    {3, 224, 64, 7, 2, 3, 1}, {3, 224, 64, 3, 1, 1, 1}, {3, 224, 32, 3, 2, 1, 1}, {3, 224, 768, 16, 16, 0, 1},
+    {3, 224, 96, 4, 4, 0, 1}, {1, 28, 32, 5, 1, 2, 1},
+};
 static const gemm_shape square[] = {{1, 512, 512, 512, true}, {1, 1024, 1024, 1024, true}, {1, 2048, 2048, 2048, true}};
 static const gemm_shape transformer[] = {
     {1, 128, 768, 768, true},
@@ -286,6 +291,11 @@ static void in_cache(const group_of *of)
     bench_small(of->name);
 }
 
+static void backwards(const group_of *of)
+{
+    bench_signals(of->name);
+}
+
 #define SHAPES(list) list, LM_COUNT(list)
 static const group_of groups[] = {
     {"sgemm", gemms, SHAPES(square), {.peak_worst = 0.92, .rival_worst = 1.0}, 0},
@@ -296,9 +306,11 @@ static const group_of groups[] = {
     {"depthwise", convs, SHAPES(mobilenet2), {.rival = 1.0}, CONV_FORWARD},
     {"data", convs, SHAPES(resnet50), {.peak = 0.85, .rival = 0.97}, CONV_DATA},
     {"weights", convs, SHAPES(resnet50), {.peak = 0.85, .rival = 0.97}, CONV_WEIGHTS},
+    {"image", convs, SHAPES(image), {.peak = 0}, CONV_DATA},
     {.name = "stream", .run = streaming},
     {.name = "math", .run = transcendental},
     {.name = "small", .run = in_cache},
+    {.name = "signals", .run = backwards},
     {.name = "scaling", .run = second_core},
 };
 

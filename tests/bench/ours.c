@@ -48,6 +48,29 @@ static void fill(lm_view *v)
         p[i] = (float)(i % 13 + 1) / 16.0f - 0.4f;
 }
 
+/* The places of the greatest elements as pooling an image [n, c, h, w] might leave them: any of each window, without
+ * order. */
+static void fill_places(lm_view *v, const lm_attr_pool *a)
+{
+    int64_t *p = lm_view_data(v), at[4];
+    uint32_t random = 1;
+    for (at[0] = 0; at[0] < v->sh.dim[0]; at[0]++)
+        for (at[1] = 0; at[1] < v->sh.dim[1]; at[1]++)
+            for (at[2] = 0; at[2] < v->sh.dim[2]; at[2]++)
+                for (at[3] = 0; at[3] < v->sh.dim[3]; at[3]++) {
+                    int64_t place = at[0] * v->sh.dim[1] + at[1], to = 0;
+                    for (int k = 0; k < 2; k++) {
+                        random = random * 1664525 + 1013904223;
+                        int64_t x = at[2 + k] * a->stride[k] - a->pad_lo[k] + (int64_t)(random >> 16) % a->kernel[k];
+                        x = x < 0 ? 0 : x < a->size[k] ? x : a->size[k] - 1;
+                        place = place * a->size[k] + x;
+                    }
+                    for (int k = 0; k < 4; k++)
+                        to += at[k] * v->st[k];
+                    p[to] = place;
+                }
+}
+
 static job *bind(lm_device *dev, lm_call *call, lm_view *x, lm_view *y)
 {
     bound *b = calloc(1, sizeof *b);
@@ -59,11 +82,14 @@ static job *bind(lm_device *dev, lm_call *call, lm_view *x, lm_view *y)
     call->x = x, call->y = y, call->ny = 1;
     for (int i = 0; i < b->n; i++) {
         lm_view *v = i < call->nx ? &x[i] : y;
-        if (lm_buffer_new((size_t)lm_shape_count(&v->sh) * sizeof(float), &b->own[i]) != LM_OK)
+        if (lm_buffer_new((size_t)lm_shape_count(&v->sh) * lm_dtype_size(v->dt), &b->own[i]) != LM_OK)
             goto failed;
         v->buf = b->own[i];
         b->arg[i].buf = b->own[i];
-        fill(v);
+        if (v->dt == LM_I64)
+            fill_places(v, &call->a->pool);
+        else
+            fill(v);
     }
     if (dev->vt->bind(dev, call, &b->kernel) != LM_OK)
         goto failed;
@@ -119,6 +145,8 @@ job *ours_op(lm_device *dev, lm_opid op, const lm_attrs *a, int nx, const lm_sha
     lm_view views[ARGS - 1], out = nhwc ? lm_view_nhwc(LM_F32, y, NULL) : lm_view_row(LM_F32, y, NULL);
     for (int i = 0; i < nx; i++)
         views[i] = nhwc ? lm_view_nhwc(LM_F32, &x[i], NULL) : lm_view_row(LM_F32, &x[i], NULL);
+    if (op == LM_OP_MAXPOOL_DX)
+        views[1].dt = LM_I64;
     lm_call call = {.op = op, .a = a, .nx = nx};
     return bind(dev, &call, views, &out);
 }

@@ -1,63 +1,20 @@
 #!/bin/sh
-# shellcheck disable=SC2086,SC2181
+# shellcheck disable=SC2086,SC2154,SC2181
 # The command's contract: results, exit statuses, error lines. cli.sh LIMN plugins|'' MAKE_MODELS
 limn=$1
-passed=0 failed=0
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-with= # a variable for the command: NAME=value
-unset LIMN_BACKEND LIMN_CPU LIMN_THREADS LIMN_MEM LIMN_LOG LIMN_PLUGINS LIMN_PLAN NO_COLOR
-
-verdict() {
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        shift
-        echo "FAILED: $*"
-        sed 's/^/  stdout: /' "$dir/out"
-        sed 's/^/  stderr: /' "$dir/err"
-    fi
-}
-
-# works PATTERN WORD...: exit 0, nothing on stderr, a line of stdout matches
-works() {
-    pattern=$1
-    shift
-    env $with "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
-    [ $? -eq 0 ] && [ ! -s "$dir/err" ] && grep -q -e "$pattern" "$dir/out"
-    verdict $? "$with limn $* gives $pattern"
-}
-
-# warns PATTERN WARNING WORD...: exit 0, a line of stdout matches, stderr is warnings only and one matches
-warns() {
-    pattern=$1 warning=$2
-    shift 2
-    env $with "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
-    [ $? -eq 0 ] && grep -q -e "$pattern" "$dir/out" && grep -q -e "$warning" "$dir/err" && ! grep -q -v '^limn: warning: ' "$dir/err"
-    verdict $? "$with limn $* gives $pattern and warns $warning"
-}
-
-# fails STATUS PATTERN WORD...: that exit, stdout empty, one line "limn: error: what: why; what to do" that matches
-fails() {
-    status=$1 pattern=$2
-    shift 2
-    env $with "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
-    [ $? -eq "$status" ] && [ ! -s "$dir/out" ] && [ "$(wc -l <"$dir/err")" -eq 1 ] &&
-        grep -q -e '^limn: error: [^:]*: .*; .*' "$dir/err" && grep -q -e "$pattern" "$dir/err"
-    verdict $? "$with limn $* fails with $status: $pattern"
-}
+# shellcheck source=tests/cli/expect.sh
+. "$(dirname "$0")/expect.sh"
 
 works '^limn [0-9]' --version
 works '^  devices ' --help
-for verb in devices env info summary check predict bench; do
+for verb in devices env info summary check predict explain bench; do
     works "^  limn $verb\|limn $verb" "$verb" --help
     works '^example:' "$verb" -h
     fails 2 "nearest: --help" "$verb" --hlep
 done
 works '^cpu  *cpu, .*picked by auto' devices
 works '^ref  *reference' devices
-works '^\[{"name":"cpu","kind":"cpu","vendor":.*"levels":\["scalar".*"class":"exact",.*"auto":true}.*\]$' devices --json
+works '^\[{"name":"cpu","kind":"cpu","vendor":"[^"].*"levels":\["scalar".*"class":"exact",.*"auto":true}.*\]$' devices --json
 works '^LIMN_BACKEND  *(unset) -> cpu ' env
 works '^LIMN_BACKEND  *ref  ' --backend ref env
 works '"LIMN_THREADS":{"value":"3","effective":"3"' env --json --threads=3
@@ -100,7 +57,7 @@ fails 2 'leave it out' devices "$long"
 fails 2 'is no device name; ' devices --backend "$long"
 fails 2 "cpu has no option 'a*'; it takes isa" devices --backend "cpu:$long=1"
 fails 2 'give a number of bytes' devices --mem "$long"
-fails 2 'unknown verb' explain
+fails 2 'unknown verb' measure
 fails 2 'unknown option' devices --ops
 fails 2 'value is missing' devices --backend
 fails 2 'takes no value' devices --json=1
@@ -204,20 +161,6 @@ verdict $? "manual page"
 m=$dir/models
 mkdir "$m" && "$3" "$m" || exit 1
 
-# gives STATUS PATTERN WORD...: an answer on stdout that is not "done", nothing on stderr
-gives() {
-    status=$1 pattern=$2
-    shift 2
-    "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
-    [ $? -eq "$status" ] && [ ! -s "$dir/err" ] && grep -q -e "$pattern" "$dir/out"
-    verdict $? "limn $* gives $pattern with $status"
-}
-
-# lines COUNT: of the last output
-lines() {
-    [ "$(wc -l <"$dir/out")" -eq "$1" ]
-    verdict $? "it has $1 lines"
-}
 tab=$(printf '\t')
 
 works '^0  *layer1.0.conv1  *Conv  *1x6x8x8  *162  *yes$' summary "$m/cnn.onnx"
@@ -257,6 +200,11 @@ works '^backward  yes' check --backward "$m/cnn.onnx"
 gives 1 '^first  *Frobnicate  *no  *no ' check "$m/ops.onnx"
 gives 1 '^second  *Defenestrate  *no  *no ' check "$m/ops.onnx"
 gives 1 '"forward":false,"backward":false,"problems":\[{"node":"first","op":"Frobnicate",.*"node":"second"' check --json "$m/ops.onnx"
+gives 1 '^type  *Cast  *no  *no .*COMPLEX64' check "$m/faults.onnx"
+gives 1 '^word  *DepthToSpace  *no  *no .*SIDEWAYS' check "$m/faults.onnx"
+gives 1 '^axis  *Softmax  *no  *no .*axis 7 does not exist' check "$m/faults.onnx"
+gives 1 '^missing  *Frobnicate  *no  *no ' check "$m/faults.onnx"
+lines 8
 works '^stairs  *Floor  *yes  *no ' check "$m/steps.onnx"
 gives 1 '^backward  no' check "$m/steps.onnx" --backward
 works '"forward":true,"backward":false' check "$m/steps.onnx" --json
@@ -301,6 +249,61 @@ works '^[0-2]' predict "$m/mlp.onnx" "$m/one.npy" --capture r -o "$dir/pr.npz"
 fails 3 'none of its arrays is called as an input; the model takes x' predict -q "$m/mlp.onnx" "$dir/pr.npz"
 works "^[0-2]${tab}" predict "$m/mlp.onnx" -- "$m/one.npy"
 
+# Values without a row per sample: each sample has its own, in every form, and none of its neighbours'.
+works '^[0-3]' predict "$m/turned.onnx" "$m/batch.npy" --capture turned -o "$dir/s.json" -o "$dir/s.csv"
+works '^[0-3]' predict "$m/turned.onnx" "$m/row1.npy" --capture turned -o "$dir/s1.json" -o "$dir/s1.csv"
+[ "$(sed -n 3p "$dir/s.csv")" = "$(sed -n 2p "$dir/s1.csv")" ] && [ "$(sed -n 2p "$dir/s.csv")" != "$(sed -n 3p "$dir/s.csv")" ] &&
+    [ "$(sed -n 1p "$dir/s.csv" | tr ',' '\n' | grep -c turned)" -gt 1 ] && [ "$(wc -l <"$dir/s.csv")" -eq 3 ]
+verdict $? "a table holds each sample's share of a captured value"
+share() { sed 's/.*"turned":\(\[.*\]\)},"top".*/\1/' "$1"; }
+[ "$(share "$dir/s.json")" = "$(share "$dir/s1.json")" ] && grep -q '"turned":\[\[[^],]*\],\[' "$dir/s.json"
+verdict $? "and so does JSON"
+fails 3 "input 'bias' is given 2 times and has 6 samples, but input 'ids' has 3" predict "$m/two.onnx" ids="$m/ids.npy" bias="$m/bias.npy" bias="$m/bias.npy"
+works '' predict "$m/two.onnx" ids="$m/ids.npy" ids="$m/ids.npy" bias="$m/bias.npy" bias="$m/bias.npy"
+works '^[0-2]' predict "$m/mlp.onnx" "$m/one.npy" --capture z -o "$dir/z.npz" -o "$dir/p.npy"
+works '^[0-2]' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/p.npz"
+warns '^[0-2]' "array 'p' is no input of the model and is taken for its only one, x" predict "$m/steps.onnx" "$dir/p.npz"
+printf 'cat\ndog\n' >"$dir/few"
+warns "^1${tab}dog\|^0${tab}cat" "few has 2 labels, but output 'p' has 3 classes" predict "$m/mlp.onnx" "$m/one.npy" --labels "$dir/few"
+says '^limn: warning: .*has 4 axes and so no classes' predict "$m/map.onnx" "$m/image.npy" --top 3
+fails 2 "layer '#-1': the model has 4 layers" predict "$m/mlp.onnx" "$m/one.npy" --capture '#-1'
+fails 2 "a layer's name is empty" predict "$m/mlp.onnx" "$m/one.npy" --capture ''
+fails 3 "an input's name is empty" predict "$m/mlp.onnx" ''
+fails 3 "'-1' is no number of a row" predict "$m/mlp.onnx" "$dir/rows.csv:-1"
+fails 3 'element 0 is 1152921504606846977, which float32 cannot hold' predict "$m/mlp.onnx" "$m/huge.npy"
+says '^limn: info: plan: 3 steps on cpu' predict "$m/mlp.onnx" "$m/one.npy" -v
+says '^limn: info: cpu, 1 thread, .*: 2 samples in [0-9.]* ms' predict "$m/mlp.onnx" "$m/batch.npy" -v --threads 1
+for words in "predict $m/ops.onnx $m/three.npy" "bench $m/ops.onnx $m/three.npy" "summary $m/ops.onnx"; do
+    "$limn" $words --json >"$dir/out" 2>"$dir/err"
+    [ $? -eq 4 ] && grep -q '"node":"first"}}$' "$dir/out"
+    verdict $? "limn $words tells the node in JSON"
+done
+fails 3 "NaN, which first came out of node 'culprit'" bench "$m/log.onnx" "$m/three.npy" --repeat 1
+works '^forward ' bench "$m/log.onnx" "$m/three.npy" --repeat 1 --allow-nan
+fails 2 "no value with spatial axes" predict "$m/rnn.onnx" "$m/rnn1.npy" --capture auto
+fails 2 "no value with spatial axes" predict "$m/rnn.onnx" "$m/rnn2.npy" --capture auto
+
+# All files of a command or none, and a link stays one.
+fails 7 'none/b.npy' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/a1.npy" -o "$dir/none/b.npy"
+[ ! -e "$dir/a1.npy" ] && [ -z "$(find "$dir" -name '*.tmp')" ]
+verdict $? "a file that cannot be written takes the others with it"
+ln -s target.npy "$dir/link.npy"
+works '^[0-2]' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/link.npy"
+[ -h "$dir/link.npy" ] && cmp -s "$dir/target.npy" "$dir/p.npy"
+verdict $? "what a link leads to is written"
+ln -s loop.npy "$dir/loop.npy"
+fails 7 'loop.npy' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/loop.npy"
+
+# Threads that the system refuses are done without. How little memory refuses some, and not everything, is tried out.
+for kb in 200000 100000 80000 70000 60000 50000 40000; do
+    (ulimit -v $kb && "$limn" predict "$m/mlp.onnx" "$m/one.npy" --threads 8 -o "$dir/few.npy") >"$dir/out" 2>"$dir/err"
+    if [ $? -eq 0 ] && grep -q '^limn: warning: thread .* cannot be started' "$dir/err"; then
+        cmp -s "$dir/few.npy" "$dir/p.npy"
+        verdict $? "fewer threads give the same"
+        break
+    fi
+done
+
 fails 3 'the input is missing; the model takes x float32\[?,4\]' predict "$m/mlp.onnx"
 fails 2 'the model is missing' predict
 fails 2 'ends in none of' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/y.txt"
@@ -336,7 +339,9 @@ fails 7 'y.npy' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/none/y.npy"
 
 works '^{"peak":{.*},"rows":\[{"name":"forward",.*"shape":"1x4",.*"yardstick":null}\]}$' bench "$m/mlp.onnx" "$m/one.npy" --repeat 2 --json
 works '^forward  *1x3x8x8 ' bench "$m/cnn.onnx" --repeat 1
-works 'share' bench "$m/cnn.onnx" "$m/image.npy" --repeat 1 -v
+says '^limn: info: plan: 4 steps on cpu' bench "$m/cnn.onnx" "$m/image.npy" --repeat 1 -v
+grep -q 'share' "$dir/out"
+verdict $? "and tells what each step took"
 fails 2 'leave it out' bench "$m/cnn.onnx" --only gemm
 fails 3 'float32\[1,3,8,8\]' bench "$m/cnn.onnx" "$m/batch.npy"
 

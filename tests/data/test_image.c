@@ -74,7 +74,8 @@ static void reads_every_kind(void)
         lm_image image;
         if (!can_read(files[i].name, &image))
             continue;
-        if (CHECK(image.width == files[i].width && image.height == files[i].height && image.channels == files[i].channels)) {
+        if (CHECK(image.width == files[i].width && image.height == files[i].height &&
+                  image.channels == files[i].channels)) {
             double worst = 0;
             const float *at = image.at;
             for (int y = 0; y < image.height; y++)
@@ -159,8 +160,9 @@ static void prepares(void)
         for (int c = 0; c < 3; c++)
             CHECK_NEAR(to[c * 2 + i], ((first + 3 * i + 2 - c) / 255.0 - p.mean[c]) / 0.5, 1e-6);
     lm_image_free(&image);
-    static const char *const bad[] = {"resize=0", "resize=2x", "scale=x", "scale=1/0", "mean=1:2", "std=0", "channels=rbg",
-                                      "filter=sharp", "crop=", "size", "zoom=2", "mean=1:2:3:4", "scale=nan"};
+    static const char *const bad[] = {"resize=0", "resize=2x",    "scale=x",      "scale=1/0", "mean=1:2",
+                                      "std=0",    "channels=rbg", "filter=sharp", "crop=",     "size",
+                                      "zoom=2",   "mean=1:2:3:4", "scale=nan"};
     for (size_t i = 0; i < LM_COUNT(bad); i++)
         CHECK_FAILS(lm_prep_parse(bad[i], &p), LM_USAGE);
 }

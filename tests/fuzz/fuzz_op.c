@@ -43,7 +43,10 @@ static void fill(void *at, size_t count, size_t width, reader *r)
     }
 }
 
-#define FIELD(kind, member, width) {LM_ATTR_##kind, offsetof(lm_attr_##kind, member), sizeof((lm_attr_##kind){0}.member), width}
+#define FIELD(kind, member, width)                                                                                     \
+    {                                                                                                                  \
+        LM_ATTR_##kind, offsetof(lm_attr_##kind, member), sizeof((lm_attr_##kind){0}.member), width                    \
+    }
 static const struct {
     lm_attr_kind kind;
     size_t offset, bytes, width; /* width 1: bool; 4: int; 8: int64; 5: float */
@@ -135,7 +138,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (count > ELEMENTS || lm_view_new(type[i].dt, &type[i].sh, &x[i]) != LM_OK)
             goto out;
         for (int64_t k = 0; k < count; k++)
-            lm_view_set(&x[i], k, type[i].dt == LM_BOOL ? byte(&r) & 1 : byte(&r) % 12 - (lm_dtype_is_unsigned(type[i].dt) ? 0 : 3));
+            lm_view_set(&x[i], k,
+                        type[i].dt == LM_BOOL ? byte(&r) & 1
+                                              : byte(&r) % 12 - (lm_dtype_is_unsigned(type[i].dt) ? 0 : 3));
         value[i] = &x[i];
     }
 

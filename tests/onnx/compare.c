@@ -38,8 +38,10 @@ lm_status suite_compare(const lm_view *got, const lm_view *wanted, double rtol, 
     if (!off)
         return LM_OK;
     if (lm_dtype_is_float(got->dt))
-        return lm_fail(LM_NO, "%" PRId64 " of %" PRId64 " are off, %" PRId64 " worst: %.9g, wanted %.9g, %.3g times what "
-                       "is allowed", off, count, at, lm_view_get(got, at), lm_view_get(wanted, at), worst);
+        return lm_fail(LM_NO,
+                       "%" PRId64 " of %" PRId64 " are off, %" PRId64 " worst: %.9g, wanted %.9g, %.3g times what "
+                       "is allowed",
+                       off, count, at, lm_view_get(got, at), lm_view_get(wanted, at), worst);
     return lm_fail(LM_NO, "%" PRId64 " of %" PRId64 " are off, %" PRId64 " first: %" PRId64 ", wanted %" PRId64, off,
                    count, at, lm_view_get_i64(got, at), lm_view_get_i64(wanted, at));
 }

@@ -63,8 +63,11 @@ static lm_status add_group(suite *s, const char *folder, const char *group)
     for (size_t i = 0; status == LM_OK && i < names.count; i++) {
         char *test = join(s, path, "/", names.at[i], "");
         status = !test ? LM_MEMORY
-                       : add(s, (suite_test){.name = lm_arena_strdup(&s->arena, names.at[i]), .folder = test, .rtol = 1e-3,
-                                             .atol = allowed(names.at[i]), .model = join(s, test, "/model.onnx", "", "")});
+                       : add(s, (suite_test){.name = lm_arena_strdup(&s->arena, names.at[i]),
+                                             .folder = test,
+                                             .rtol = 1e-3,
+                                             .atol = allowed(names.at[i]),
+                                             .model = join(s, test, "/model.onnx", "", "")});
     }
     lm_names_free(&names);
     return status;

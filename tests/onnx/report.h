@@ -16,8 +16,9 @@ const char *report_excuse(const suite_test *t);
 /* The release a suite of so many tests belongs to: "1.22"; NULL for others. */
 const char *report_release(size_t tests);
 
-/* Prints every listed test that was run and is refused or fails, and, when all were run, those that are not in the suite;
- * *lost is how many. Wrong answers without an excuse are not among them: a run reports those anyway. Lines of the list: a name, or empty, or a comment after '#'. */
+/* Prints every listed test that was run and is refused or fails, and, when all were run, those that are not in the
+ * suite; *lost is how many. Wrong answers without an excuse are not among them: a run reports those anyway. Lines of
+ * the list: a name, or empty, or a comment after '#'. */
 lm_status report_lost(const char *list, const suite *s, const suite_runs *runs, int *lost);
 
 /* Write the list of those that passed. */

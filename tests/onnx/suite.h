@@ -47,8 +47,8 @@ void suite_run(suite_test *t, const lm_chain *chain, bool plain);
 bool suite_gradient(suite_test *t, const lm_chain *chain);
 
 /* compare.c: LM_OK when the answer is right; LM_NO, with a message that says where and by how much it is off. Integers
- * and truth values must be equal; floats pass when |got - wanted| <= atol + rtol * |wanted|; NaN equals NaN, an infinity
- * itself. */
+ * and truth values must be equal; floats pass when |got - wanted| <= atol + rtol * |wanted|; NaN equals NaN, an
+ * infinity itself. */
 lm_status suite_compare(const lm_view *got, const lm_view *wanted, double rtol, double atol);
 
 #endif

@@ -1,6 +1,6 @@
-/* A small device as a stranger would write it: out of tree, against the installed headers only, linked to nothing of Limn. Its
- * memory is its own (buffers have no `host` until they are mapped) and it knows four ops; everything else is refused and
- * runs on the host.
+/* A small device as a stranger would write it: out of tree, against the installed headers only, linked to nothing of
+ * Limn. Its memory is its own (buffers have no `host` until they are mapped) and it knows four ops; everything else is
+ * refused and runs on the host.
  *
  * FAULT, chosen at compile time, makes it go wrong in one way, for the tests. */
 #include <stdatomic.h>
@@ -105,7 +105,8 @@ static char *bytes_of(const lm_buffer *b)
     return b->device ? b->handle : b->host;
 }
 
-static lm_status sample_copy(lm_device *dev, lm_buffer *to, size_t to_off, lm_buffer *from, size_t from_off, size_t bytes)
+static lm_status sample_copy(lm_device *dev, lm_buffer *to, size_t to_off, lm_buffer *from, size_t from_off,
+                             size_t bytes)
 {
     if (atomic_load(&self(dev)->gone))
         return lost(self(dev));
@@ -219,8 +220,8 @@ static lm_status sample_launch(lm_device *dev, const lm_kernel *kernel, const lm
     float *y = floats(&arg[two ? 2 : 1]);
     for (int64_t i = 0; i < k->n; i++) {
         if (FAULT == LAUNCH_FAILS && i >= k->n / 2)
-            return s->host->fail(LM_DEVICE, "%s stopped at element %lld of %lld; reset the device", kernel->name, (long long)i,
-                                 (long long)k->n);
+            return s->host->fail(LM_DEVICE, "%s stopped at element %lld of %lld; reset the device", kernel->name,
+                                 (long long)i, (long long)k->n);
         y[i] = apply(k->op, a[i], b[i]);
     }
     return LM_OK;

@@ -1,5 +1,5 @@
-/* The choice of devices: the grammar of LIMN_BACKEND, fallback, and plug-ins that behave and that do not. The first argument is
- * the folder with the plug-ins, one per fault of sample.c. */
+/* The choice of devices: the grammar of LIMN_BACKEND, fallback, and plug-ins that behave and that do not. The first
+ * argument is the folder with the plug-ins, one per fault of sample.c. */
 #include "tests/unit/test.h"
 
 #include <sys/stat.h>
@@ -57,11 +57,11 @@ static void spec_words(void)
 
 static void spec_nonsense(void)
 {
-    static const char *const wrong[] = {"",          ",",        "cpu,",        "cpu:",      "cpu:x",       "cpu:0.",  "cpu:threads",
-                                        "cpu:=2",    "CPU",      "-",           "--cpu",     "-cpu:a=1",    "-a+b",    "auto:0",
-                                        "auto:a=1",  "-auto",    "auto+cpu",    "cpu+auto",  "cpu+",        "+cpu",    "cpu:strict=2",
-                                        "cpu:a=1:a=2", " cpu",   "cpu:0:1",     "cpu:a=1:0", "cpu:0:",      "cpu::a=1",
-                                        "cpu:isa=",  "cpu:a=1:b=", "ref,cpu:a="};
+    static const char *const wrong[] = {
+        "",          ",",        "cpu,",     "cpu:",     "cpu:x",        "cpu:0.",      "cpu:threads", "cpu:=2",
+        "CPU",       "-",        "--cpu",    "-cpu:a=1", "-a+b",         "auto:0",      "auto:a=1",    "-auto",
+        "auto+cpu",  "cpu+auto", "cpu+",     "+cpu",     "cpu:strict=2", "cpu:a=1:a=2", " cpu",        "cpu:0:1",
+        "cpu:a=1:0", "cpu:0:",   "cpu::a=1", "cpu:isa=", "cpu:a=1:b=",   "ref,cpu:a="};
     for (size_t i = 0; i < LM_COUNT(wrong); i++) {
         lm_spec s;
         if (!CHECK_FAILS(lm_spec_parse(wrong[i], &s), LM_USAGE))
@@ -338,8 +338,8 @@ static bool copy_part(const char *from, const char *to, size_t bytes)
     return good && there > bytes;
 }
 
-/* A plug-in that has been cut short is refused wherever the cut is; the loader would die of it. What is cut behind the last
- * segment still loads, and then this one declines. */
+/* A plug-in that has been cut short is refused wherever the cut is; the loader would die of it. What is cut behind the
+ * last segment still loads, and then this one declines. */
 static void cut_short(void)
 {
     char from[4096], place[] = "/tmp/limn-cut-XXXXXX", to[64];
@@ -367,8 +367,9 @@ static void cut_short(void)
 
 static void nonsense_as_plugin(void)
 {
-    static const char *const text[] = {"", "x", "#!/bin/sh\n", "\177ELF",
-                                       "\177ELF and no more of the kind, but as long as a header would be, and some more of it"};
+    static const char *const text[] = {
+        "", "x", "#!/bin/sh\n", "\177ELF",
+        "\177ELF and no more of the kind, but as long as a header would be, and some more of it"};
     char place[] = "/tmp/limn-odd-XXXXXX", to[64];
     if (!CHECK(mkdtemp(place) != NULL))
         return;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/graph/widen.h"
 #include "core/run/plan.h"
 
 double probe_noise(uint64_t seed, int64_t i)
@@ -12,73 +13,6 @@ double probe_noise(uint64_t seed, int64_t i)
     h = (h ^ (h >> 29)) * 0xBF58476D1CE4E5B9u;
     h = (h ^ (h >> 32)) * 0x94D049BB133111EBu;
     return (double)((h ^ (h >> 29)) >> 11) * 0x1p-52 - 1;
-}
-
-static lm_status wide_view(const lm_view *x, lm_view *out)
-{
-    LM_TRY(lm_view_new(LM_F64, &x->sh, out));
-    for (int64_t i = 0, n = lm_shape_count(&x->sh); i < n; i++)
-        lm_view_set(out, i, lm_view_get(x, i));
-    return LM_OK;
-}
-
-static lm_status widen_constant(lm_graph *to, const lm_value *v, lm_val *out)
-{
-    lm_view wide;
-    if (!lm_dtype_is_float(v->type.dt))
-        return lm_graph_constant(to, NULL, v->constant, out);
-    LM_TRY(wide_view(v->constant, &wide));
-    lm_status status = lm_graph_constant(to, NULL, &wide, out);
-    lm_buffer_unref(wide.buf);
-    return status;
-}
-
-static lm_status widen_node(lm_emit *e, const lm_node *n, lm_val *map)
-{
-    lm_val x[256], y[LM_OUT_MAX];
-    lm_attrs a = *n->a;
-    LM_REQUIRE(n->nx <= (int)LM_COUNT(x) && !n->nbody, LM_UNSUPPORTED, "%s: not for this check", lm_ops[n->op].name);
-    if (n->op == LM_OP_CAST && lm_dtype_is_float(a.cast.to))
-        a.cast.to = LM_F64;
-    for (int i = 0; i < n->nx; i++)
-        x[i] = map[n->x[i]];
-    e->scope = n->scope;
-    const lm_node_desc d = {.op = n->op, .a = &a, .nx = n->nx, .ny = n->ny, .x = x, .name = n->name};
-    lm_emit_node(e, &d, y);
-    for (int i = 0; i < n->ny; i++)
-        map[n->y[i]] = y[i];
-    return e->status;
-}
-
-static lm_status widen(const lm_graph *g, lm_emit *e, lm_val *map)
-{
-    memset(map, 0, g->values.count * sizeof *map);
-    for (size_t v = 1; v < g->values.count; v++)
-        if (g->values.at[v]->constant)
-            LM_TRY(widen_constant(e->g, g->values.at[v], &map[v]));
-    for (size_t i = 0; i < g->inputs.count; i++) {
-        lm_type type = lm_graph_value(g, g->inputs.at[i])->type;
-        if (lm_dtype_is_float(type.dt))
-            type.dt = LM_F64;
-        LM_TRY(lm_graph_input(e->g, NULL, &type, &map[g->inputs.at[i]]));
-    }
-    for (size_t i = 0; i < g->nodes.count; i++)
-        LM_TRY(widen_node(e, g->nodes.at[i], map));
-    for (size_t i = 0; i < g->outputs.count; i++)
-        LM_TRY(lm_graph_output(e->g, map[g->outputs.at[i]]));
-    return LM_OK;
-}
-
-lm_status probe_widen(const lm_graph *g, lm_graph **out, lm_val *map)
-{
-    lm_emit e = {0};
-    LM_TRY(lm_graph_new(&e.g));
-    lm_status status = widen(g, &e, map);
-    if (status == LM_OK)
-        *out = e.g;
-    else
-        lm_graph_free(e.g);
-    return status;
 }
 
 enum { MOST = 64 };
@@ -328,8 +262,7 @@ probe_outcome probe_gradient(const lm_chain *chain, const lm_graph *g, const lm_
 {
     probe p = {.chain = chain};
     probe_outcome out = PROBE_REFUSED;
-    lm_val *map = lm_malloc(g->values.count, sizeof *map);
-    lm_status status = map ? probe_widen(g, &p.g, map) : LM_MEMORY;
+    lm_status status = lm_graph_widen(g, LM_F64, NULL, &p.g, NULL);
     why[0] = 0;
     if (status == LM_OK)
         status = probe_run(&p, feed, seed, &out, why);
@@ -337,7 +270,6 @@ probe_outcome probe_gradient(const lm_chain *chain, const lm_graph *g, const lm_
         snprintf(why, PROBE_WHY, "%s", lm_message());
         out = PROBE_REFUSED;
     }
-    lm_free(map);
     close_probe(&p);
     return out;
 }

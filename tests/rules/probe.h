@@ -21,9 +21,6 @@ enum { PROBE_WHY = 512 };
 probe_outcome probe_gradient(const lm_chain *chain, const lm_graph *g, const lm_view *feed, uint64_t seed,
                              char why[PROBE_WHY]);
 
-/* The same graph with doubles for all floats, without names or folding. `map` has room for every value of g. */
-lm_status probe_widen(const lm_graph *g, lm_graph **out, lm_val *map);
-
 /* Repeatable numbers in (-1, 1). */
 double probe_noise(uint64_t seed, int64_t i);
 

@@ -1,5 +1,6 @@
 /* Gradients as the walk emits them: conventions at kinks, fan-out, second derivatives, what cannot be, and memory.
  * That every op's rule is right is checkop's mode `rule`. */
+#include "core/graph/emit_move.h"
 #include "core/rules/rule.h"
 #include "tests/rules/probe.h"
 #include "tests/unit/graph_run.h"
@@ -445,6 +446,42 @@ static void memory_runs_out(void)
     CHECK(test_every_allocation(small_walk) > 20);
 }
 
+/* Signals of parts that do not overlap are put side by side, with zeros where nobody looked: 3 cos x, 0, 1, 2 x. */
+static void parts_go_back_side_by_side(void)
+{
+    lm_emit e = begin(NULL);
+    double got[8];
+    static const double at[] = {0, 5, 1, 3, 0, 6, 1, 4}, wanted[] = {3, 0, 1, 6, 3, 0, 1, 8};
+    lm_val x = input(&e, NULL, LM_F64, LM_SHAPE(2, 4)), part[3];
+    part[0] = lm_emit_slice(&e, x, 1, 3, 1);
+    part[0] = binary(&e, LM_OP_MUL, part[0], part[0]);
+    part[1] = scalar(&e, LM_OP_MUL, unary(&e, LM_OP_SIN, lm_emit_slice(&e, x, 1, 0, 1)), 3);
+    part[2] = lm_emit_slice(&e, x, 1, 2, 1);
+    lm_val s = gradient(&e, lm_emit_concat(&e, 3, part, 1), x);
+    CHECK_INT(count_op(e.g, LM_OP_CONCAT), 2);
+    CHECK_OK(lm_graph_output(e.g, s));
+    run_doubles(&e, at, got);
+    for (int i = 0; i < 8; i++)
+        CHECK_NEAR(got[i], wanted[i], 1e-12);
+    lm_graph_free(e.g);
+}
+
+/* Parts that overlap are added. */
+static void parts_that_overlap_are_added(void)
+{
+    lm_emit e = begin(NULL);
+    double got[4];
+    static const double at[] = {1, 2, 3, 4}, wanted[] = {1, 2, 2, 1};
+    lm_val x = input(&e, NULL, LM_F64, LM_SHAPE(4)), part[2];
+    part[0] = lm_emit_slice(&e, x, 0, 0, 3);
+    part[1] = lm_emit_slice(&e, x, 0, 1, 3);
+    CHECK_OK(lm_graph_output(e.g, gradient(&e, lm_emit_concat(&e, 2, part, 0), x)));
+    run_doubles(&e, at, got);
+    for (int i = 0; i < 4; i++)
+        CHECK(got[i] == wanted[i]);
+    lm_graph_free(e.g);
+}
+
 static void cases(void)
 {
     CASE(relu_is_shut_at_0);
@@ -466,6 +503,8 @@ static void cases(void)
     CASE(scattered_twice);
     CASE(fan_out);
     CASE(added_in_order);
+    CASE(parts_go_back_side_by_side);
+    CASE(parts_that_overlap_are_added);
     CASE(one_behind_the_other);
     CASE(second_order);
     CASE(networks);

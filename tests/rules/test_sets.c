@@ -434,9 +434,11 @@ static void needs_a_baseline(void)
 
 /* The whole of a set's walk over a small network, with the emitter that computes. */
 static const lm_ruleset *walked;
+static int64_t targets;
 static lm_status small_walk(void)
 {
     lm_emit e = {.fold = &cpu};
+    lm_trace trace = {0};
     lm_type type = {LM_F32, LM_SHAPE(1, 6)};
     lm_val x = LM_NOVAL, signal;
     LM_TRY(lm_graph_new(&e.g));
@@ -449,20 +451,23 @@ static lm_status small_walk(void)
     y = lm_emit1(&e, LM_OP_ADD, NULL, lm_emit1(&e, LM_OP_RELU, NULL, y), x);
     lm_val zero = lm_emit_const(&e, LM_F32, 0), base = e.status == LM_OK ? lm_emit_expand(&e, zero, &type.sh) : LM_NOVAL;
     const lm_backward b = {.set = walked, .ntarget = 1, .target = &y, .nwrt = 1, .wrt = &x, .signal = &signal,
-                           .baseline = &base};
+                           .baseline = &base, .wide = targets, .trace = &trace};
     lm_status status = e.status == LM_OK ? lm_backward_emit(&e, &b) : e.status;
+    lm_vec_free(&trace);
     lm_graph_free(e.g);
     return status;
 }
 
 static void memory_runs_out(void)
 {
-    const lm_ruleset *const sets[] = {&lm_set_guided, &lm_set_lrp_ab_all, &lm_set_deeplift};
-    for (size_t i = 0; i < LM_COUNT(sets); i++) {
-        walked = sets[i];
-        CHECK(small_walk() == LM_OK); /* what chain and pool keep is there from now on */
-        CHECK(test_every_allocation(small_walk) > 20);
-    }
+    const lm_ruleset *const sets[] = {&lm_set_guided, &lm_set_lrp_ab_all, &lm_set_deeplift,
+                                      &lm_set_deeplift_revealcancel};
+    for (size_t i = 0; i < LM_COUNT(sets); i++)
+        for (targets = 1; targets <= 2; targets++) {
+            walked = sets[i];
+            CHECK(small_walk() == LM_OK); /* what chain and pool keep is there from now on */
+            CHECK(test_every_allocation(small_walk) > 20);
+        }
 }
 
 static void by_name(void)

@@ -88,7 +88,9 @@ static bool load_file(const char *top, const char *path, tree *out)
             fclose(f);
         return false;
     }
-    source s = {.path = strdup(path), .bytes = (size_t)facts.st_size, .c = ends(path, ".c") || ends(path, ".h") || ends(path, ".def")};
+    source s = {.path = strdup(path),
+                .bytes = (size_t)facts.st_size,
+                .c = ends(path, ".c") || ends(path, ".h") || ends(path, ".def")};
     s.text = calloc(1, s.bytes + 1);
     bool good = s.path && s.text && fread(s.text, 1, s.bytes, f) == s.bytes;
     fclose(f);

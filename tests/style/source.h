@@ -29,7 +29,8 @@ bool ends(const char *text, const char *end);
 /* The line, counted from 1, that `at` (inside s->text or s->code) stands on. */
 int line_of(const char *text, const char *at);
 
-/* The next place in `code` from `at` on where `name(` is called: no letter, digit, '_', '.' or '>' before it. NULL at the end. */
+/* The next place in `code` from `at` on where `name(` is called: no letter, digit, '_', '.' or '>' before it. NULL at
+ * the end. */
 const char *next_call(const char *code, const char *at, const char *name);
 
 #endif

@@ -1,5 +1,5 @@
-/* What reviewers would otherwise have to look for: who may include whom, who may call what, and how long things get. The argument
- * is the top of the tree. */
+/* What reviewers would otherwise have to look for: who may include whom, who may call what, and how long things get.
+ * The argument is the top of the tree. */
 #include "tests/style/source.h"
 #include "tests/unit/test.h"
 
@@ -13,8 +13,8 @@ static void blame(const source *s, const char *at, const char *why, const char *
     test_check(false, s->path, at ? line_of(s->text, at) : 1, line);
 }
 
-/* THE INCLUDE RULE. Files below `folder` may include their own folder and those listed; the first row that fits counts. A quoted
- * name without a slash is a neighbour. */
+/* THE INCLUDE RULE. Files below `folder` may include their own folder and those listed; the first row that fits counts.
+ * A quoted name without a slash is a neighbour. */
 #define LOW "core/base/ core/tensor/ limn/status.h limn/types.h "
 #define DEVICE LOW "core/ops/ core/device/ "
 static const struct {
@@ -222,6 +222,38 @@ static void function_lengths(void)
     CHECK(seen > 300);
 }
 
+/* Files that wait for somebody to wrap their lines; shrink this list, do not grow it. */
+static const char unwrapped[] =
+    "backends/cpu/ core/api/ core/data/ core/draw/ core/explain/ core/graph/ core/rules/ include/limn/ "
+    "tests/checkop/ tests/draw/ tests/explain/ tests/rules/ tools/limn/";
+
+/* Characters of a line: bytes that do not go on with one that began before. */
+static int columns(const char *line)
+{
+    int n = 0;
+    for (; *line && *line != '\n'; line++)
+        n += ((unsigned char)*line & 0xC0) != 0x80;
+    return n;
+}
+
+/* As .editorconfig says; tables may have wide rows. */
+static void line_lengths(void)
+{
+    enum { COLUMNS = 120 };
+    for (size_t i = 0; i < all.count; i++) {
+        const source *s = &all.at[i];
+        if (!s->c || ends(s->path, ".def") || listed(unwrapped, s->path, strlen(s->path)))
+            continue;
+        for (const char *at = s->text; at && *at; at = strchr(at, '\n')) {
+            at += *at == '\n';
+            char text[32];
+            snprintf(text, sizeof text, "%d columns", columns(at));
+            if (columns(at) > COLUMNS)
+                blame(s, at, "is wider than a line may be", text, (int)strlen(text));
+        }
+    }
+}
+
 static void lines_and_words(void)
 {
     static const char *const words[] = {"TO" "DO", "FIX" "ME", "XX" "X:"};
@@ -248,6 +280,7 @@ static void finds_faults(void)
     source low = {.path = (char *)"core/base/x.c"}, ref = {.path = (char *)"backends/ref/x.c"};
     CHECK(may_include(&low, "core/base/mem.h", 15) && !may_include(&low, "core/tensor/shape.h", 19));
     CHECK(may_include(&ref, "backends/ref/ref.h", 18) && !may_include(&ref, "backends/cpu/cpu.h", 18));
+    CHECK(columns("") == 0 && columns("caf\xc3\xa9\nmore") == 4);
     CHECK(may_include(&ref, "core/ops/op.h", 13) && !may_include(&ref, "core/run/exec.h", 15));
 }
 
@@ -260,6 +293,7 @@ int main(int argc, char **argv)
     CASE(forbidden_calls);
     CASE(file_lengths);
     CASE(function_lengths);
+    CASE(line_lengths);
     CASE(lines_and_words);
     tree_free(&all);
     return test_end();

@@ -1,5 +1,5 @@
-/* Layer names: what people write against what exporters leave in files. The models are made here, with the names, scopes and
- * metadata of both of PyTorch's exporters, of Keras and of none. */
+/* Layer names: what people write against what exporters leave in files. The models are made here, with the names,
+ * scopes and metadata of both of PyTorch's exporters, of Keras and of none. */
 #include "core/model/layers.h"
 #include "core/model/onnx_build.h"
 #include "core/model/onnx_write.h"
@@ -93,7 +93,8 @@ static void expect_none(built *x, const char *text, const char *says)
         printf("%s: %s\n", text, lm_message());
 }
 
-/* Scopes in node names, as the older exporter writes them; the first batch-norm was folded, so its weights lost their name. */
+/* Scopes in node names, as the older exporter writes them; the first batch-norm was folded, so its weights lost their
+ * name. */
 static void make_scoped(built *out)
 {
     onnx_build b;
@@ -118,8 +119,9 @@ static void make_scoped(built *out)
 
 static void paths_of_the_older_exporter(void)
 {
-    static const char *const modules[] = {"layer1.0.conv1", "layer1.0.relu", "layer1.0.conv2", "layer1.0", "layer1.0.relu_1",
-                                          "layer1.1.conv1", "layer1.1.relu", "avgpool", "", "fc"};
+    static const char *const modules[] = {
+        "layer1.0.conv1", "layer1.0.relu", "layer1.0.conv2", "layer1.0", "layer1.0.relu_1",
+        "layer1.1.conv1", "layer1.1.relu", "avgpool",        "",         "fc"};
     built x;
     make_scoped(&x);
     if (CHECK_INT(x.l.rows.count, LM_COUNT(modules)))
@@ -154,7 +156,7 @@ static void paths_of_the_older_exporter(void)
     expect_none(&x, "Conv@3", "3 layers");
     expect_none(&x, "Conv@-4", "3 layers");
     expect_none(&x, "#10", "#0 to #9");
-    expect_none(&x, "", "no layer");
+    expect_none(&x, "", "name is empty");
     expect_none(&x, ":in", "no layer");
     expect_none(&x, "layer1[", "no layer");
     expect_none(&x, "#99999999999999999999", "");

@@ -240,7 +240,8 @@ static void pads_stay(void)
     e = begin(NULL);
     becomes(&e, pool(&e, LM_OP_MAXPOOL, pad(&e, floats(&e, image), 1, 1, 0), 0, false), 2, 0); /* may be negative */
     e = begin(NULL);
-    becomes(&e, pool(&e, LM_OP_MAXPOOL, pad(&e, floats(&e, image), 3, 0, -INFINITY), 0, false), 2, 0); /* sees nothing */
+    becomes(&e, pool(&e, LM_OP_MAXPOOL, pad(&e, floats(&e, image), 3, 0, -INFINITY), 0, false), 2,
+            0); /* sees nothing */
 }
 
 static void gemm(void)

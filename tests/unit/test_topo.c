@@ -271,7 +271,7 @@ static void cards(void)
 static void two_sources_agree(void)
 {
     lm_topo *a = NULL, *b = NULL;
-    CHECK_OK(lm_topo_load(&a));
+    CHECK_OK(lm_topo_load_devices(&a)); /* asks hwloc where the build has it */
     CHECK_OK(lm_topo_from_os("", false, &b));
     if (a && b && a->here && strcmp(a->source, b->source) != 0 && strcmp(b->source, "sysfs") == 0) {
         CHECK_INT(a->packages, b->packages);

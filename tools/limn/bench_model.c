@@ -1,4 +1,4 @@
-/* Timing whole models. */
+/* Timing whole models, forward or explained. */
 #include "bench_model.h"
 
 #include <stdio.h>
@@ -8,6 +8,8 @@
 
 #include "core/base/rng.h"
 #include "input.h"
+#include "question.h"
+#include "result.h"
 #include "subject.h"
 
 enum { WARM = 3 };
@@ -74,28 +76,70 @@ static void describe(const inputs *in, char shape[64])
     lm_str_free(&text);
 }
 
-static lm_status run_once(const subject *on, const inputs *in, limn_tensor *y, double *seconds)
+/* What is timed again and again. */
+typedef struct work {
+    command *cmd;
+    subject on;
+    inputs in;
+    question q;
+    limn_tensor *y; /* room for the outputs */
+    size_t ny;
+} work;
+
+static lm_status explain_once(const work *w)
 {
-    size_t n = limn_model_output_count(on->model);
-    double start = now();
-    LM_TRY(limn_session_run(on->session, in->feed, in->feeds, NULL, n, y));
-    *seconds = now() - start;
-    for (size_t i = 0; i < n; i++)
-        limn_tensor_free(&y[i]);
+    limn_explanation *why;
+    LM_TRY(limn_explain(w->on.session, w->in.feed, w->in.feeds, &w->q.ask, &why));
+    limn_explanation_free(why);
     return LM_OK;
 }
 
-static lm_status warm_up(const subject *on, const inputs *in, limn_tensor *y, model_time *out, double *once)
+static lm_status predict_once(const work *w)
 {
-    for (int i = 0; i < WARM; i++) {
+    LM_TRY(limn_session_run(w->on.session, w->in.feed, w->in.feeds, NULL, w->ny, w->y));
+    for (size_t i = 0; i < w->ny; i++)
+        limn_tensor_free(&w->y[i]);
+    return LM_OK;
+}
+
+static lm_status run_once(const work *w, double *seconds)
+{
+    double start = now();
+    LM_TRY(w->q.ask.method ? explain_once(w) : predict_once(w));
+    *seconds = now() - start;
+    return LM_OK;
+}
+
+/* The first run, whose results are looked at: the time that NaNs take says little. */
+static lm_status first_run(const work *w)
+{
+    char **name = lm_malloc(w->ny, sizeof *name);
+    lm_status status = name ? limn_session_run(w->on.session, w->in.feed, w->in.feeds, NULL, w->ny, w->y) : LM_MEMORY;
+    if (status == LM_OK) {
+        for (size_t i = 0; i < w->ny; i++)
+            name[i] = (char *)limn_model_output(w->on.model, i)->name;
+        result r = {.name = name, .tensor = w->y, .count = w->ny, .outputs = w->ny};
+        if (!given(w->cmd, OPT_allow_nan))
+            status = result_check(w->cmd, &r, w->on.session, w->in.feed, w->in.feeds);
+        for (size_t i = 0; i < w->ny; i++)
+            limn_tensor_free(&w->y[i]);
+    }
+    lm_free(name);
+    return status;
+}
+
+static lm_status warm_up(const work *w, model_time *out, double *once)
+{
+    LM_TRY(first_run(w));
+    for (int i = 1; i < WARM; i++) {
         if (i + 1 == WARM) {
-            LM_TRY(limn_session_profile(on->session, 1, &out->profile, &out->steps));
+            LM_TRY(limn_session_profile(w->on.session, 1, &out->profile, &out->steps));
             limn_profile_free(out->profile);
             out->profile = NULL;
         }
-        LM_TRY(run_once(on, in, y, once));
+        LM_TRY(run_once(w, once));
     }
-    LM_TRY(limn_session_profile(on->session, 0, &out->profile, &out->steps));
+    LM_TRY(limn_session_profile(w->on.session, 0, &out->profile, &out->steps));
     for (size_t i = 0; i < out->steps; i++) {
         out->flops += out->profile[i].flops * (double)out->profile[i].launches;
         out->bytes += out->profile[i].bytes * (double)out->profile[i].launches;
@@ -103,10 +147,10 @@ static lm_status warm_up(const subject *on, const inputs *in, limn_tensor *y, mo
     return LM_OK;
 }
 
-static lm_status time_runs(const subject *on, const inputs *in, int64_t repeat, limn_tensor *y, model_time *out)
+static lm_status time_runs(const work *w, int64_t repeat, model_time *out)
 {
     double once = 0;
-    LM_TRY(warm_up(on, in, y, out, &once));
+    LM_TRY(warm_up(w, out, &once));
     if (!repeat) {
         repeat = once > 0 ? (int64_t)(1 / once) : 1000;
         repeat = repeat < 3 ? 3 : repeat > 1000 ? 1000 : repeat;
@@ -116,33 +160,41 @@ static lm_status time_runs(const subject *on, const inputs *in, int64_t repeat, 
         return LM_MEMORY;
     lm_status status = LM_OK;
     for (int64_t i = 0; i < repeat && status == LM_OK; i++)
-        status = run_once(on, in, y, &seconds[i]);
+        status = run_once(w, &seconds[i]);
     if (status == LM_OK)
         out->seconds = median(seconds, repeat);
     lm_free(seconds);
     return status;
 }
 
-lm_status model_time_take(const command *cmd, uint64_t seed, int64_t repeat, model_time *out)
+static lm_status prepare(const char *method, uint64_t seed, work *w, model_time *out)
 {
-    subject on = {0};
-    inputs in = {0};
-    limn_tensor *y = NULL;
-    lm_status status = subject_open(cmd, &on);
+    command *cmd = w->cmd;
+    LM_TRY(question_read(cmd, &w->q));
+    w->q.ask.unpredicted = 1; /* what is timed is the explanation alone */
+    w->q.ask.method = method;
+    LM_TRY(subject_open(cmd, &w->on));
+    LM_TRY(limn_device_describe(w->on.device, &out->device));
+    if (cmd->operands > 1)
+        LM_TRY(inputs_read(w->on.model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], &w->in));
+    else
+        LM_TRY(make_up_all(w->on.model, seed, &w->in));
+    describe(&w->in, out->shape);
+    w->ny = limn_model_output_count(w->on.model);
+    w->y = lm_calloc(w->ny + 1, sizeof *w->y);
+    return w->y ? LM_OK : LM_MEMORY;
+}
+
+lm_status model_time_take(command *cmd, const char *method, uint64_t seed, int64_t repeat, model_time *out)
+{
+    work w = {.cmd = cmd};
+    lm_status status = prepare(method, seed, &w, out);
     if (status == LM_OK)
-        status = limn_device_describe(on.device, &out->device);
-    if (status == LM_OK && cmd->operands > 1)
-        status = inputs_read(on.model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], &in);
-    else if (status == LM_OK)
-        status = make_up_all(on.model, seed, &in);
-    if (status == LM_OK && !(y = lm_calloc(limn_model_output_count(on.model) + 1, sizeof *y)))
-        status = LM_MEMORY;
-    if (status == LM_OK)
-        status = time_runs(&on, &in, repeat, y, out);
-    describe(&in, out->shape);
-    lm_free(y);
-    inputs_free(&in);
-    subject_close(&on);
+        status = time_runs(&w, repeat, out);
+    lm_free(w.y);
+    question_free(&w.q);
+    inputs_free(&w.in);
+    subject_close(&w.on);
     return status;
 }
 

@@ -16,8 +16,9 @@ typedef struct model_time {
 } model_time;
 
 /* Three warm runs, the last of which is profiled, then exactly `repeat` timed ones (0: about a second's worth). The operands
- * are the model and its inputs; made-up ones where none are given and only the batch is free. Free with model_time_free. */
-lm_status model_time_take(const command *cmd, uint64_t seed, int64_t repeat, model_time *out);
+ * are the model and its inputs; made-up ones where none are given and only the batch is free. `method`: explain by it, with
+ * the command's options, instead of running forward (NULL). Free with model_time_free. */
+lm_status model_time_take(command *cmd, const char *method, uint64_t seed, int64_t repeat, model_time *out);
 void model_time_free(model_time *t);
 
 /* One line per step. */

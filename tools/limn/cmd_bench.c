@@ -38,6 +38,7 @@ typedef struct row {
 typedef struct bench {
     command *cmd;
     const char *only;
+    char *methods;  /* ways to explain the model, cut at their commas as they are taken; NULL: run it forward */
     int64_t repeat; /* 0: as many as fill the time */
     uint64_t seed;
     peak peaks[PASSES * LEVELS];
@@ -395,16 +396,16 @@ static lm_status check_only(const char *only)
     return LM_OK;
 }
 
-/* A model instead of the kernels: one row on the device. */
-static lm_status time_forward(bench *b, model_time *t)
+/* A model instead of the kernels: a row for running it forward, or for one method of explaining it. */
+static lm_status time_model(bench *b, const char *method, model_time *t)
 {
-    row r = {.name = "forward", .peak = -1};
+    row r = {.peak = -1};
     const lm_topo *topo;
     char level[16];
-    LM_REQUIRE(!b->only, LM_USAGE, "--only: chooses kernels, not models; leave it out");
     LM_TRY(lm_machine(&topo));
-    progress(b, "running");
-    LM_TRY(model_time_take(b->cmd, b->seed, b->repeat, t));
+    progress(b, method ? method : "running");
+    LM_TRY(model_time_take(b->cmd, method, b->seed, b->repeat, t));
+    r.name = method ? method : "forward";
     r.threads = t->device.units;
     r.seconds = t->seconds;
     r.flops = t->flops;
@@ -422,20 +423,32 @@ static lm_status time_forward(bench *b, model_time *t)
     return lm_vec_push(&b->rows, r);
 }
 
-static lm_status bench_forward(bench *b)
+/* A row per method, or the one for running forward. */
+static lm_status bench_model(bench *b)
 {
-    model_time t = {0};
-    lm_status status = time_forward(b, &t);
+    const bool profile = given(b->cmd, OPT_verbose) && !given(b->cmd, OPT_json);
+    lm_str steps = {0};
+    lm_status status = LM_OK;
+    LM_REQUIRE(!b->only, LM_USAGE, "--only: chooses kernels, not models; leave it out");
+    for (char *method = b->methods; status == LM_OK;) {
+        model_time t = {0};
+        char *end = method ? strchr(method, ',') : NULL;
+        if (end)
+            *end = '\0';
+        status = time_model(b, method, &t);
+        if (status == LM_OK && profile)
+            model_time_table(&t, &steps);
+        model_time_free(&t);
+        if (!end)
+            break;
+        method = end + 1;
+    }
     if (status == LM_OK) {
         warn_of_doubtful_rows(b);
-        if (given(b->cmd, OPT_json))
-            as_json(b);
-        else
-            as_table(b);
-        if (given(b->cmd, OPT_verbose) && !given(b->cmd, OPT_json))
-            model_time_table(&t, &b->cmd->out);
+        (given(b->cmd, OPT_json) ? as_json : as_table)(b);
+        lm_str_add(&b->cmd->out, lm_str_text(&steps));
     }
-    model_time_free(&t);
+    lm_str_free(&steps);
     return status;
 }
 
@@ -447,8 +460,9 @@ static lm_status run(bench *b)
     LM_TRY(whole_number(b->cmd, OPT_seed, 0, &seed));
     LM_TRY(check_only(b->only));
     b->seed = (uint64_t)seed;
+    LM_REQUIRE(!b->methods || b->cmd->operands, LM_USAGE, "--method: explains a model; name one");
     if (b->cmd->operands)
-        return bench_forward(b);
+        return bench_model(b);
     /* One thread and all of them, unless somebody said how many. */
     if (!lm_env_is_set(LM_ENV_THREADS))
         LM_TRY(pass(b, "1", 0, &one));
@@ -464,7 +478,10 @@ static lm_status run(bench *b)
 lm_status cmd_bench(command *cmd)
 {
     bench b = {.cmd = cmd, .only = cmd->option[OPT_only]};
+    if (given(cmd, OPT_method) && !(b.methods = lm_strdup(cmd->option[OPT_method])))
+        return LM_MEMORY;
     lm_status status = run(&b);
     lm_vec_free(&b.rows);
+    lm_free(b.methods);
     return status;
 }

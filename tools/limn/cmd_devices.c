@@ -15,7 +15,8 @@ typedef struct pick {
     char device[64]; /* "" when nothing of the list can be used */
 } pick;
 
-/* A list that makes no sense is an error, also here; one whose devices are not to be had is a reason to look at this list. */
+/* A list that makes no sense is an error, also here; one whose devices are not to be had is a reason to look at this
+ * list. */
 static lm_status find_pick(const command *cmd, pick *p)
 {
     *p = (pick){.by = given(cmd, OPT_backend) ? "--backend" : "LIMN_BACKEND"};
@@ -103,7 +104,8 @@ static void as_lines(command *cmd, const limn_device_info *list, size_t count, c
         const limn_device_info *d = &list[i];
         bold(cmd, d->name);
         lm_str_printf(out, "%*s%s", (int)(widest - strlen(d->name)) + 2, "", limn_device_kind_name(d->kind));
-        comma(out, "", d->vendor);
+        bool named = strncmp(d->product, d->vendor, strlen(d->vendor)) == 0; /* "AMD, AMD EPYC" would say it twice */
+        comma(out, "", named ? "" : d->vendor);
         comma(out, "", d->product);
         lm_str_printf(out, ", %d unit%s", d->units, d->units == 1 ? "" : "s");
         if (d->memory)

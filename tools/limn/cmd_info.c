@@ -1,5 +1,5 @@
-/* limn info: version, build and machine; with --ops the table of operators. */
-#include "command.h"
+/* limn info: version, build and machine; with --ops the table of operators, with --methods that of methods. */
+#include "info.h"
 
 #include <stdio.h>
 
@@ -179,6 +179,10 @@ static lm_status about(command *cmd, const settings *s)
 lm_status cmd_info(command *cmd)
 {
     settings s = {0};
+    if (given(cmd, OPT_methods)) {
+        (given(cmd, OPT_json) ? info_methods_json : info_methods_table)(&cmd->out);
+        return LM_OK;
+    }
     lm_status status = settings_find(cmd, &s);
     if (status == LM_OK && !given(cmd, OPT_ops))
         status = about(cmd, &s);

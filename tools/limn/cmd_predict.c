@@ -1,5 +1,6 @@
 /* limn predict: run a model, show the greatest values, keep the results. */
 #include <string.h>
+#include <time.h>
 
 #include "input.h"
 #include "labels.h"
@@ -57,6 +58,44 @@ static lm_status choose(predict *p)
     return LM_OK;
 }
 
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --labels and --top are about vectors of classes; where the first output holds other ones, or none, a person should
+ * know. */
+static void warn_of_words(const predict *p)
+{
+    const result *r = &p->r;
+    const limn_tensor *t = r->tensor;
+    if (!r->outputs || (!given(p->cmd, OPT_labels) && !given(p->cmd, OPT_top)))
+        return;
+    if (t->rank < 1 || t->rank > 2) {
+        lm_log(LM_LOG_WARN, "%s: output '%s' has %d axes and so no classes; nothing is ranked",
+               given(p->cmd, OPT_top) ? "--top" : "--labels", r->name[0], t->rank);
+        return;
+    }
+    bool per_sample = t->rank == 1 && r->samples > 1 && t->dim[0] == r->samples;
+    long long classes = per_sample ? 1 : t->dim[t->rank - 1];
+    if (given(p->cmd, OPT_labels) && (long long)r->labels != classes)
+        lm_log(LM_LOG_WARN, "--labels: %s has %zu label%s, but output '%s' has %lld class%s",
+               p->cmd->option[OPT_labels], r->labels, r->labels == 1 ? "" : "s", r->name[0], classes,
+               classes == 1 ? "" : "es");
+}
+
+/* What -v asks for. */
+static void tell(const predict *p, double seconds)
+{
+    limn_device_info d;
+    if (limn_device_describe(p->on.device, &d) == LM_OK)
+        lm_log(LM_LOG_INFO, "%s, %d thread%s, %s: %lld sample%s in %.2f ms, putting the model together included",
+               d.name, d.units, d.units == 1 ? "" : "s", d.levels, (long long)p->r.samples,
+               p->r.samples == 1 ? "" : "s", 1e3 * seconds);
+}
+
 static lm_status run(predict *p)
 {
     result *r = &p->r;
@@ -75,9 +114,15 @@ static lm_status run(predict *p)
         lm_log(LM_LOG_WARN, "--capture: what is captured goes to files; add -o FILE.npz");
     r->samples = p->in.samples;
     r->source = p->in.source.at;
+    double start = seconds_now();
     LM_TRY(limn_session_run(p->on.session, p->in.feed, p->in.feeds, (const char *const *)r->name, r->count, r->tensor));
+    double seconds = seconds_now() - start;
     if (!given(cmd, OPT_allow_nan))
         LM_TRY(result_check(p->cmd, r, p->on.session, p->in.feed, p->in.feeds));
+    warn_of_words(p);
+    tell(p, seconds);
+    if (given(cmd, OPT_out) || given(cmd, OPT_json))
+        LM_TRY(result_share(r, &p->on, p->in.feed, p->in.feeds));
     size_t at = 0;
     for (const char *path; (path = next_value(cmd, OPT_out, &at));) {
         result_form form;
@@ -95,6 +140,7 @@ lm_status cmd_predict(command *cmd)
 {
     predict p = {.cmd = cmd};
     lm_status status = run(&p);
+    result_free_shares(&p.r);
     for (size_t i = 0; i < p.r.count; i++) {
         lm_free(p.r.name[i]);
         limn_tensor_free(&p.r.tensor[i]);

@@ -24,7 +24,8 @@ static lm_status check_files(const command *cmd)
 {
     size_t at = 0;
     for (const char *path; (path = next_value(cmd, OPT_out, &at));)
-        LM_REQUIRE(ending_of(path) >= 0, LM_USAGE, "-o: '%.199s' ends in none of .html, .svg and .json; choose one", path);
+        LM_REQUIRE(ending_of(path) >= 0, LM_USAGE, "-o: '%.199s' ends in none of .html, .svg and .json; choose one",
+                   path);
     return LM_OK;
 }
 
@@ -131,8 +132,8 @@ static void as_table(command *cmd, const subject *on, const model_layers *l)
 
 static void add_layer(lm_json *j, const limn_layer *y, size_t number)
 {
-    const char *text[][2] = {{"name", y->name}, {"module", y->module}, {"op", y->op}, {"kind", y->kind}, {"value", y->value},
-                             {"type", limn_dtype_name(y->type)}};
+    const char *text[][2] = {{"name", y->name}, {"module", y->module}, {"op", y->op},
+                             {"kind", y->kind}, {"value", y->value},   {"type", limn_dtype_name(y->type)}};
     lm_json_object(j);
     lm_json_key(j, "index");
     lm_json_int(j, (int64_t)number);

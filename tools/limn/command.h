@@ -49,6 +49,7 @@ typedef struct command {
     LM_VEC(option_use) uses;     /* all of them, in order */
     int operands;
     char **operand;
+    lm_str line; /* the words as they were typed, quoted for a shell where they need it */
     bool colour; /* stdout is a terminal that wants it */
     lm_str out;  /* what goes to stdout */
     lm_str node; /* of the model, that a failure is about; told with --json */

@@ -26,8 +26,8 @@ static double first_bad(const limn_tensor *t)
     return infinite;
 }
 
-/* Which layers from `first` on, at most AT_ONCE, give something that is not finite. A value that cannot be fetched passes for
- * what flows through it. */
+/* Which layers from `first` on, at most AT_ONCE, give something that is not finite. A value that cannot be fetched
+ * passes for what flows through it. */
 static void look_at(limn_session *s, const limn_feed *feed, size_t feeds, const limn_layer *layer, size_t first,
                     size_t count, bool *bad)
 {
@@ -49,8 +49,8 @@ static void look_at(limn_session *s, const limn_feed *feed, size_t feeds, const 
     }
 }
 
-/* From a layer that is bad to the first one on the way there. An infinity elsewhere, as in the masks of attention, is none
- * of its doing. */
+/* From a layer that is bad to the first one on the way there. An infinity elsewhere, as in the masks of attention, is
+ * none of its doing. */
 static size_t trace(const limn_layer *layer, const bool *bad, size_t at)
 {
     for (int k = 0; k < layer[at].from_count; k++)
@@ -73,8 +73,8 @@ static lm_status blame(command *cmd, const result *r, size_t which, double value
 {
     const char *what = isnan(value) ? "NaN" : "an infinity";
     if (!layer)
-        return lm_fail(LM_INPUT, "result '%s' holds %s; look at the weights and the input, or pass --allow-nan", r->name[which],
-                       what);
+        return lm_fail(LM_INPUT, "result '%s' holds %s; look at the weights and the input, or pass --allow-nan",
+                       r->name[which], what);
     const char *name = *layer->name ? layer->name : layer->value;
     lm_str_add(&cmd->node, name);
     return lm_fail(LM_INPUT, "result '%s' holds %s, which first came out of node '%s' (%s); look at its input, or pass "
@@ -88,8 +88,8 @@ static lm_status find(command *cmd, const result *r, size_t which, double value,
     size_t n;
     for (size_t i = 0; i < feeds; i++)
         if (first_bad(&feed[i].tensor) != 0)
-            return lm_fail(LM_INPUT, "result '%s' holds %s, and so does input '%s'; mend it, or pass --allow-nan", r->name[which],
-                           isnan(value) ? "NaN" : "an infinity", feed[i].name);
+            return lm_fail(LM_INPUT, "result '%s' holds %s, and so does input '%s'; mend it, or pass --allow-nan",
+                           r->name[which], isnan(value) ? "NaN" : "an infinity", feed[i].name);
     if (limn_session_layers(s, feed, feeds, &layer, &n) != LM_OK)
         return blame(cmd, r, which, value, NULL);
     long at = maker_of(layer, n, r, which);

@@ -77,7 +77,7 @@ static void verb_help(verb_id id, lm_str *out)
     lm_str_add(out, "\noptions of every verb:\n");
     option_lines(out, VERBS);
     const char *more = id == VERB_devices || id == VERB_env ? device_lists
-                       : id == VERB_predict || id == VERB_bench ? inputs
+                       : id == VERB_predict || id == VERB_explain || id == VERB_bench ? inputs
                                                                 : "";
     if (*more) {
         lm_str_char(out, '\n');

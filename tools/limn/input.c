@@ -85,9 +85,12 @@ static lm_status read_npz(reader *r, const char *path)
         const char *name = lm_npz_name(npz, i);
         size_t input = r->only;
         lm_view v;
-        if (!find_input(r, name, strlen(name), &input) && !(n == 1 && r->single)) {
-            lm_log(LM_LOG_WARN, "%s: array '%s' is no input of the model and is not used", path, name);
-            continue;
+        if (!find_input(r, name, strlen(name), &input)) {
+            bool taken = n == 1 && r->single;
+            lm_log(LM_LOG_WARN, "%s: array '%s' is no input of the model and is %s%s", path, name,
+                   taken ? "taken for its only one, " : "not used", taken ? limn_model_input(r->m, input)->name : "");
+            if (!taken)
+                continue;
         }
         status = lm_npz_read(npz, i, &v);
         if (status == LM_OK)
@@ -130,7 +133,8 @@ static lm_status read_array(reader *r, const char *path, lm_view *v)
 }
 
 /* The rows of a table, without the columns of `skip`. */
-static lm_status keep_rows(reader *r, const lm_csv *csv, const char *source, size_t input, int64_t row, const bool *skip)
+static lm_status keep_rows(reader *r, const lm_csv *csv, const char *source, size_t input, int64_t row,
+                           const bool *skip)
 {
     const limn_port *p = limn_model_input(r->m, input);
     lm_view v;
@@ -144,8 +148,10 @@ static lm_status keep_rows(reader *r, const lm_csv *csv, const char *source, siz
     if (known && v.sh.dim[1] != width) {
         long long have = (long long)v.sh.dim[1];
         lm_buffer_unref(v.buf);
-        return lm_fail(LM_INPUT, "%s: it has %lld columns, but input '%s' takes %lld; leave one out with --label COLUMN or give "
-                                 "others", source, have, p->name, (long long)width);
+        return lm_fail(LM_INPUT,
+                       "%s: it has %lld columns, but input '%s' takes %lld; leave one out with --label COLUMN or give "
+                       "others",
+                       source, have, p->name, (long long)width);
     }
     if (p->rank > 2 && known) {
         int64_t dim[LM_RANK];
@@ -167,7 +173,8 @@ static lm_status keep_table(reader *r, const lm_csv *csv, const char *source, si
                             bool *skip)
 {
     int label = r->leave_out ? lm_csv_find(csv, r->leave_out) : -1, columns = lm_csv_columns(csv);
-    LM_REQUIRE(!r->leave_out || label >= 0, LM_USAGE, "--label: %s has no column '%s'; see its first line", source, r->leave_out);
+    LM_REQUIRE(!r->leave_out || label >= 0, LM_USAGE, "--label: %s has no column '%s'; see its first line", source,
+               r->leave_out);
     if (named || r->single) {
         if (label >= 0)
             skip[label] = true;
@@ -178,7 +185,8 @@ static lm_status keep_table(reader *r, const lm_csv *csv, const char *source, si
         int column = lm_csv_find(csv, p->name);
         if (column < 0 && p->optional)
             continue;
-        LM_REQUIRE(column >= 0, LM_INPUT, "%s: it has no column '%s' for the model's input of that name; add it", source, p->name);
+        LM_REQUIRE(column >= 0, LM_INPUT, "%s: it has no column '%s' for the model's input of that name; add it",
+                   source, p->name);
         for (int c = 0; c < columns; c++)
             skip[c] = c != column;
         LM_TRY(keep_rows(r, csv, source, i, row, skip));
@@ -208,7 +216,8 @@ static bool ends_in(const char *path, size_t bytes, const char *ending)
     return bytes >= n && strncasecmp(path + bytes - n, ending, n) == 0;
 }
 
-/* "rows.csv" or "rows.csv:12": how long the path is, and the row; -1: all. */
+/* "rows.csv" or "rows.csv:12": how long the path is, and the row; -1: all; -2: what stands there is no number of a
+ * row. */
 static bool is_table(const char *text, size_t *bytes, int64_t *row)
 {
     const char *colon = strrchr(text, ':');
@@ -216,11 +225,12 @@ static bool is_table(const char *text, size_t *bytes, int64_t *row)
     *bytes = strlen(text);
     if (ends_in(text, *bytes, ".csv"))
         return true;
-    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon) > 18)
+    if (!colon || !ends_in(text, (size_t)(colon - text), ".csv"))
         return false;
     *bytes = (size_t)(colon - text);
-    *row = strtoll(colon + 1, NULL, 10);
-    return ends_in(text, *bytes, ".csv");
+    bool number = colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon) <= 18;
+    *row = number ? strtoll(colon + 1, NULL, 10) : -2;
+    return true;
 }
 
 static lm_status read_word(reader *r, const char *word)
@@ -239,6 +249,11 @@ static lm_status read_word(reader *r, const char *word)
                 lm_str_text(&text));
         lm_str_free(&text);
         return LM_INPUT;
+    }
+    LM_REQUIRE(*path, LM_INPUT, "an input's name is empty; give a .npy, .npz or .csv file");
+    if (is_table(path, &bytes, &row) && access(path, F_OK) != 0) {
+        LM_REQUIRE(row >= -1, LM_INPUT, "%s: '%s' is no number of a row; they are counted from 0", path,
+                   path + bytes + 1);
     }
     if (is_table(path, &bytes, &row)) {
         char *file = lm_strdup(path);
@@ -304,6 +319,40 @@ static lm_status add_source(inputs *out, const char *file, int64_t row)
     return LM_MEMORY;
 }
 
+static bool is_batch(const limn_port *p, const limn_tensor *t)
+{
+    return t->rank > 0 && (p->rank < 0 || p->dim[0] < 0 || p->dim[0] == 1);
+}
+
+static size_t count_pieces(const reader *r, size_t input)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->pieces.count; i++)
+        n += r->pieces.at[i].input == input;
+    return n;
+}
+
+/* Samples put together from several files leave no doubt how many there are, so every input must have as many. */
+static lm_status check_samples(const reader *r, const inputs *in)
+{
+    for (size_t a = 0; a < in->feeds; a++) {
+        size_t input = 0, other = 0;
+        const limn_feed *f = &in->feed[a];
+        find_input(r, f->name, strlen(f->name), &input);
+        if (count_pieces(r, input) < 2 || !is_batch(limn_model_input(r->m, input), &f->tensor))
+            continue;
+        for (size_t b = 0; b < in->feeds; b++) {
+            const limn_feed *g = &in->feed[b];
+            find_input(r, g->name, strlen(g->name), &other);
+            LM_REQUIRE(
+                !is_batch(limn_model_input(r->m, other), &g->tensor) || g->tensor.dim[0] == f->tensor.dim[0], LM_INPUT,
+                "input '%s' is given %zu times and has %lld samples, but input '%s' has %lld; give as many of each",
+                f->name, count_pieces(r, input), (long long)f->tensor.dim[0], g->name, (long long)g->tensor.dim[0]);
+        }
+    }
+    return LM_OK;
+}
+
 /* What the samples are called: as the pieces of the first input that is fed. */
 static lm_status name_samples(const reader *r, inputs *out)
 {
@@ -314,7 +363,7 @@ static lm_status name_samples(const reader *r, inputs *out)
     find_input(r, out->feed[0].name, strlen(out->feed[0].name), &first);
     const limn_port *p = limn_model_input(r->m, first);
     const limn_tensor *t = &out->feed[0].tensor;
-    bool batch = t->rank > 0 && (p->rank < 0 || p->dim[0] < 0 || p->dim[0] == 1);
+    bool batch = is_batch(p, t);
     for (size_t i = 0; i < r->pieces.count; i++) {
         const piece *q = &r->pieces.at[i];
         if (q->input != first)
@@ -347,10 +396,12 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
     if (required && !count) {
         lm_str text = {0};
         list_inputs(r->m, &text);
-        lm_fail(LM_INPUT, "the input is missing; the model takes %s, give such a .npy, .npz or .csv file", lm_str_text(&text));
+        lm_fail(LM_INPUT, "the input is missing; the model takes %s, give such a .npy, .npz or .csv file",
+                lm_str_text(&text));
         lm_str_free(&text);
         return LM_INPUT;
     }
+    LM_TRY(check_samples(r, out));
     return name_samples(r, out);
 }
 

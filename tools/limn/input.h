@@ -15,9 +15,9 @@ typedef struct inputs {
     LM_VEC(char *) source; /* by sample: the file, with ":row" behind it where it holds several */
 } inputs;
 
-/* Read all `words` for the model; `leave_out` (may be NULL) is a column of tables that is no input. Numbers are converted
- * to what the model takes, a missing batch axis is added, several arrays for one input are stacked. LM_INPUT says which file,
- * what was expected, and where a number would lose its value. */
+/* Read all `words` for the model; `leave_out` (may be NULL) is a column of tables that is no input. Numbers are
+ * converted to what the model takes, a missing batch axis is added, several arrays for one input are stacked. LM_INPUT
+ * says which file, what was expected, and where a number would lose its value. */
 lm_status inputs_read(const limn_model *m, char **words, int count, const char *leave_out, inputs *out);
 void inputs_free(inputs *in);
 

@@ -2,9 +2,11 @@
 #include "input.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-/* Is the number kept by the type it is converted to? A float may be rounded, but not to infinity, and no integer is lost. */
+/* Is the number kept by the type it is converted to? A float may be rounded, but not to infinity, and no integer is
+ * lost. */
 static bool keeps(lm_dtype from, lm_dtype to, const void *old, const void *fresh)
 {
     if (lm_dtype_is_float(from) && lm_dtype_is_float(to))
@@ -15,6 +17,17 @@ static bool keeps(lm_dtype from, lm_dtype to, const void *old, const void *fresh
         return fabs(lm_load_f64(to, fresh)) < 0x1p63 && (int64_t)lm_load_f64(to, fresh) == lm_load_i64(from, old);
     bool huge = from == LM_U64 && lm_load_i64(from, old) < 0, huge_too = to == LM_U64 && lm_load_i64(to, fresh) < 0;
     return lm_load_i64(from, old) == lm_load_i64(to, fresh) && huge == huge_too;
+}
+
+/* A number as it is, also where a double could not tell it. */
+static void number_text(lm_dtype type, const void *at, char text[32])
+{
+    if (lm_dtype_is_float(type))
+        snprintf(text, 32, "%.17g", lm_load_f64(type, at));
+    else if (type == LM_U64)
+        snprintf(text, 32, "%llu", (unsigned long long)lm_load_i64(type, at));
+    else
+        snprintf(text, 32, "%lld", (long long)lm_load_i64(type, at));
 }
 
 static lm_status convert(const limn_port *port, const char *source, const lm_view *from, lm_view *to)
@@ -32,9 +45,12 @@ static lm_status convert(const limn_port *port, const char *source, const lm_vie
             continue;
         lm_buffer_unref(to->buf);
         to->buf = NULL;
-        return lm_fail(LM_INPUT, "%s: element %lld is %.17g, which %s cannot hold, and input '%s' takes %s; store it as %s",
-                       source, (long long)i, lm_load_f64(from->dt, old), lm_dtype_name(port->type), port->name,
-                       lm_dtype_name(port->type), lm_dtype_name(port->type));
+        char text[32];
+        number_text(from->dt, old, text);
+        return lm_fail(LM_INPUT,
+                       "%s: element %lld is %s, which %s cannot hold, and input '%s' takes %s; store it as %s", source,
+                       (long long)i, text, lm_dtype_name(port->type), port->name, lm_dtype_name(port->type),
+                       lm_dtype_name(port->type));
     }
     return LM_OK;
 }
@@ -74,9 +90,10 @@ lm_status input_stack(const char *name, const lm_view *part, size_t parts, lm_vi
     for (size_t i = 1; i < parts; i++) {
         lm_shape other = part[i].sh;
         bool alike = other.rank == sh.rank && memcmp(other.dim + 1, sh.dim + 1, sizeof sh.dim - sizeof *sh.dim) == 0;
-        LM_REQUIRE(alike && sh.rank > 0, LM_INPUT,
-                   "input '%s': arrays of shape %s and %s cannot be stacked; give some that differ in the first axis only", name,
-                   lm_shape_text(&part[0].sh, a), lm_shape_text(&other, b));
+        LM_REQUIRE(
+            alike && sh.rank > 0, LM_INPUT,
+            "input '%s': arrays of shape %s and %s cannot be stacked; give some that differ in the first axis only",
+            name, lm_shape_text(&part[0].sh, a), lm_shape_text(&other, b));
         sh.dim[0] += other.dim[0];
     }
     LM_TRY(lm_shape_make(sh.rank, sh.dim, &sh));

@@ -94,7 +94,15 @@ static lm_status run(command *cmd)
     if (!*v->operands)
         LM_REQUIRE(!cmd->operands, LM_USAGE, "%s: does not know what to do with '%.99s'; leave it out", v->name, cmd->operand[0]);
     LM_TRY(apply(cmd));
-    return lm_context(v->run(cmd), "%s", v->name);
+    lm_out_gather();
+    lm_status status = v->run(cmd);
+    if (status == LM_OK || status == LM_NO) {
+        lm_status named = lm_out_commit_all();
+        status = named == LM_OK ? status : named;
+    } else {
+        lm_out_drop_all();
+    }
+    return lm_context(status, "%s", v->name);
 }
 
 static lm_status write_all(const char *text, size_t count)
@@ -158,6 +166,26 @@ static bool asks_for_json(int argc, char **argv)
     return false;
 }
 
+/* The words as a shell takes them again. */
+static void keep_line(int argc, char **argv, lm_str *out)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./,:@%";
+        lm_str_add(out, i ? " " : "");
+        if (*argv[i] && !argv[i][strspn(argv[i], plain)]) {
+            lm_str_add(out, argv[i]);
+            continue;
+        }
+        lm_str_char(out, '\'');
+        for (const char *c = argv[i]; *c; c++)
+            if (*c == '\'')
+                lm_str_add(out, "'\\''");
+            else
+                lm_str_char(out, *c);
+        lm_str_char(out, '\'');
+    }
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -165,6 +193,8 @@ int main(int argc, char **argv)
     signal(SIGINT, interrupted);
     command cmd = {.verb = VERBS};
     bool json = asks_for_json(argc - 1, argv + 1);
+    lm_str_add(&cmd.line, "limn ");
+    keep_line(argc - 1, argv + 1, &cmd.line);
     lm_status status = command_parse(argc - 1, argv + 1, &cmd);
     bool quiet = given(&cmd, OPT_quiet);
     lm_log_to(report, &quiet);
@@ -178,9 +208,10 @@ int main(int argc, char **argv)
     if (written != LM_OK)
         status = written;
     if (status != LM_OK && status != LM_NO)
-        complain(json, status, lm_str_text(&cmd.node));
+        complain(json, status, *lm_str_text(&cmd.node) ? lm_str_text(&cmd.node) : lm_blamed());
     lm_str_free(&cmd.out);
     lm_str_free(&cmd.node);
+    lm_str_free(&cmd.line);
     lm_vec_free(&cmd.uses);
     lm_env_reset();
     return (int)status;

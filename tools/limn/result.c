@@ -25,7 +25,22 @@ lm_status result_form_of(const char *path, result_form *out)
 /* Does axis 0 count the samples? */
 static bool is_batch(const result *r, const limn_tensor *t)
 {
-    return t->rank > 0 && t->dim[0] == r->samples;
+    return t->rank > 0 && t->dim[0] == r->samples && !(r->alone && r->alone[t - r->tensor].data);
+}
+
+/* What sample s has of value i: a tensor, the first of its axes that is the sample's own, and its first element
+ * there. */
+static const limn_tensor *share_of(const result *r, size_t i, int64_t s, int *axis, size_t *first)
+{
+    const limn_tensor *t = &r->tensor[i], *own = r->alone ? &r->alone[(size_t)s * r->count + i] : NULL;
+    if (own && own->data) {
+        *axis = 0;
+        *first = 0;
+        return own;
+    }
+    *axis = is_batch(r, t);
+    *first = *axis ? (size_t)s * numbers_below(t, *axis) : 0;
+    return t;
 }
 
 /* How many vectors of classes the first output holds: only vectors have classes. */
@@ -81,10 +96,11 @@ void result_json(const result *r, lm_str *out)
         lm_json_key(&j, "outputs");
         lm_json_object(&j);
         for (size_t i = 0; i < r->count; i++) {
-            const limn_tensor *t = &r->tensor[i];
-            int axis = is_batch(r, t);
+            int axis;
+            size_t first;
+            const limn_tensor *t = share_of(r, i, s, &axis, &first);
             lm_json_key(&j, r->name[i]);
-            numbers_json(&j, t, axis, axis ? (size_t)s * numbers_below(t, axis) : 0);
+            numbers_json(&j, t, axis, first);
         }
         lm_json_end_object(&j);
         lm_json_key(&j, "top");
@@ -133,20 +149,33 @@ static void column_name(lm_str *out, const char *name, const limn_tensor *t, int
     lm_str_free(&text);
 }
 
-/* Everything that has a row per sample. */
+/* Has every sample as many numbers of value i? Only then it has columns. */
+static bool has_columns(const result *r, size_t i)
+{
+    for (int64_t s = 1; r->alone && r->alone[i].data && s < r->samples; s++) {
+        const limn_tensor *own = &r->alone[(size_t)s * r->count + i];
+        if (own->rank != r->alone[i].rank || memcmp(own->dim, r->alone[i].dim, sizeof own->dim) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* A row per sample, under names of columns. */
 static void as_csv(const result *r, lm_str *out)
 {
+    for (size_t i = 0; i < r->count; i++)
+        if (!has_columns(r, i))
+            lm_log(LM_LOG_WARN, ".csv: '%s' is of another shape for every sample and is left out; write .json",
+                   r->name[i]);
     for (int64_t s = -1; s < r->samples && out->status == LM_OK; s++) {
         bool more = false;
         for (size_t i = 0; i < r->count; i++) {
-            const limn_tensor *t = &r->tensor[i];
-            int axis = is_batch(r, t);
-            size_t n = numbers_below(t, axis);
-            if (!axis && r->samples > 1)
-                continue;
+            int axis;
+            size_t first;
+            const limn_tensor *t = share_of(r, i, s < 0 ? 0 : s, &axis, &first);
+            size_t n = has_columns(r, i) ? numbers_below(t, axis) : 0;
             for (size_t k = 0; k < n; k++) {
-                size_t element = (axis && s > 0 ? (size_t)s * n : 0) + k;
-                const char *at = (const char *)t->data + element * limn_dtype_size(t->type);
+                const char *at = (const char *)t->data + (first + k) * limn_dtype_size(t->type);
                 lm_str_add(out, more ? "," : "");
                 more = true;
                 if (s < 0)

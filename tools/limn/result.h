@@ -5,6 +5,7 @@
 #include <limn/limn.h>
 
 #include "command.h"
+#include "subject.h"
 
 typedef struct result {
     char **name;        /* ONNX names, each once */
@@ -16,9 +17,16 @@ typedef struct result {
     char **label;       /* names of the classes; NULL: there are none */
     size_t labels;
     int64_t top;        /* how many of the greatest values are shown */
+    limn_tensor
+        *alone; /* alone[s * count + i]: value i of sample s by itself, {0} where axis 0 counts the samples; or NULL */
 } result;
 
 typedef enum result_form { FORM_NPY, FORM_NPZ, FORM_JSON, FORM_CSV, FORMS } result_form;
+
+/* by_sample.c: where several samples ran together and axis 0 of a value does not count them, each sample is run by
+ * itself for its share, which fills `alone`; result_free_shares frees it, in any case. */
+lm_status result_share(result *r, const subject *on, const limn_feed *feed, size_t feeds);
+void result_free_shares(result *r);
 
 /* The form that a file's ending stands for; LM_USAGE lists the endings. */
 lm_status result_form_of(const char *path, result_form *out);
@@ -29,7 +37,8 @@ void result_json(const result *r, lm_str *out);
 /* One line for each of the greatest values of the first output: "index label value", with tabs between. */
 void result_lines(const result *r, lm_str *out);
 
-/* culprit.c: LM_INPUT when a result holds a NaN or an infinity; cmd->node and the message tell the node that made it. */
+/* culprit.c: LM_INPUT when a result holds a NaN or an infinity; cmd->node and the message tell the node that made
+ * it. */
 lm_status result_check(command *cmd, const result *r, limn_session *session, const limn_feed *feed, size_t feeds);
 
 #endif

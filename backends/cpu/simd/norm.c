@@ -60,6 +60,8 @@ LM_VEC void apply(float *y, const float *x, const float *scale, const float *bia
     for (size_t i = 0; i < n; i += 16) {
         size_t left = n - i;
         lm_v16 v = lm_v_load_left(x + i, left);
+        if (!centred && past) /* fetch the next row meanwhile, as the pass of deviations does for the others */
+            __builtin_prefetch((const void *)((uintptr_t)(x + i) + n * sizeof *x), 0, 3);
         v = lm_v_mul(centred ? lm_v_sub(v, m) : v, k);
         if (scale)
             v = lm_v_mul(v, lm_v_load_left(scale + i, left));

@@ -107,6 +107,58 @@ static void largest_at(float *y, const float *x, const lm_pool_window *w, float 
     window(LM_POOL_MAX, y, x, w, a, c);
 }
 
+/* `outs` neighbouring results, which share their source elements: each is loaded once. Every sum takes in its own in
+ * order, since rows and then elements along them are walked in order. Whole vectors of channels. */
+LM_VEC void sums_of(float *y, int64_t y_step, const float *x, const lm_pool_window *w, float a, int64_t c, int outs,
+                    int along, int stride)
+{
+    const lm_v16 by = lm_v_set(a);
+    const int64_t old = w->taps[1] - w->fresh;
+    for (int64_t i = 0; i + 16 <= c; i += 16) {
+        lm_v16 s[4];
+        for (int o = 0; o < outs; o++)
+            s[o] = lm_v_zero();
+        for (int64_t i0 = 0; i0 < w->taps[0]; i0++)
+            for (int64_t i1 = 0; i1 < w->taps[1]; i1++) {
+                const float *p = x + i + i0 * w->step[0] + i1 * w->step[1];
+                for (int k = 0; k < outs * stride && i1 >= old; k++)
+                    __builtin_prefetch(p + k * w->step[2] + w->ahead, 0, 3);
+                for (int k = 0; k < (outs - 1) * stride + along; k++) {
+                    const lm_v16 v = lm_v_load(p + k * w->step[2]);
+                    for (int o = 0; o < outs; o++)
+                        if (k - o * stride >= 0 && k - o * stride < along)
+                            s[o] = lm_v_add(s[o], v);
+                }
+            }
+        for (int o = 0; o < outs; o++) {
+            const lm_v16 v = a != 0.0f ? lm_v_div(s[o], by) : s[o];
+            put(y + o * y_step + i, v, w->past);
+        }
+    }
+}
+
+static void sums(float *y, int64_t y_step, const float *x, int64_t x_step, const lm_pool_window *w, int64_t count,
+                 float a, int64_t c)
+{
+    const int64_t stride = x_step == w->step[2] ? 1 : x_step == 2 * w->step[2] ? 2 : 0, whole = c - c % LM_LANES;
+    void (*one)(float *, const float *, const lm_pool_window *, float, int64_t) = a != 0.0f ? average_at : sum_at;
+    for (; LM_LEVEL_NO && count >= 4; count -= 4) {
+        if (w->taps[2] == 3 && stride == 1)
+            sums_of(y, y_step, x, w, a, c, 4, 3, 1);
+        else if (w->taps[2] == 2 && stride == 2)
+            sums_of(y, y_step, x, w, a, c, 4, 2, 2);
+        else if (w->taps[2] == 3 && stride == 2)
+            sums_of(y, y_step, x, w, a, c, 4, 3, 2);
+        else
+            break;
+        for (int i = 0; i < 4; i++, x += x_step, y += y_step)
+            if (whole < c)
+                one(y + whole, x + whole, w, a, c - whole);
+    }
+    for (; count > 0; count--, x += x_step, y += y_step)
+        one(y, x, w, a, c);
+}
+
 /* The largest without the care for NaN and zeros, and the sum of all operands: a NaN that was passed over shows there. */
 typedef struct quick {
     lm_v16 most, sum;
@@ -199,6 +251,62 @@ static void max_at(float *y, int32_t *at, const float *x, const lm_pool_window *
         lm_i_store(places, where);
         memcpy(at, places, left * sizeof *at);
     }
+}
+
+/* Channels c ... c + left - 1 of a window `along` elements wide; returns those whose index names nothing here. */
+LM_VEC lm_vm16 to_winners_16(const lm_pool_winners *w, const float *s, const int64_t *index, lm_vi16 ramp, int64_t c,
+                             int64_t along, size_t left)
+{
+    lm_vi16 high, low = lm_i_load_i64(index, &high);
+    const lm_vi16 place = lm_i_sub(lm_i_sub(low, lm_i_set((int32_t)(w->base + (uint32_t)c * w->plane))), ramp);
+    const lm_v16 v = lm_v_load_left(s, left);
+    const int64_t y_step = w->y_step;
+    lm_vm16 hit = lm_m_first(0);
+    for (int64_t row = 0; row < w->rows; row++) {
+        float *y = w->y[row] ? w->y[row] + c : NULL;
+        const int64_t old = w->fresh[row] ? w->fresh_from : along;
+        const int32_t first = w->place[row];
+        for (int64_t i = 0; i < along; i++) {
+            const lm_vm16 here = lm_i_eq(place, lm_i_set(first + (int32_t)i));
+            hit = lm_m_or(hit, here);
+            if (!y)
+                continue;
+            const lm_v16 was = i < old ? lm_v_load_left(y, left) : lm_v_zero();
+            lm_v_store_left(y, lm_v_select(here, lm_v_add(was, v), was), left);
+            y += y_step;
+        }
+    }
+    const lm_vm16 none = lm_m_and(lm_i_eq(low, lm_i_set(-1)), lm_i_eq(high, lm_i_set(-1)));
+    hit = lm_m_and(hit, lm_i_eq(high, lm_i_set(0)));
+    return lm_m_and(lm_m_not(lm_m_or(hit, none)), lm_m_first(left));
+}
+
+/* Whole vectors of channels. */
+LM_VEC lm_vm16 to_winners_of(const lm_pool_winners *w, const float *s, const int64_t *index, lm_vi16 ramp,
+                             int64_t along)
+{
+    lm_vm16 lost = lm_m_first(0);
+    for (int64_t c = 0; c + LM_LANES <= w->n; c += LM_LANES)
+        lost = lm_m_or(lost, to_winners_16(w, s + c, index + c, ramp, c, along, LM_LANES));
+    return lost;
+}
+
+static bool to_winners(const lm_pool_winners *w, const float *s, const int64_t *index)
+{
+    int32_t steps[LM_LANES];
+    for (int i = 0; i < LM_LANES; i++)
+        steps[i] = (int32_t)((uint32_t)i * w->plane);
+    const lm_vi16 ramp = lm_i_load(steps);
+    const int64_t c = w->n - w->n % LM_LANES;
+    lm_vm16 lost = LM_LEVEL_NO && w->along == 2 ? to_winners_of(w, s, index, ramp, 2)
+                   : LM_LEVEL_NO && w->along == 3 ? to_winners_of(w, s, index, ramp, 3)
+                   : to_winners_of(w, s, index, ramp, w->along);
+    if (c < w->n) {
+        int64_t rest[LM_LANES] = {0};
+        memcpy(rest, index + c, (size_t)(w->n - c) * sizeof *rest);
+        lost = lm_m_or(lost, to_winners_16(w, s + c, rest, ramp, c, w->along, (size_t)(w->n - c)));
+    }
+    return !lm_m_any(lost);
 }
 
 /* p[0], p[stride], ... for n <= 16 lanes; nothing past the last of them is read. */
@@ -316,8 +424,10 @@ static void root(float *y, const float *x, float p, int64_t n)
 
 const lm_pool_fns LM_NAME(lm_pool_fns) = {
     .at = {average_at, sum_at, abs_at, square_at, power_at, largest_at},
+    .sums = sums,
     .largest = largest,
     .max_at = max_at,
+    .to_winners = to_winners,
     .row = {sum_row, sum_row, abs_row, square_row, power_row, largest_row},
     .max_row = max_row,
     .spread = spread,

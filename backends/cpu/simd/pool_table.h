@@ -19,10 +19,12 @@ typedef enum lm_pool_op {
 } lm_pool_op;
 
 /* The part of a window that lies inside the image: taps per axis, and elements from tap to tap. `past`: results, on cache
- * lines, are stored past the caches. */
+ * lines, are stored past the caches. Sums of runs: what the last `fresh` rows of the window read `ahead` elements
+ * further on will be wanted next. */
 typedef struct lm_pool_window {
     int64_t taps[3], step[3];
     bool past;
+    int64_t fresh, ahead;
 } lm_pool_window;
 
 /* The largest of shifted runs: y[o * y_step + i] from x[o * x_step + i + tap[t]], o < count, i < n, 0 < taps. What the
@@ -33,10 +35,27 @@ typedef struct lm_pool_runs {
     bool past;
 } lm_pool_runs;
 
+/* The elements of an image that one window of maxima may name, for n channels that lie side by side: `rows` rows of
+ * `along` elements, in the image y_step floats apart. Row r begins at y[r], or is another's (NULL); its places count on
+ * from place[r]. Of a `fresh` row the elements from fresh_from on get a value for the first time: they are not read. A
+ * channel's places, all below 2^31, begin `base` above 0 and `plane` further per channel. */
+enum { LM_POOL_ROWS = 32 };
+typedef struct lm_pool_winners {
+    float *y[LM_POOL_ROWS];
+    int32_t place[LM_POOL_ROWS];
+    bool fresh[LM_POOL_ROWS];
+    int64_t rows, along, fresh_from, y_step, n;
+    uint32_t base, plane;
+} lm_pool_winners;
+
 typedef struct lm_pool_fns {
     /* y[0..c) = op over the window of x[tap + 0..c), taps in row-major order; a is the average's count or the
      * power's p. */
     void (*at[LM_POOL_OPS])(float *y, const float *x, const lm_pool_window *w, float a, int64_t c);
+
+    /* Sums of `count` results in a row whose windows are alike, x_step elements apart; divided by a unless it is 0. */
+    void (*sums)(float *y, int64_t y_step, const float *x, int64_t x_step, const lm_pool_window *w, int64_t count,
+                 float a, int64_t c);
 
     /* The largest of shifted runs in two steps, first across rows and then along them, is much less work than window by
      * window. Nothing is done for NaN and zeros of both signs here; the first step tells whether there might be any: true
@@ -46,6 +65,10 @@ typedef struct lm_pool_fns {
     /* The largest and the place of the first of them: `place` at the first tap, place_step[axis] further per tap. */
     void (*max_at)(float *y, int32_t *at, const float *x, const lm_pool_window *w, int32_t place,
                    const int32_t place_step[3], int64_t c);
+
+    /* Backwards: every s[c] is added to the element that index[c] names. False when one is neither an element of the
+     * window nor -1. */
+    bool (*to_winners)(const lm_pool_winners *w, const float *s, const int64_t *index);
 
     /* One tap, for i < n: y[i] = op(y[i], x[i * stride]), without the division or root that comes last. */
     void (*row[LM_POOL_OPS])(float *y, const float *x, float a, int64_t stride, int64_t n);

@@ -42,6 +42,8 @@ LM_VEC float stages_over(stages *s, size_t begin, size_t end, bool log, bool pas
         sum = take(lm_v_add(sum, e), sum, left);
         if (!log)
             lm_v_store_left(weights + i, e, left);
+        if (next && past) /* the row after it */
+            __builtin_prefetch((const void *)((uintptr_t)(next + i) + (uintptr_t)(next - row) * sizeof *next), 0, 3);
         if (next)
             best = take(lm_v_greater(lm_v_load_left(next + i, left), best), best, left);
         if (last && past && left >= 16)

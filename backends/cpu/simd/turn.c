@@ -47,9 +47,21 @@ LM_VEC void stripes(float *to, int64_t to_p, const float *from, int64_t from_q, 
         stripe(to + q, to_p, from + q * from_q, from_q, np, nq - q < LM_LANES ? nq - q : LM_LANES, past);
 }
 
+/* A few rows into each other. */
+LM_VEC void weave(float *restrict to, const float *restrict from, int64_t from_q, int64_t np, int few)
+{
+    for (int64_t p = 0; p < np; p++)
+        for (int q = 0; q < few; q++)
+            to[p * few + q] = from[q * from_q + p];
+}
+
 void LM_NAME(lm_turn)(float *to, int64_t to_p, const float *from, int64_t from_q, int64_t np, int64_t nq, bool past)
 {
-    if (past)
+    if (nq == 3 && to_p == 3)
+        weave(to, from, from_q, np, 3);
+    else if (nq == 2 && to_p == 2)
+        weave(to, from, from_q, np, 2);
+    else if (past)
         stripes(to, to_p, from, from_q, np, nq, true);
     else
         stripes(to, to_p, from, from_q, np, nq, false);

@@ -16,6 +16,7 @@
  *                                                            p in [2^-60, 2^60], one rounding
  *   lm_v_ldexp_near(p, n)     the same for p in [1/2, 2) and n in [-125, 126]; 2^n times NaN is NaN
  *   lm_v_to_i(v)              truncates, saturates, NaN -> 0 lm_v_to_i_near(v)  v integral, |v| < 2^31
+ *   lm_i_load_i64(p, &high)   the low halves of 16 int64_t; in `high` the others
  *   lm_v_turn(v)              transpose: lane i of v[j] and lane j of v[i] change places, for 16 vectors v
  *   lm_v_fold_add/mul/max/min/greater  lane i with i+8, then +4, +2, +1 */
 #ifndef LM_CPU_SIMD_VEC_H

@@ -178,6 +178,21 @@ LM_V2(lm_v_ldexp, lm_ldexp8)
 LM_WIDEN(lm_i_load_u8, uint8_t, _mm256_cvtepu8_epi32)
 LM_WIDEN(lm_i_load_i8, int8_t, _mm256_cvtepi8_epi32)
 #undef LM_WIDEN
+/* low and high halves of eight int64_t; a shuffle works in each half of a register, the permutation joins them */
+LM_VEC __m256i lm_halves_8(const int64_t *p, __m256i *high)
+{
+    const __m256 a = _mm256_loadu_ps((const float *)(const void *)p);
+    const __m256 b = _mm256_loadu_ps((const float *)(const void *)(p + 4));
+    *high = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd)), 0xd8);
+    return _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), 0xd8);
+}
+LM_VEC lm_vi16 lm_i_load_i64(const int64_t *p, lm_vi16 *high)
+{
+    lm_vi16 low;
+    low.a = lm_halves_8(p, &high->a);
+    low.b = lm_halves_8(p + 8, &high->b);
+    return low;
+}
 LM_VEC lm_vi16 lm_i_load_u16(const uint16_t *p)
 {
     return (lm_vi16){_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)),

@@ -89,6 +89,13 @@ LM_VEC lm_vi16 lm_v_to_i(lm_v16 a)
 
 LM_VEC lm_vi16 lm_i_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p)); }
 LM_VEC lm_vi16 lm_i_load_i8(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)); }
+LM_VEC lm_vi16 lm_i_load_i64(const int64_t *p, lm_vi16 *high)
+{
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i a = _mm512_loadu_si512((const void *)p), b = _mm512_loadu_si512((const void *)(p + 8));
+    *high = _mm512_permutex2var_epi32(a, _mm512_add_epi32(even, _mm512_set1_epi32(1)), b);
+    return _mm512_permutex2var_epi32(a, even, b);
+}
 LM_VEC lm_vi16 lm_i_load_u16(const uint16_t *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)); }
 /* narrow stores keep the low bits of every lane */
 LM_VEC void lm_i_store_u8(uint8_t *p, lm_vi16 a) { _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8(a)); }

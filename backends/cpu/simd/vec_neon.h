@@ -197,6 +197,13 @@ LM_VEC lm_vi16 lm_i_load_u8(const uint8_t *p)
     return lm_widen_s16(vreinterpretq_s16_u16(vmovl_u8(vld1_u8(p))), vreinterpretq_s16_u16(vmovl_u8(vld1_u8(p + 8))));
 }
 LM_VEC int32x4_t lm_load4_u16(const uint16_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vld1_u16(p))); }
+LM_VEC lm_vi16 lm_i_load_i64(const int64_t *p, lm_vi16 *high)
+{
+    const int32_t *half = (const int32_t *)(const void *)p; /* the low one first: NEON runs little-endian here */
+    const int32x4x2_t a = vld2q_s32(half), b = vld2q_s32(half + 8), c = vld2q_s32(half + 16), d = vld2q_s32(half + 24);
+    *high = (lm_vi16){a.val[1], b.val[1], c.val[1], d.val[1]};
+    return (lm_vi16){a.val[0], b.val[0], c.val[0], d.val[0]};
+}
 LM_VEC lm_vi16 lm_i_load_u16(const uint16_t *p)
 {
     return (lm_vi16){lm_load4_u16(p), lm_load4_u16(p + 4), lm_load4_u16(p + 8), lm_load4_u16(p + 12)};

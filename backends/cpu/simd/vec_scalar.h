@@ -147,6 +147,15 @@ LM_VEC lm_vi16 lm_v_to_i_near(lm_v16 a) { return lm_v_to_i(a); }
 
 LM_VEC lm_vi16 lm_i_load_u8(const uint8_t *p) { LM_LANEWISE(lm_vi16, r, p[i]); }
 LM_VEC lm_vi16 lm_i_load_i8(const int8_t *p) { LM_LANEWISE(lm_vi16, r, p[i]); }
+LM_VEC lm_vi16 lm_i_load_i64(const int64_t *p, lm_vi16 *high)
+{
+    lm_vi16 low;
+    for (int i = 0; i < 16; i++) {
+        low.l[i] = (int32_t)(uint32_t)(uint64_t)p[i];
+        high->l[i] = (int32_t)(uint32_t)((uint64_t)p[i] >> 32);
+    }
+    return low;
+}
 LM_VEC lm_vi16 lm_i_load_u16(const uint16_t *p) { LM_LANEWISE(lm_vi16, r, p[i]); }
 /* narrow stores keep the low bits of every lane */
 LM_VEC void lm_i_store_u8(uint8_t *p, lm_vi16 a) { LM_EACH p[i] = (uint8_t)a.l[i]; }

@@ -1,0 +1,80 @@
+/* Writing PNG through libpng. */
+#include "core/data/image.h"
+
+#include "core/base/mem.h"
+
+#if defined(LM_HAVE_PNG)
+
+#include <png.h>
+
+static void put(png_structp png, png_bytep bytes, size_t count)
+{
+    if (lm_str_add_bytes(png_get_io_ptr(png), bytes, count) != LM_OK)
+        png_error(png, "no memory");
+}
+
+static void flush(png_structp png)
+{
+    (void)png;
+}
+
+static void complain(png_structp png, png_const_charp what)
+{
+    lm_fail(LM_MEMORY, "picture: %s", what);
+    png_longjmp(png, 1);
+}
+
+static void ignore(png_structp png, png_const_charp what)
+{
+    (void)png;
+    (void)what;
+}
+
+static png_voidp get_memory(png_structp png, png_alloc_size_t bytes)
+{
+    (void)png;
+    return lm_malloc(bytes, 1);
+}
+
+static void give_memory(png_structp png, png_voidp memory)
+{
+    (void)png;
+    lm_free(memory);
+}
+
+static lm_status encode(png_structp png, png_infop info, const uint8_t *rgb, int width, int height, lm_str *out)
+{
+    if (setjmp(png_jmpbuf(png)))
+        return LM_MEMORY;
+    png_set_write_fn(png, out, put, flush);
+    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_compression_level(png, 3); /* heat maps shrink little more for three times the time */
+    png_write_info(png, info);
+    for (int y = 0; y < height; y++)
+        png_write_row(png, rgb + 3 * (size_t)width * (size_t)y);
+    png_write_end(png, NULL);
+    return LM_OK;
+}
+
+lm_status lm_png_encode(const uint8_t *rgb, int width, int height, lm_str *out)
+{
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, complain, ignore, NULL, get_memory, give_memory);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    lm_status status = info ? encode(png, info, rgb, width, height, out) : LM_MEMORY;
+    png_destroy_write_struct(&png, &info);
+    return status;
+}
+
+#else
+
+lm_status lm_png_encode(const uint8_t *rgb, int width, int height, lm_str *out)
+{
+    (void)rgb;
+    (void)width;
+    (void)height;
+    (void)out;
+    return lm_fail(LM_UNSUPPORTED, "this build writes no PNG; build it with libpng, or write .npy");
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* Colours and heat maps: palettes do not lie about numbers, ranges are what they say, files come back as they went. */
+#include "core/draw/heat.h"
+
+#include <math.h>
+
+#include "core/data/image.h"
+#include "tests/unit/test.h"
+
+static double lightness(lm_rgb c)
+{
+    return 0.299 * c.r + 0.587 * c.g + 0.114 * c.b;
+}
+
+static void palettes_are_even(void)
+{
+    for (int i = 1; i <= 100; i++) {
+        CHECK(lightness(lm_colour(LM_PALETTE_HEAT, i / 100.0)) > lightness(lm_colour(LM_PALETTE_HEAT, (i - 1) / 100.0)));
+        CHECK(lightness(lm_colour(LM_PALETTE_INK, i / 100.0)) < lightness(lm_colour(LM_PALETTE_INK, (i - 1) / 100.0)));
+        const lm_rgb below = lm_colour(LM_PALETTE_SIGNED, -i / 100.0), above = lm_colour(LM_PALETTE_SIGNED, i / 100.0);
+        CHECK(below.b > below.r && above.r > above.b);
+        CHECK(lightness(above) < lightness(lm_colour(LM_PALETTE_SIGNED, (i - 1) / 100.0)));
+    }
+    const lm_rgb none = lm_colour(LM_PALETTE_SIGNED, NAN), zero = lm_colour(LM_PALETTE_SIGNED, 0);
+    CHECK(none.r == zero.r && none.g == zero.g && none.b == zero.b);
+    const lm_rgb most = lm_colour(LM_PALETTE_SIGNED, 5), one = lm_colour(LM_PALETTE_SIGNED, 1);
+    CHECK(most.r == one.r && most.b == one.b);
+    CHECK_STR(lm_palette_name(LM_PALETTE_INK), "ink");
+}
+
+static void ranges_by_rank(void)
+{
+    double value[200], range;
+    for (int i = 0; i < 200; i++)
+        value[i] = i % 2 ? i + 1 : -(i + 1);
+    CHECK_OK(lm_heat_range(value, 200, 99.5, &range));
+    CHECK_NEAR(range, 199, 0);
+    CHECK_OK(lm_heat_range(value, 200, 100, &range));
+    CHECK_NEAR(range, 200, 0);
+    CHECK_OK(lm_heat_range(value, 200, 50, &range));
+    CHECK_NEAR(range, 100, 0);
+    const double lonely[] = {0, 0, 0, NAN, -3};
+    CHECK_OK(lm_heat_range(lonely, 5, 50, &range));
+    CHECK_NEAR(range, 3, 0);
+    CHECK_OK(lm_heat_range(lonely, 3, 50, &range));
+    CHECK(range > 0);
+}
+
+static void draws(void)
+{
+    const double map[] = {-1, 0, 0.5, 4};
+    lm_canvas c = {0};
+    if (!CHECK_OK(lm_canvas_new(6, 4, (lm_rgb){1, 2, 3}, &c)))
+        return;
+    lm_heat_draw(&(lm_heat){.map = map, .width = 2, .height = 2, .range = 1, .zoom = 2}, &c, 1, 1);
+    const lm_rgb red = lm_colour(LM_PALETTE_SIGNED, 1), blue = lm_colour(LM_PALETTE_SIGNED, -1);
+    CHECK(lm_canvas_row(&c, 0)[1].b == 3 && lm_canvas_row(&c, 1)[0].b == 3);
+    CHECK(lm_canvas_row(&c, 1)[1].r == blue.r && lm_canvas_row(&c, 2)[2].b == blue.b);
+    CHECK(lm_canvas_row(&c, 3)[4].r == red.r && lm_canvas_row(&c, 3)[5].b == 3);
+    /* over a picture: nothing where the number is nothing */
+    lm_canvas under = {0};
+    if (CHECK_OK(lm_canvas_new(1, 1, (lm_rgb){200, 200, 200}, &under))) {
+        lm_heat_draw(&(lm_heat){.map = map, .width = 2, .height = 2, .range = 1, .under = &under}, &c, 0, 0);
+        CHECK(lm_canvas_row(&c, 0)[1].r == 200 && lm_canvas_row(&c, 0)[0].b > lm_canvas_row(&c, 0)[0].r);
+    }
+    lm_canvas_free(&under);
+    lm_canvas_free(&c);
+}
+
+static void writes_what_is_read(void)
+{
+    lm_canvas c = {0};
+    lm_str file = {0};
+    lm_image image;
+    if (!CHECK_OK(lm_canvas_new(5, 3, (lm_rgb){9, 8, 7}, &c)))
+        return;
+    lm_canvas_row(&c, 2)[4] = (lm_rgb){255, 0, 128};
+    lm_status status = lm_png_encode(&c.at->r, c.width, c.height, &file);
+    if (status != LM_UNSUPPORTED && CHECK_OK(status) && CHECK_OK(lm_image_decode(file.text, file.count, "back", &image))) {
+        CHECK(image.width == 5 && image.height == 3 && image.channels == 3);
+        CHECK(image.at[0] == 9 && image.at[14 * 3] == 255 && image.at[14 * 3 + 2] == 128);
+        lm_image_free(&image);
+    }
+    lm_str_free(&file);
+    lm_canvas_free(&c);
+    CHECK_FAILS(lm_canvas_new(0, 1, (lm_rgb){0, 0, 0}, &c), LM_USAGE);
+    CHECK_FAILS(lm_canvas_new(100000, 100000, (lm_rgb){0, 0, 0}, &c), LM_USAGE);
+}
+
+int main(void)
+{
+    CASE(palettes_are_even);
+    CASE(ranges_by_rank);
+    CASE(draws);
+    CASE(writes_what_is_read);
+    return test_end();
+}

@@ -1,0 +1,36 @@
+/* Explanations in the forms in which they are written. */
+#ifndef LIMN_EXPLANATION_H
+#define LIMN_EXPLANATION_H
+
+#include <limn/limn.h>
+
+#include "command.h"
+#include "input.h"
+#include "question.h"
+#include "subject.h"
+
+typedef struct explanation {
+    const command *cmd;
+    const subject *on;
+    const inputs *in;
+    const question *asked;
+    const limn_explanation *why;
+} explanation;
+
+typedef enum explanation_form { EXPLAIN_NPY, EXPLAIN_NPZ, EXPLAIN_JSON, EXPLAIN_FORMS } explanation_form;
+
+/* The form that a file's ending stands for; LM_USAGE lists the endings. */
+lm_status explanation_form_of(const char *path, explanation_form *out);
+
+lm_status explanation_write(const explanation *e, const char *path, explanation_form form);
+
+/* explanation_json.c: everything, for machines. Only "run" differs between equal runs. */
+lm_status explanation_json(const explanation *e, lm_str *out);
+
+/* explanation_text.c: a few lines for each result, for people. */
+lm_status explanation_text(const explanation *e, command *cmd);
+
+/* LM_INPUT when a result holds a NaN or an infinity. */
+lm_status explanation_check(const explanation *e);
+
+#endif

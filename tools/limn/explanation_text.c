@@ -1,0 +1,121 @@
+/* Explanations as a few lines of text. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/tensor/dtype.h"
+#include "explanation.h"
+#include "numbers.h"
+
+enum { SHOWN = 5, BAR = 24 };
+
+/* "x[0,2,7]", or the column's name where a table was given. */
+static void place(const limn_attribution *a, size_t index, lm_str *out)
+{
+    lm_str_printf(out, "%s[", a->site);
+    for (int i = 1; i < a->values.rank; i++) {
+        size_t below = numbers_below(&a->values, i + 1);
+        lm_str_printf(out, "%s%zu", i > 1 ? "," : "", index / below);
+        index %= below;
+    }
+    lm_str_char(out, ']');
+}
+
+/* A bar from the middle to the left or right, as long as the share of the greatest. */
+static void bar(double share, char text[2 * BAR + 2])
+{
+    int cells = (int)lround(fabs(share) * BAR);
+    for (int i = 0; i < 2 * BAR + 1; i++) {
+        int from_middle = i - BAR;
+        bool on = share < 0 ? from_middle < 0 && -from_middle <= cells : from_middle > 0 && from_middle <= cells;
+        text[i] = from_middle == 0 ? '|' : on ? (share < 0 ? '-' : '+') : ' ';
+    }
+    text[2 * BAR + 1] = '\0';
+}
+
+/* The elements that count most, with bars. */
+static lm_status strongest(const limn_attribution *a, int64_t sample, lm_str *out)
+{
+    const size_t count = numbers_below(&a->values, 1), first = (size_t)sample * count;
+    size_t n;
+    limn_tensor size;
+    LM_TRY(limn_tensor_new(LIMN_F64, 1, (const int64_t[]){(int64_t)count}, &size));
+    for (size_t i = 0; i < count; i++)
+        ((double *)size.data)[i] =
+            fabs(lm_load_f64(a->values.type, (const char *)a->values.data + (first + i) * limn_dtype_size(a->values.type)));
+    ranked *top = numbers_top(&size, 0, count, SHOWN, &n);
+    for (size_t i = 0; top && i < n && top[0].value > 0; i++) {
+        const size_t at = first + top[i].index;
+        const double v = lm_load_f64(a->values.type, (const char *)a->values.data + at * limn_dtype_size(a->values.type));
+        char line[2 * BAR + 2];
+        lm_str name = {0};
+        place(a, top[i].index, &name);
+        bar(v / top[0].value, line);
+        lm_str_printf(out, "    %s  %-20s  %.6g\n", line, lm_str_text(&name), v);
+        lm_str_free(&name);
+    }
+    limn_tensor_free(&size);
+    if (!top)
+        return LM_MEMORY;
+    lm_free(top);
+    return LM_OK;
+}
+
+/* "gap 0.004 (0.1 %), 100 passes" */
+static void trust(const limn_attribution *a, int64_t sample, double sum, lm_str *out)
+{
+    const limn_certificate *c = &a->certificate[sample];
+    lm_str_printf(out, "    sum %.6g", sum);
+    if (!isnan(c->gap_abs))
+        lm_str_printf(out, ", off by %.3g (%.3g %%) from what it should be", c->gap_abs, 100 * c->gap_rel);
+    if (!isnan(c->residual))
+        lm_str_printf(out, ", quadrature within %.3g", c->residual);
+    if (!isnan(c->stderr_mean))
+        lm_str_printf(out, ", standard error %.3g", c->stderr_mean);
+    lm_str_printf(out, "; %.4g forward and %.4g backward passes\n", c->forwards, c->backwards);
+}
+
+static double sum_of(const limn_attribution *a, int64_t sample)
+{
+    const size_t count = numbers_below(&a->values, 1), first = (size_t)sample * count;
+    double sum = 0;
+    for (size_t i = first; i < first + count; i++)
+        sum += lm_load_f64(a->values.type, (const char *)a->values.data + i * limn_dtype_size(a->values.type));
+    return sum;
+}
+
+static void target_name(const limn_attribution *a, int64_t sample, lm_str *out)
+{
+    lm_str_add(out, a->target);
+    char index[32];
+    snprintf(index, sizeof index, "%lld", (long long)a->target_index[sample]);
+    if (a->target_index[sample] >= 0 && strcmp(index, a->target) != 0)
+        lm_str_printf(out, " = %s", index);
+    if (a->target_label[sample] && strcmp(a->target_label[sample], a->target) != 0)
+        lm_str_printf(out, " (%s)", a->target_label[sample]);
+}
+
+lm_status explanation_text(const explanation *e, command *cmd)
+{
+    static const char *const space[] = {"", " (logit)", " (probability)"};
+    lm_str *out = &cmd->out;
+    for (int64_t s = 0; s < e->in->samples; s++) {
+        if (e->in->samples > 1) {
+            bold(cmd, *e->in->source.at[s] ? e->in->source.at[s] : "sample");
+            lm_str_char(out, '\n');
+        }
+        for (size_t i = 0; i < limn_explanation_count(e->why); i++) {
+            const limn_attribution *a = limn_explanation_get(e->why, i);
+            bold(cmd, a->method);
+            lm_str_add(out, " of target ");
+            target_name(a, s, out);
+            lm_str_printf(out, ": %.6g%s", a->target_value[s], space[a->space]);
+            if (!isnan(a->baseline_value[s]))
+                lm_str_printf(out, ", %.6g at the baseline", a->baseline_value[s]);
+            lm_str_printf(out, ", at %s %s\n", a->layered ? "layer" : "input", a->site);
+            LM_TRY(strongest(a, s, out));
+            trust(a, s, sum_of(a, s), out);
+        }
+    }
+    return out->status;
+}

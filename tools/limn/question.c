@@ -1,0 +1,184 @@
+/* Options to a question. The library reads no files, so those that options name are read here and go along by name. */
+#include "question.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "core/base/file.h"
+#include "core/data/npz.h"
+#include "core/tensor/npy.h"
+
+static bool ends_in(const char *text, const char *ending)
+{
+    size_t n = strlen(text), m = strlen(ending);
+    return n > m && strcasecmp(text + n - m, ending) == 0;
+}
+
+/* Keep an array under this name. Takes the view's buffer. */
+static lm_status keep(question *q, const char *name, const lm_view *v)
+{
+    limn_feed file = {0};
+    lm_status status = limn_tensor_new((limn_dtype)v->dt, v->sh.rank, v->sh.dim, &file.tensor);
+    if (status == LM_OK) {
+        memcpy(file.tensor.data, lm_view_data(v), (size_t)lm_shape_count(&v->sh) * lm_dtype_size(v->dt));
+        file.name = lm_strdup(name);
+        status = file.name ? lm_vec_push(&q->files, file) : LM_MEMORY;
+        if (status != LM_OK) {
+            lm_free((char *)file.name);
+            limn_tensor_free(&file.tensor);
+        }
+    }
+    lm_buffer_unref(v->buf);
+    return status;
+}
+
+static lm_status read_npz(question *q, const char *path, const char *called)
+{
+    lm_npz *npz;
+    lm_str name = {0};
+    LM_TRY(lm_npz_open(path, &npz));
+    lm_status status = LM_OK;
+    for (int i = 0; i < lm_npz_count(npz) && status == LM_OK; i++) {
+        lm_view v;
+        status = lm_npz_read(npz, i, &v);
+        name.count = 0;
+        lm_str_printf(&name, "%s/%s", called, lm_npz_name(npz, i));
+        if (status == LM_OK)
+            status = keep(q, lm_str_text(&name), &v);
+    }
+    lm_str_free(&name);
+    lm_npz_close(npz);
+    return status;
+}
+
+/* A text file as its bytes. */
+static lm_status read_text(question *q, const char *path, const char *called)
+{
+    lm_file file;
+    lm_shape sh;
+    lm_view v;
+    LM_TRY(lm_file_map(path, &file));
+    int64_t bytes = (int64_t)file.size;
+    lm_status status = lm_shape_make(1, &bytes, &sh);
+    if (status == LM_OK)
+        status = lm_view_new(LM_U8, &sh, &v);
+    if (status == LM_OK) {
+        memcpy(lm_view_data(&v), file.bytes, file.size);
+        status = keep(q, called, &v);
+    }
+    lm_file_unmap(&file);
+    return status;
+}
+
+static bool is_file(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode);
+}
+
+/* Read what a word names, if it names a file. */
+static lm_status take_file(question *q, const char *word)
+{
+    const char *path = *word == '@' ? word + 1 : word;
+    lm_view v;
+    for (size_t i = 0; i < q->files.count; i++)
+        if (strcmp(q->files.at[i].name, word) == 0)
+            return LM_OK;
+    if (ends_in(path, ".npz"))
+        return read_npz(q, path, word);
+    if (ends_in(path, ".npy")) {
+        LM_TRY(lm_npy_read(path, &v));
+        return keep(q, word, &v);
+    }
+    return is_file(path) ? read_text(q, path, word) : LM_OK;
+}
+
+/* Every @file among the targets. */
+static lm_status take_targets(question *q, const char *text)
+{
+    lm_str word = {0};
+    lm_status status = LM_OK;
+    for (const char *at = text; at && *at && status == LM_OK;) {
+        size_t n = strcspn(at, ",");
+        word.count = 0;
+        status = lm_str_add_bytes(&word, at, n);
+        if (status == LM_OK && *at == '@') {
+            status = take_file(q, lm_str_text(&word));
+            if (status == LM_OK && (!q->files.count || strcmp(q->files.at[q->files.count - 1].name, word.text) != 0))
+                status = lm_fail(LM_INPUT, "--target %s: no .npy file of that name; give one with a class per sample", word.text);
+        }
+        at += n + (at[n] == ',');
+    }
+    lm_str_free(&word);
+    return status;
+}
+
+static lm_status take_setting(question *q, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    LM_REQUIRE(equals && equals > text, LM_USAGE, "--set '%.99s': is no option; write --set key=value", text);
+    lm_str key = {0};
+    lm_str_add_bytes(&key, text, (size_t)(equals - text));
+    char *own = key.status == LM_OK ? lm_strdup(lm_str_text(&key)) : NULL;
+    lm_str_free(&key);
+    if (!own)
+        return LM_MEMORY;
+    lm_status status = lm_vec_push(&q->texts, own);
+    if (status != LM_OK) {
+        lm_free(own);
+        return status;
+    }
+    limn_setting setting = {own, equals + 1};
+    LM_TRY(lm_vec_push(&q->settings, setting));
+    return take_file(q, equals + 1);
+}
+
+lm_status question_read(const command *cmd, question *q)
+{
+    int64_t seed = 0;
+    size_t at = 0;
+    LM_TRY(whole_number(cmd, OPT_seed, 0, &seed));
+    for (const char *text; (text = next_value(cmd, OPT_set, &at));)
+        LM_TRY(take_setting(q, text));
+    if (given(cmd, OPT_baseline))
+        LM_TRY(take_file(q, cmd->option[OPT_baseline]));
+    LM_TRY(take_targets(q, cmd->option[OPT_target]));
+    if (given(cmd, OPT_labels))
+        LM_TRY(labels_read(cmd->option[OPT_labels], &q->names));
+    q->ask = (limn_question){
+        .method = cmd->option[OPT_method],
+        .target = cmd->option[OPT_target],
+        .output = cmd->option[OPT_output],
+        .input = cmd->option[OPT_input],
+        .layer = cmd->option[OPT_layer],
+        .baseline = cmd->option[OPT_baseline],
+        .noise = cmd->option[OPT_noise],
+        .compat = cmd->option[OPT_compat],
+        .setting = q->settings.at,
+        .settings = q->settings.count,
+        .label = (const char *const *)q->names.at,
+        .labels = q->names.count,
+        .file = q->files.at,
+        .files = q->files.count,
+        .seed = (uint64_t)seed,
+        .after_softmax = given(cmd, OPT_after_softmax),
+    };
+    return LM_OK;
+}
+
+void question_free(question *q)
+{
+    for (size_t i = 0; i < q->files.count; i++) {
+        lm_free((char *)q->files.at[i].name);
+        limn_tensor_free(&q->files.at[i].tensor);
+    }
+    for (size_t i = 0; i < q->texts.count; i++)
+        lm_free(q->texts.at[i]);
+    lm_vec_free(&q->files);
+    lm_vec_free(&q->texts);
+    lm_vec_free(&q->settings);
+    labels_free(&q->names);
+}

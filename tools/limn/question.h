@@ -1,0 +1,23 @@
+/* The options of a command that ask for explanations, as a question to the library. */
+#ifndef LIMN_QUESTION_H
+#define LIMN_QUESTION_H
+
+#include <limn/limn.h>
+
+#include "command.h"
+#include "labels.h"
+
+/* Starts as {0}; freed with question_free in any case. */
+typedef struct question {
+    limn_question ask;
+    labels names;
+    LM_VEC(limn_setting) settings;
+    LM_VEC(limn_feed) files; /* contents of files that options name; their names are ours */
+    LM_VEC(char *) texts;    /* keys of settings */
+} question;
+
+/* From --method, --target, --set ...; reads the files that they name. */
+lm_status question_read(const command *cmd, question *out);
+void question_free(question *q);
+
+#endif
