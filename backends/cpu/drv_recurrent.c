@@ -12,9 +12,7 @@
 /* Operands in the op's order. */
 enum { X, W, R, BIAS, LENGTHS, STATE, MEMORY, PEEPHOLES };
 
-/* Bytes of weights that a worker should read per step and sample: waiting for the others costs as much as about half of
- * this. */
-enum { SHARE = 32 * 1024, WAYS = 2, PHASES = 2 };
+enum { WAYS = 2, PHASES = 2 };
 
 /* A product with the state, and what follows it: all of a step, or one half of it. */
 typedef struct phase {
@@ -49,26 +47,9 @@ typedef struct recurrent {
 typedef struct launch {
     const recurrent *k;
     const float *r, *input, *late_bias;
-    float *product, *state[2], *memory, *update, *kept, *y;
+    float *product, *state[2], *memory, *update, *kept, *y, *saved;
     const void *lengths;
 } launch;
-
-static lm_status reserve(recurrent *k, int64_t count, int64_t each, int64_t *at)
-{
-    size_t bytes = 0, end = 0;
-    LM_REQUIRE(lm_mul_size((size_t)count, (size_t)each, &bytes) && lm_mul_size(bytes, sizeof(float), &bytes) &&
-                   lm_add_size(bytes, LM_ALIGN - 1, &bytes) &&
-                   lm_add_size(k->k.base.workspace, bytes & ~(size_t)(LM_ALIGN - 1), &end) && end < SIZE_MAX / 2,
-               LM_MEMORY, "the workspace of %s would not fit in memory", k->k.name);
-    *at = (int64_t)k->k.base.workspace;
-    k->k.base.workspace = end;
-    return LM_OK;
-}
-
-static float *space(void *workspace, int64_t at)
-{
-    return (float *)(void *)((char *)workspace + at);
-}
 
 /* Biases in the order of the products' columns. Both of a gate are added to the inputs, but for a GRU that resets after
  * the product: there the second one goes with the state. + 0 turns -0 into +0. */
@@ -134,12 +115,14 @@ static void advance(const launch *l, int64_t i, int half, int64_t way, int64_t b
     multiply(l, f, half ? l->kept : l->state[i % 2], way, b0, b1);
     for (int64_t n = 0; n < k->batch; n++) {
         const int64_t row = way * k->batch + n, at = row * k->pitch + unit;
-        lm_cell c = {.n = (size_t)(end - unit), .width = (size_t)nr, .input_forget = k->input_forget, .relu = k->relu};
+        lm_cell c = {.n = (size_t)(end - unit), .width = (size_t)nr, .input_forget = k->input_forget, .relu = k->relu,
+                     .apart = (size_t)k->hidden};
         c.x = l->input + ((t * k->batch + n) * k->ways + way) * k->columns + column;
         c.p = l->product + row * k->columns + column;
         c.last = l->state[i % 2] + at;
         c.next = l->state[(i + 1) % 2] + at;
         c.y = l->y ? l->y + (t * k->ways * k->batch + row) * k->hidden + unit : NULL;
+        c.saved = l->saved ? l->saved + (t * k->ways * k->batch + row) * 5 * k->hidden + unit : NULL;
         c.memory = l->memory + at, c.update = l->update + at, c.kept = l->kept + at;
         if (half + 1 < k->phases || alive(l, n, t)) {
             f->cell(&c);
@@ -170,19 +153,9 @@ static const float *packed(lm_cpu *cpu, const recurrent *k, int which, const flo
 {
     if (k->constant[which])
         return from;
-    float *to = space(workspace, k->at.pack[which]);
+    float *to = lm_walk_space(workspace, k->at.pack[which]);
     lm_gates_pack(cpu, &k->gates[which], &k->weights[which], from, to);
     return to;
-}
-
-/* Rows between dense memory and memory with gaps; `from` NULL: zeros. */
-static void copy_rows(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t n)
-{
-    for (int64_t i = 0; i < rows; i++)
-        if (from)
-            memcpy(to + i * to_pitch, from + i * from_pitch, (size_t)n * sizeof *to);
-        else
-            memset(to + i * to_pitch, 0, (size_t)n * sizeof *to);
 }
 
 static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, void *workspace)
@@ -190,43 +163,39 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, v
     const recurrent *k = (const recurrent *)kernel;
     const int64_t samples = k->ways * k->batch;
     const void *x[PEEPHOLES] = {NULL};
-    void *y[3] = {NULL};
+    void *y[LM_OUT_MAX] = {NULL};
     for (int i = 0; i < k->nx && i < PEEPHOLES; i++)
         x[i] = p[i];
     for (int i = 0; i < k->ny; i++)
         y[i] = p[k->nx + i];
-    float *bias = space(workspace, k->at.bias), *late_bias = space(workspace, k->at.late_bias);
-    float *zero = space(workspace, k->at.zero), *input = space(workspace, k->at.input);
-    launch l = {.k = k, .input = input, .late_bias = late_bias, .y = y[0], .lengths = x[LENGTHS]};
-    l.product = space(workspace, k->at.product);
-    l.state[0] = space(workspace, k->at.state), l.state[1] = l.state[0] + samples * k->pitch;
-    l.memory = space(workspace, k->at.memory);
-    l.update = space(workspace, k->at.update), l.kept = space(workspace, k->at.kept);
+    float *bias = lm_walk_space(workspace, k->at.bias), *late_bias = lm_walk_space(workspace, k->at.late_bias);
+    float *zero = lm_walk_space(workspace, k->at.zero), *input = lm_walk_space(workspace, k->at.input);
+    launch l = {.k = k, .input = input, .late_bias = late_bias, .y = y[0], .saved = y[3],
+                .lengths = x[LENGTHS]};
+    l.product = lm_walk_space(workspace, k->at.product);
+    l.state[0] = lm_walk_space(workspace, k->at.state), l.state[1] = l.state[0] + samples * k->pitch;
+    l.memory = lm_walk_space(workspace, k->at.memory);
+    l.update = lm_walk_space(workspace, k->at.update), l.kept = lm_walk_space(workspace, k->at.kept);
     spread_bias(k, x[BIAS], bias, late_bias);
     memset(zero, 0, (size_t)k->g.channels * sizeof *zero);
     lm_igemm_args a = {.x = x[X], .bias = bias, .zero = zero, .y = input};
     a.b = packed(cpu, k, 0, x[W], workspace);
     l.r = packed(cpu, k, 1, x[R], workspace);
     if (k->x_pitch != k->g.channels) {
-        float *rows = space(workspace, k->at.x);
-        copy_rows(rows, k->x_pitch, a.x, k->g.channels, k->steps * k->batch, k->g.channels);
+        float *rows = lm_walk_space(workspace, k->at.x);
+        lm_walk_rows(rows, k->x_pitch, a.x, k->g.channels, k->steps * k->batch, k->g.channels);
         a.x = rows;
     }
     lm_igemm_run(cpu, &k->g, &a);
-    copy_rows(l.state[0], k->pitch, x[STATE], k->hidden, samples, k->hidden);
+    lm_walk_rows(l.state[0], k->pitch, x[STATE], k->hidden, samples, k->hidden);
     if (k->memory)
-        copy_rows(l.memory, k->pitch, x[MEMORY], k->hidden, samples, k->hidden);
+        lm_walk_rows(l.memory, k->pitch, x[MEMORY], k->hidden, samples, k->hidden);
     lm_pool_rounds(cpu->pool, k->steps * k->phases, k->tiles, round_tile, &l);
     if (y[1])
-        copy_rows(y[1], k->hidden, l.state[k->steps % 2], k->pitch, samples, k->hidden);
+        lm_walk_rows(y[1], k->hidden, l.state[k->steps % 2], k->pitch, samples, k->hidden);
     if (y[2])
-        copy_rows(y[2], k->hidden, l.memory, k->pitch, samples, k->hidden);
+        lm_walk_rows(y[2], k->hidden, l.memory, k->pitch, samples, k->hidden);
     return LM_OK;
-}
-
-static bool dense(const lm_view *v)
-{
-    return !lm_view_present(v) || (v->dt == LM_F32 && lm_view_is_row(v));
 }
 
 /* Functions that a cell has: sigmoid for gates, then tanh; RNN has either tanh or relu. */
@@ -253,11 +222,12 @@ static lm_status check(const lm_call *call)
     LM_REQUIRE(usual_functions(call) && (call->nx <= PEEPHOLES || !lm_view_present(&call->x[PEEPHOLES])), LM_UNSUPPORTED,
                "%s with clip, peepholes or functions of its own runs step by step on cpu", name);
     bool ok = a->way >= LM_FORWARD && a->way <= LM_BOTH;
+    ok = ok && (call->ny <= 3 || call->nx <= LENGTHS || !lm_view_present(&call->x[LENGTHS]));
     for (int i = 0; i < call->nx; i++)
         ok = ok && (i == LENGTHS ? lm_view_is_row(&call->x[i]) || !lm_view_present(&call->x[i])
-                                 : i == W || i == R ? call->x[i].dt == LM_F32 : dense(&call->x[i]));
+                                 : i == W || i == R ? call->x[i].dt == LM_F32 : lm_walk_dense(&call->x[i]));
     for (int i = 0; i < call->ny; i++)
-        ok = ok && dense(&call->y[i]);
+        ok = ok && lm_walk_dense(&call->y[i]);
     LM_REQUIRE(ok, LM_UNSUPPORTED, "%s of %s in this layout has no kernel of its own on cpu", name,
                lm_dtype_name(call->x[0].dt));
     const lm_shape *x = &call->x[X].sh, *r = &call->x[R].sh;
@@ -339,39 +309,27 @@ static lm_status plan_space(recurrent *k)
     const int64_t state = k->ways * k->batch * k->pitch, columns = k->ways * k->columns;
     places *at = &k->at;
     if (k->x_pitch != k->g.channels)
-        LM_TRY(reserve(k, k->steps * k->batch, k->x_pitch, &at->x));
-    LM_TRY(reserve(k, k->steps * k->batch, columns, &at->input));
-    LM_TRY(reserve(k, columns, 1, &at->bias));
-    LM_TRY(reserve(k, columns, 1, &at->late_bias));
-    LM_TRY(reserve(k, k->batch, columns, &at->product));
-    LM_TRY(reserve(k, k->g.channels, 1, &at->zero));
-    LM_TRY(reserve(k, state, 2, &at->state));
+        LM_TRY(lm_walk_reserve(&k->k, k->steps * k->batch, k->x_pitch, &at->x));
+    LM_TRY(lm_walk_reserve(&k->k, k->steps * k->batch, columns, &at->input));
+    LM_TRY(lm_walk_reserve(&k->k, columns, 1, &at->bias));
+    LM_TRY(lm_walk_reserve(&k->k, columns, 1, &at->late_bias));
+    LM_TRY(lm_walk_reserve(&k->k, k->batch, columns, &at->product));
+    LM_TRY(lm_walk_reserve(&k->k, k->g.channels, 1, &at->zero));
+    LM_TRY(lm_walk_reserve(&k->k, state, 2, &at->state));
     at->memory = at->update = at->kept = at->state;
     if (k->memory)
-        LM_TRY(reserve(k, state, 1, &at->memory));
+        LM_TRY(lm_walk_reserve(&k->k, state, 1, &at->memory));
     if (k->phases > 1) {
-        LM_TRY(reserve(k, state, 1, &at->update));
-        LM_TRY(reserve(k, state, 1, &at->kept));
+        LM_TRY(lm_walk_reserve(&k->k, state, 1, &at->update));
+        LM_TRY(lm_walk_reserve(&k->k, state, 1, &at->kept));
     }
     for (int i = 0; i < 2; i++) {
         size_t floats;
         LM_REQUIRE(lm_gates_size(&k->gates[i], &floats), LM_MEMORY, "packed weights would not fit in memory");
         if (!k->constant[i])
-            LM_TRY(reserve(k, (int64_t)floats, 1, &at->pack[i]));
+            LM_TRY(lm_walk_reserve(&k->k, (int64_t)floats, 1, &at->pack[i]));
     }
     return LM_OK;
-}
-
-/* A worker more pays if it takes enough of the weights; more workers than blocks have nothing to do. */
-static int tiles_of(const lm_cpu *cpu, const recurrent *k)
-{
-    const double weights = 4.0 * (double)(k->ways * k->columns) * (double)k->hidden * (double)k->batch;
-    const double most = weights / k->phases / SHARE;
-    int64_t n = lm_pool_threads(cpu->pool), units = k->ways * k->blocks;
-    n = n < LM_ROUND_TILES ? n : LM_ROUND_TILES;
-    n = n < units ? n : units;
-    n = (double)n < most ? n : (int64_t)most;
-    return n < 1 ? 1 : (int)n;
 }
 
 lm_status lm_cpu_bind_recurrent(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
@@ -395,7 +353,8 @@ lm_status lm_cpu_bind_recurrent(lm_cpu *cpu, const lm_call *call, lm_kernel **ou
         lm_free(k);
         return status;
     }
-    k->tiles = tiles_of(cpu, k);
+    const double weights = 4.0 * (double)(k->ways * k->columns) * (double)k->hidden * (double)k->batch;
+    k->tiles = lm_walk_tiles(cpu, weights / k->phases, k->ways * k->blocks);
     const double columns = (double)k->ways * (double)k->gates[0].gates * (double)k->hidden;
     const double depth = (double)(k->g.channels + k->hidden), rows = (double)k->steps * (double)k->batch;
     k->k.base.flops = 2 * rows * columns * depth;

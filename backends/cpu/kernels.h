@@ -64,8 +64,21 @@ typedef struct lm_cell {
     float *memory;     /* LSTM: what its cells hold, updated */
     float *update;     /* GRU in two halves: the update gate, and the state times the reset gate */
     float *kept;
+    float *saved;      /* LSTM: gates and cell for the way back, each `apart` floats behind the one before; or NULL */
+    size_t apart;
     bool input_forget, relu;
 } lm_cell;
+
+/* A step of LSTM's gradient for n hidden units of one sample. What there is one of per gate lies `apart` floats behind
+ * that of the gate before. */
+typedef struct lm_cell_dx {
+    size_t n, apart;
+    const float *saved;  /* what the step left: its gates, then the cell */
+    const float *before; /* the cell ahead of the step; NULL: zeros */
+    const float *h, *from_y; /* signals at the state, from the step behind and from the result; from_y may be NULL */
+    float *memory;       /* the signal at the cell, of the step before afterwards */
+    float *gates, *out;  /* signals at the gates; out: once more, or NULL */
+} lm_cell_dx;
 
 #define LM_EW(op)
 #define LM_DX(op)

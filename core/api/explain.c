@@ -153,12 +153,17 @@ static lm_status explain(limn_session *s, const lm_named *feed, size_t feeds, co
     e->output = lm_arena_strdup(&e->arena, s->model->outputs[output].name);
     if (!e->output)
         return LM_MEMORY;
-    bool fixed = ask->unpredicted && lm_target_fixed(ask->target) && is_single(feed, feeds);
-    if (!fixed)
+    bool alone = ask->unpredicted && is_single(feed, feeds);
+    if (!alone)
         LM_TRY(lm_session_run(s->inner, feed, (int)feeds, &e->output, 1, &predicted,
                               &(lm_plan_run_options){.cancel = &s->cancel}));
-    lm_status status = lm_explain(s->study, feed, (int)feeds, output, fixed ? NULL : &predicted, &q, &e->answer);
-    lm_status shown = fixed ? LM_OK : api_tensor(&predicted, &e->prediction);
+    const lm_view *known = alone ? NULL : &predicted;
+    lm_status status = lm_explain(s->study, feed, (int)feeds, output, known, &q, &e->answer);
+    if (status == LM_MEMORY) { /* once more, with the room that plans for predicting take */
+        lm_session_forget(s->inner);
+        status = lm_explain(s->study, feed, (int)feeds, output, known, &q, &e->answer);
+    }
+    lm_status shown = alone ? LM_OK : api_tensor(&predicted, &e->prediction);
     if (shown != LM_OK)
         e->prediction = (limn_tensor){0};
     LM_TRY(status);

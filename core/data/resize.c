@@ -50,11 +50,12 @@ static lm_status axis_make(int old, int fresh, lm_filter filter, axis *a)
     a->weight = lm_calloc((size_t)fresh * (size_t)a->taps, sizeof *a->weight);
     if (!a->first || !a->weight)
         return LM_MEMORY;
-    for (int i = 0; i < fresh; i++) {
+    double under = 0.5 * scale; /* summed up, so that ties between two pixels fall as with PIL */
+    for (int i = 0; i < fresh; i++, under += scale) {
         const double middle = (i + 0.5) * scale;
         double *w = a->weight + (size_t)i * (size_t)a->taps, sum = 0;
         if (filter == LM_FILTER_NEAREST) {
-            a->first[i] = (int)middle < old ? (int)middle : old - 1;
+            a->first[i] = (int)under < old ? (int)under : old - 1;
             w[0] = 1;
             continue;
         }
@@ -85,7 +86,7 @@ static void apply(const axis *a, const float *from, size_t lines, size_t pitch, 
             double sum = 0;
             for (int k = 0; k < a->taps && a->first[i] + k < old; k++)
                 sum += w[k] * (double)from[line * pitch + (size_t)(a->first[i] + k) * step];
-            to[line * to_pitch + (size_t)i * step] = (float)sum;
+            to[line * to_pitch + (size_t)i * step] = (float)fmin(fmax(sum, 0), 255); /* bicubic ones overshoot */
         }
 }
 

@@ -7,10 +7,35 @@
 
 #include "core/base/mem.h"
 
-static int ascending(const void *a, const void *b)
+/* What would stand at `k` if the numbers were sorted, which they are not afterwards: both sides of a pivot are told apart until
+ * the side with k is down to it. */
+static double ranked(double *v, size_t n, size_t k)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        const double a = v[low], b = v[low + (high - low) / 2], c = v[high];
+        const double pivot = fmax(fmin(a, b), fmin(fmax(a, b), c));
+        size_t i = low, j = high;
+        for (;; i++, j--) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            const double kept = v[i];
+            v[i] = v[j];
+            v[j] = kept;
+        }
+        /* now all up to j are at most the pivot, all from i on at least; i == j: that one is the pivot */
+        if (k <= j && j < high)
+            high = j;
+        else if (k < i)
+            return pivot;
+        else
+            low = i > low ? i : low + 1;
+    }
+    return v[k];
 }
 
 lm_status lm_heat_range(const double *value, size_t n, double percent, double *out)

@@ -3,6 +3,7 @@
 
 #include "core/base/nearest.h"
 #include "core/explain/question.h"
+#include "core/graph/passes.h"
 
 #define LM_PROFILE(name) #name,
 #define LM_USUAL(...)
@@ -29,11 +30,11 @@ static const usual_row usual[] = {
 #undef LM_FLAW
 
 typedef struct flaw_row {
-    const char *profile, *method, *text;
+    const char *profile, *method, *options, *text;
 } flaw_row;
 
 #define LM_USUAL(...)
-#define LM_FLAW(profile, method, text) {#profile, method, text},
+#define LM_FLAW(profile, method, options, text) {#profile, method, options, text},
 static const flaw_row flaws[] = {
 #include "core/explain/compat.def"
 };
@@ -63,10 +64,11 @@ const char *lm_compat_usual(const char *compat, const char *method, const char *
     return NULL;
 }
 
-const char *lm_compat_flaw(const char *compat, const char *method)
+const char *lm_compat_flaw(const char *compat, const char *method, const char *options)
 {
     for (size_t i = 0; i < LM_COUNT(flaws); i++)
-        if (strcmp(flaws[i].profile, compat) == 0 && strcmp(flaws[i].method, method) == 0)
+        if (strcmp(flaws[i].profile, compat) == 0 && strcmp(flaws[i].method, method) == 0 &&
+            strstr(options, flaws[i].options))
             return flaws[i].text;
     return NULL;
 }

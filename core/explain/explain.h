@@ -60,11 +60,10 @@ typedef struct lm_answer {
 } lm_answer;
 
 /* `feed`: all samples, host views; `predicted`: the chosen output for them, `output` its number. It may be NULL where
- * there is one sample and no target hangs on it (lm_target_fixed). On failure the answer is empty. Where a NaN or an
- * infinity comes out it stays: the caller decides. */
+ * there is one sample: targets that hang on it then look at the output on the way. On failure the answer is empty.
+ * Where a NaN or an infinity comes out it stays: the caller decides. */
 lm_status lm_explain(lm_study *s, const lm_named *feed, int nfeed, int output, const lm_view *predicted,
                      const lm_question *q, lm_answer *out);
-bool lm_target_fixed(const char *target);
 void lm_answer_free(lm_answer *a); /* an empty one is fine */
 
 #endif

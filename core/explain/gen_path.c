@@ -31,7 +31,7 @@ static lm_status integrate(lm_path *p)
         LM_TRY(tolerances(t, &tol));
         return lm_path_adaptive(p, tol);
     }
-    p->narrow = follows(t, "captum"); /* which makes its weights floats, whatever the model computes in */
+    p->narrow = follows(t, "captum"); /* whatever the model computes in */
     if (kind == LM_QUADRATURE_TRAPEZOID && p->narrow)
         p->scale = (double)(n - 1) / (double)n; /* 1 / n, and half of that at the ends */
     return lm_path_fixed(p, kind, n);
@@ -131,6 +131,8 @@ static lm_status sum_steps(lm_path *p)
         p->residual[k] = (double)NAN;
     }
     LM_TRY(lm_quadrature_make(kind, n, node, weight));
+    if (kind != LM_QUADRATURE_GAUSS)
+        lm_quadrature_round(n, node);
     lm_sweep w;
     LM_TRY(lm_path_sweep(p, false, &w));
     w.nvalue = 1;

@@ -193,7 +193,7 @@ lm_status lm_need_excitation(lm_task *t)
 
 lm_status lm_need_attnlrp(lm_task *t)
 {
-    lm_walk w = {.set = &lm_set_attn_lrp, .options = lm_compat_rules(t->compat)};
+    lm_walk w = {.set = &lm_set_attn_lrp, .options = lm_set_options(&lm_set_attn_lrp, lm_compat_rules(t->compat))};
     return need_relevance(t, &w);
 }
 

@@ -79,7 +79,7 @@ static lm_status describe(const lm_inquiry *in, lm_asked *asked)
     if (in->noise.kind != LM_NOISE_NONE)
         lm_str_printf(&text, "%snoise=%s samples=%lld stdev=%g%s", text.count ? " " : "", lm_noise_name(in->noise.kind),
                       (long long)in->noise.samples, in->noise.stdev, in->noise.absolute ? " (absolute)" : "");
-    const char *flaw = lm_compat_flaw(in->compat, asked->method->id);
+    const char *flaw = lm_compat_flaw(in->compat, asked->method->id, lm_str_text(&text));
     if (flaw)
         lm_str_printf(&text, "%s(as %s: %s)", text.count ? " " : "", in->compat, flaw);
     asked->options = text.status == LM_OK ? lm_arena_strdup(in->arena, lm_str_text(&text)) : NULL;

@@ -22,14 +22,21 @@ void lm_pass_free(pass *p)
 static lm_status open_plan(lm_study *s, pass *p)
 {
     bool *still = lm_arena_alloc(&p->arena, p->in.count, sizeof *still);
-    if (!still)
+    bool *late = lm_arena_alloc(&p->arena, p->in.count, sizeof *late);
+    if (!still || !late)
         return LM_MEMORY;
     bool any = false;
     for (size_t i = 0; i < p->in.count; i++) {
         still[i] = p->in.at[i].source == PASS_BASELINE;
+        late[i] = p->in.at[i].source == PASS_SEED;
         any |= still[i];
     }
-    const lm_plan_options options = {.plain = s->plain, .still = any ? still : NULL};
+    lm_plan_options options = {.plain = s->plain, .still = any ? still : NULL, .late = late};
+    lm_status status = lm_plan_open(s->chain, lm_shared_cache(s->shared), p->graph, &options, &p->plan);
+    if (status != LM_MEMORY || s->plain)
+        return status;
+    lm_derived_evict(lm_shared_cache(s->shared), 0);
+    options.once = true; /* weights packed at every run, in memory that all layers share, are slower, but there is room */
     return lm_plan_open(s->chain, lm_shared_cache(s->shared), p->graph, &options, &p->plan);
 }
 

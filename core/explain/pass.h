@@ -5,7 +5,8 @@
  *   pass.c       passes found again or made
  *   pass_emit.c  from a build to the graph of a pass
  *   pass_key.c   what makes two passes the same
- *   sweep.c      rows in batches, targets in blocks */
+ *   sweep.c      rows in batches, targets in blocks
+ *   sweep_run.c  one pass over a batch */
 #ifndef LM_EXPLAIN_PASS_H
 #define LM_EXPLAIN_PASS_H
 
@@ -77,8 +78,7 @@ typedef struct pass {
     uint64_t clock;
 } pass;
 
-/* PASS_WIDE: several targets go back in one walk where the rules allow it. */
-enum { STUDY_BUILDS = 4, STUDY_PASSES = 12, PASS_WIDE = 1 };
+enum { STUDY_BUILDS = 4, STUDY_PASSES = 12 };
 
 struct lm_study {
     lm_shared *shared;
@@ -87,7 +87,7 @@ struct lm_study {
     bool plain;
     lm_arena arena;  /* names */
     lm_map names;    /* to the interned text */
-    study_build *build[STUDY_BUILDS];
+    study_build *build[STUDY_BUILDS]; /* NULL: free */
     pass *pass[STUDY_PASSES];
     uint64_t clock;
     LM_VEC(const char *) fallbacks;

@@ -1,5 +1,5 @@
-/* From a build to the graph of a pass: what the network means, cut open at the given values, then walks and tangents as more
- * nodes, then lowered. */
+/* From a build to the graph of a pass: what the network means, cut open at the given values, then walks and tangents
+ * as more nodes, then lowered. */
 #include <string.h>
 
 #include "core/explain/pass.h"
@@ -7,6 +7,7 @@
 #include "core/graph/emit_move.h"
 #include "core/graph/passes.h"
 #include "core/graph/repeat.h"
+#include "core/rules/path.h"
 
 typedef struct emission {
     lm_study *s;
@@ -41,6 +42,11 @@ static const char *goal_name(const emission *x)
     return at->site.name ? at->site.name : lm_model_outputs(lm_study_model(x->s), &n)[at->output].name;
 }
 
+static const char *called(const lm_node *n)
+{
+    return n->name ? n->name : n->scope ? n->scope : "(unnamed)";
+}
+
 /* Ask for a value of the build's graph, so that no pass swallows it. */
 static lm_status keep_site(emission *x, const char *name)
 {
@@ -70,7 +76,8 @@ static lm_status keep_wanted(emission *x)
 /* The form in which the walks want the model; they all agree. */
 static uint32_t canon_of(const pass_wish *wish)
 {
-    return wish->nwalk ? wish->w->walk[wish->walk[0]].set->canon : LM_CANON_RAISE;
+    const lm_walk *first = wish->nwalk ? &wish->w->walk[wish->walk[0]] : NULL;
+    return first ? lm_set_canon(first->set, &first->options) : LM_CANON_RAISE;
 }
 
 /* The build's graph through canon with outputs of our own, and back with its own. */
@@ -178,7 +185,8 @@ static lm_type one_row(const emission *x, lm_val v)
     return type;
 }
 
-/* Seeds of targets first to first + n for every row, times the goal for relevance, in blocks along the goal's axis 0. */
+/* Seeds of targets first to first + n for every row, times the goal for relevance, in blocks along the goal's axis
+ * 0. */
 static lm_val seeds(emission *x, int first, int n, bool relevance)
 {
     lm_emit *e = &x->e;
@@ -225,6 +233,24 @@ static lm_status find_sites(emission *x, walking *k)
     return x->e.status;
 }
 
+/* A map of zeros because the goal moves in steps only would look like an answer. */
+static lm_status refuse_steps(emission *x, const walking *k)
+{
+    lm_path path;
+    const lm_node *flat = NULL;
+    LM_TRY(lm_path_find(x->g, k->walk->nsite, k->wrt, NULL, &path));
+    lm_status status = LM_OK;
+    if (!lm_on_path(&path, x->goal))
+        status = lm_path_cut(&path, k->walk->nsite, k->wrt, x->goal, true, &flat);
+    lm_path_free(&path);
+    LM_TRY(status);
+    LM_REQUIRE(!flat || lm_ops[flat->op].grad == LM_GRAD_OPAQUE, LM_UNSUPPORTED,
+               "node %s (%s) is flat everywhere, so nothing comes back through it from '%s'; a method that only runs "
+               "the model can explain it",
+               called(flat), lm_ops[flat->op].name, goal_name(x));
+    return LM_OK;
+}
+
 static lm_status read_options(emission *x, walking *k)
 {
     const lm_view *bound[] = {k->walk->low, k->walk->high};
@@ -238,11 +264,6 @@ static lm_status read_options(emission *x, walking *k)
     k->options.low = v[0];
     k->options.high = v[1];
     return x->e.status;
-}
-
-static const char *called(const lm_node *n)
-{
-    return n->name ? n->name : n->scope ? n->scope : "(unnamed)";
 }
 
 /* Sums at nodes; of walks for one target after another the nodes are the same. */
@@ -297,8 +318,9 @@ static lm_status emit_walk(emission *x, int number)
     const int n = x->wish->targets;
     LM_TRY(lm_vec_push(&x->p->ntrace, 0));
     LM_TRY(find_sites(x, &k));
+    LM_TRY(refuse_steps(x, &k));
     LM_TRY(read_options(x, &k));
-    if (n > 1 && PASS_WIDE) {
+    if (n > 1) {
         lm_status status = walk_once(x, &k, 0, n);
         if (status != LM_UNSUPPORTED)
             return status;
@@ -309,8 +331,9 @@ static lm_status emit_walk(emission *x, int number)
     return LM_OK;
 }
 
-/* The derivative of a value along the direction of the cuts. Its gradient is linear in the seed, so walking back through
- * that to the seed, with the direction as signal, gives what walking forward would; the seed's own value plays no part. */
+/* The derivative of a value along the direction of the cuts. Its gradient is linear in the seed, so walking back
+ * through that to the seed, with the direction as signal, gives what walking forward would; the seed's own value
+ * plays no part. */
 static lm_status emit_tangent(emission *x, int number, const lm_val *cut, const lm_val *direction)
 {
     lm_val y, *signal = lm_arena_alloc(&x->arena, (size_t)x->w->ncut, sizeof *signal), out;

@@ -27,12 +27,14 @@ static void add_set(lm_str *key, const lm_ruleset *set)
         ADD(set->n_ref);
         ADD(set->nsig);
         ADD(set->canon);
+        ADD(set->eps);
         for (int i = 0; i < set->nrows; i++) {
             const lm_row *r = &set->rows[i];
             const char *name = r->name ? r->name : "";
             ADD(r->match);
             ADD(r->key);
             ADD(r->rule);
+            ADD(r->parts);
             ADD(r->cfg);
             add(key, name, strlen(name) + 1);
             if (r->own) {
@@ -55,8 +57,10 @@ static void add_options(lm_str *key, const lm_rule_options *o)
                               o->smooth, o->still, o->lowest, o->highest};
     const uint8_t words[] = {(uint8_t)o->softmax_mean, o->relu6,   o->pool_still,  o->pool_eps,   o->norm_eps,
                              o->no_bias,               o->bounded, o->square_bias, o->whole_input};
+    const uint32_t canon[] = {o->canon_also, o->canon_not};
     ADD(numbers);
     ADD(words);
+    ADD(canon);
 }
 
 static void add_bound(lm_str *key, const lm_view *v)
@@ -79,7 +83,6 @@ lm_status lm_pass_key(const pass_wish *p, const study_build *b, lm_str *key)
     ADD(filled);
     ADD(w->goal.output);
     ADD(w->goal.after);
-    ADD(w->goal.site.name);
     ADD(w->goal.site.name);
     add_sites(key, w->ncut, w->cut);
     add_sites(key, p->forward ? w->nvalue : 0, w->value);

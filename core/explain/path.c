@@ -309,6 +309,8 @@ lm_status lm_path_fixed(lm_path *p, lm_quadrature kind, int64_t n)
     if (!node || !weight || (known && (!f.value || !f.slope)))
         return LM_MEMORY;
     LM_TRY(lm_quadrature_make(kind, n, node, weight));
+    if (p->narrow && kind != LM_QUADRATURE_GAUSS)
+        lm_quadrature_round(n, node);
     for (int64_t i = 0; i < n; i++)
         weight[i] = p->narrow ? (float)(p->scale * weight[i]) : p->scale * weight[i];
     lm_sweep w;

@@ -50,7 +50,7 @@ typedef struct lm_path {
     int64_t *count;      /* elements by site */
     bool flow;
     double scale;      /* what the weights are multiplied with */
-    bool narrow;       /* and then rounded to a float: fixed rules only */
+    bool narrow;       /* of fixed rules: nodes and weights are floats, as in Captum */
     double **sum;      /* out: by site * targets + target */
     double *residual;  /* out: by target: sum over intervals of |change of the target - quadrature|; NAN: not known */
 } lm_path;

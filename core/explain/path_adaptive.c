@@ -2,13 +2,14 @@
  * quadrature misses F's change. An interval has three nodes, its ends and its middle, and two rules over them: the
  * trapezoid rule on both halves, which suits the jumps of piecewise linear networks, and Simpson's, which suits
  * smooth ones; it takes the one that misses less. Halving an interval keeps its nodes. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "core/base/vec.h"
 #include "core/explain/path.h"
 
-enum { MOST_NODES = 8192, STALE_ROUNDS = 5 };
+enum { MOST_NODES = 8192, STALE_ROUNDS = 8 };
 static const int64_t most_bytes = (int64_t)1 << 30; /* of gradients kept */
 static const double narrowest = 0x1p-40;
 
@@ -118,17 +119,28 @@ static double total(const refinement *r)
     return sum;
 }
 
-/* Halve, in one sweep, the largest intervals without which the others would be good enough: one after the other
- * would have had to go anyway. *more: whether anything was left to halve. */
+/* What rounding may make of the change of F over an interval. */
+static double rounding(const refinement *r)
+{
+    double largest = 0;
+    for (size_t i = 0; i < r->knot.count; i++)
+        largest = fmax(largest, fabs(r->knot.at[i].value));
+    return 8 * largest * (lm_study_type(r->p->t->study) == LM_F64 ? DBL_EPSILON : FLT_EPSILON);
+}
+
+/* Halve, in one sweep, the largest intervals, as many as have to go for the others to be good enough, but none that is
+ * small beside the largest: what comes of that may do. *more: whether anything was left to halve. */
 static lm_status halve(refinement *r, double tol, bool *more)
 {
     const size_t count = r->piece.count;
     const int64_t bytes = r->elements * (int64_t)lm_dtype_size(lm_study_type(r->p->t->study)) + 1;
+    const double noise = rounding(r);
     double rest = total(r);
     *more = false;
     qsort(r->piece.at, count, sizeof *r->piece.at, by_residual);
-    for (size_t i = 0; i < count && rest > tol; i++) {
-        piece q = r->piece.at[i];
+    const double least = fmax(noise, r->piece.at[0].residual / 8);
+    for (size_t i = 0; i < count && rest > tol && r->piece.at[i].residual > least; i++) {
+        const piece q = r->piece.at[i];
         const int64_t knots = (int64_t)r->knot.count + 2;
         if (r->knot.at[q.b].at - r->knot.at[q.a].at < narrowest)
             continue;
@@ -140,6 +152,8 @@ static lm_status halve(refinement *r, double tol, bool *more)
         LM_TRY(add_knot(r, (r->knot.at[q.a].at + r->knot.at[q.m].at) / 2, &r->piece.at[i].m));
         r->piece.at[i].b = q.m;
     }
+    if (!*more)
+        return LM_OK;
     LM_TRY(run_knots(r));
     for (size_t i = 0; i < r->piece.count; i++)
         judge(r, &r->piece.at[i]);
@@ -162,7 +176,7 @@ static lm_status refine(refinement *r, double tol)
     for (double best = total(r) - tol; more && stale < STALE_ROUNDS && total(r) > tol;) {
         LM_TRY(halve(r, tol, &more));
         const double excess = total(r) - tol;
-        stale = excess > 0.9 * best ? stale + 1 : 0;
+        stale = excess < best ? 0 : stale + 1;
         best = excess < best ? excess : best;
     }
     return LM_OK;

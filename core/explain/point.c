@@ -17,7 +17,8 @@ static bool same_options(const lm_rule_options *a, const lm_rule_options *b)
            a->softmax_mean == b->softmax_mean && a->relu6 == b->relu6 && a->pool_still == b->pool_still &&
            a->pool_eps == b->pool_eps && a->norm_eps == b->norm_eps && a->no_bias == b->no_bias &&
            a->square_bias == b->square_bias && a->whole_input == b->whole_input && a->bounded == b->bounded &&
-           a->lowest == b->lowest && a->highest == b->highest;
+           a->lowest == b->lowest && a->highest == b->highest && a->canon_also == b->canon_also &&
+           a->canon_not == b->canon_not;
 }
 
 /* Views of nothing are equal; others are when their contents are. */
@@ -32,9 +33,9 @@ static bool same_view(const lm_view *a, const lm_view *b)
 
 static bool same_walk(const lm_walk *a, const lm_walk *b)
 {
-    bool same = a->set == b->set && same_options(&a->options, &b->options) && a->relevance == b->relevance &&
-                a->nsite == b->nsite && same_view(a->low, b->low) && same_view(a->high, b->high) &&
-                !a->baseline == !b->baseline;
+    bool same = a->set == b->set && (a->set == &lm_set_grad || same_options(&a->options, &b->options)) &&
+                a->relevance == b->relevance && a->nsite == b->nsite && same_view(a->low, b->low) &&
+                same_view(a->high, b->high) && !a->baseline == !b->baseline;
     for (int i = 0; same && i < a->nsite; i++)
         same = lm_site_equal(a->site[i], b->site[i]) && (!a->baseline || same_view(&a->baseline[i], &b->baseline[i]));
     return same;
@@ -159,9 +160,16 @@ static lm_sweep begin(lm_point *p, lm_task *t)
     return w;
 }
 
+static lm_status aim(void *own, const lm_swept *early)
+{
+    const lm_point *p = own;
+    return p->aim(p->own, early);
+}
+
 lm_status lm_point_run(lm_point *p, lm_task *t)
 {
     lm_sweep w = begin(p, t);
+    w.aim = p->aim ? aim : NULL;
     w.absorb = keep;
     w.own = p;
     LM_TRY(lm_sweep_run(t->study, &w));

@@ -101,6 +101,8 @@ lm_status lm_quadrature_make(lm_quadrature kind, int64_t n, double *node, double
 {
     LM_REQUIRE(n >= 1, LM_USAGE, "a quadrature of %lld nodes", (long long)n);
     if (kind == LM_QUADRATURE_GAUSS) {
+        LM_REQUIRE(n <= 16384, LM_USAGE, "Gauss quadrature of %lld nodes; choose middle for more than 16384",
+                   (long long)n);
         gauss(n, node, weight);
         return LM_OK;
     }
@@ -116,6 +118,14 @@ lm_status lm_quadrature_make(lm_quadrature kind, int64_t n, double *node, double
         weight[n - 1] /= 2;
     }
     return LM_OK;
+}
+
+void lm_quadrature_round(int64_t n, double *node)
+{
+    const float first = (float)node[0], last = (float)node[n - 1];
+    const double step = n > 1 ? (double)((last - first) / (float)(n - 1)) : 0;
+    for (int64_t i = 0; i < n; i++)
+        node[i] = i < n / 2 ? (float)(first + step * (double)i) : (float)(last - step * (double)(n - 1 - i));
 }
 
 double lm_quadrature_residual(lm_quadrature kind, int64_t n, const double *node, const double *value,

@@ -18,9 +18,12 @@ typedef enum lm_quadrature {
 /* The words of an option, in the order of the enum. */
 #define LM_QUADRATURES "gauss|left|right|middle|trapezoid|adaptive"
 
-/* n nodes, ascending, and their weights, which sum to 1. Gauss-Legendre is good to the last digit or two for any n.
- * LM_USAGE for a trapezoid of one node. */
+/* n nodes, ascending, and their weights, which sum to 1. Gauss-Legendre is good to the last digit or two for any n
+ * and takes time n^2. LM_USAGE for more than 16384 such nodes, and for a trapezoid of one node. */
 lm_status lm_quadrature_make(lm_quadrature kind, int64_t n, double *node, double *weight);
+
+/* Evenly spaced nodes as Captum has them from PyTorch: floats, counted from the nearer end. */
+void lm_quadrature_round(int64_t n, double *node);
 
 /* How far the rule may be off on a path where `value` is F and `slope` its derivative at the nodes, from F's values
  * at 0 and 1: the sum over intervals of |change of F - what the rule makes of it|. NAN for rules whose nodes do not

@@ -156,8 +156,10 @@ static lm_status find_goal(lm_inquiry *in, int output)
     const lm_port *port = lm_model_outputs(lm_study_model(in->study), &n);
     lm_type whole = {in->predicted.dt, in->predicted.sh};
     in->goal = (lm_goal_at){.output = output, .after = in->q->after_softmax};
-    if (!lm_view_present(&in->predicted))
+    if (!lm_view_present(&in->predicted)) {
         LM_TRY(lm_study_goal(in->study, in->first, (lm_goal_at){.output = output, .after = true}, &whole, &space));
+        LM_TRY(lm_study_layer(in->study, in->first, port[output].name, &in->output));
+    }
     LM_REQUIRE(lm_dtype_is_float(whole.dt), LM_USAGE,
                "output '%s': %s has no gradient; name an output of floats", port[output].name,
                lm_dtype_name(whole.dt));
@@ -227,7 +229,7 @@ static void add_entry(lm_inquiry *in, int port, const candidate *c)
 }
 
 /* Float inputs that a gradient reaches, or else embeddings of tokens; where none is reached, whatever there is, so that
- * the walk can say what cuts it. */
+ * a walk can say what cuts it. */
 static lm_status usual_entries(lm_inquiry *in, const candidate *c)
 {
     for (int turn = 0; turn < 4 && !in->entries; turn++)
@@ -262,7 +264,6 @@ static lm_status named_entry(lm_inquiry *in, const candidate *c, const char *nam
     LM_REQUIRE(c[p].site.name, LM_USAGE,
                "input '%s': %s has no gradient, and no table of embeddings is looked up with it; name another", name,
                lm_dtype_name(in->first[p].dt));
-    LM_REQUIRE(c[p].reached, LM_UNSUPPORTED, "input '%s': no gradient passes from an output to it; name another", name);
     for (int i = 0; i < in->entries; i++)
         LM_REQUIRE(in->entry[i].port != p, LM_USAGE, "input '%s': named twice; name it once", name);
     add_entry(in, p, &c[p]);

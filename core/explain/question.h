@@ -64,7 +64,8 @@ typedef struct lm_inquiry {
     lm_goal_at goal;
     lm_type goal_type;
     int space;
-    lm_view predicted; /* absent: nothing hangs on it */
+    lm_view predicted; /* absent: targets that hang on it look at the value of `output` in the sweep at the sample */
+    lm_site output;
     lm_classes classes;
 
     int methods;
@@ -96,6 +97,8 @@ typedef struct lm_point {
     LM_VEC(int) users; /* by walk */
     LM_VEC(lm_site) value;
     int targets;
+    lm_status (*aim)(void *own, const lm_swept *early); /* NULL, or finds the seeds when values are there */
+    void *own;
     lm_swept swept;
     int64_t forwards, backwards;
 } lm_point;
@@ -138,8 +141,8 @@ lm_status lm_options_read(lm_inquiry *in);
 /* compat.c: what a profile sets an option to; NULL: nothing. "noise" stands for the averaging. */
 lm_status lm_compat_find(const char *name, const char **out);
 const char *lm_compat_usual(const char *compat, const char *method, const char *key);
-/* Where a profile departs from what is right, for this method; NULL: nowhere. */
-const char *lm_compat_flaw(const char *compat, const char *method);
+/* Where a profile departs from what is right, for this method with these options; NULL: nowhere. */
+const char *lm_compat_flaw(const char *compat, const char *method, const char *options);
 /* The options of rules under a profile. */
 lm_rule_options lm_compat_rules(const char *compat);
 
@@ -152,10 +155,12 @@ lm_status lm_noise_run(lm_inquiry *in, lm_job *job);
 /* certificate.c: what the results of a job that has run are worth. */
 lm_status lm_certify(const lm_inquiry *in, lm_job *job);
 
-/* reference.c: baselines of one sample, by input, and what the targets are there (the mean where there are several).
- * `values`: for lm_task_value. *forwards is counted up by what was run: nothing where the question's memo knows. */
+/* reference.c: baselines of one sample, by input, and the goals there, [baselines, elements]. *forwards is counted up
+ * by what was run: nothing where the question's memo knows. */
 lm_status lm_reference(lm_inquiry *in, int64_t sample, const lm_feed *feed, const lm_site *input, const lm_view *x,
-                       const lm_task *values, lm_arena *arena, lm_view *x0, lm_target *target, int64_t *forwards);
+                       lm_arena *arena, lm_view *x0, lm_view *goals, int64_t *forwards);
+/* What the targets of a task are there: the mean where there are several. */
+void lm_reference_values(const lm_task *t, const lm_view *goals, lm_target *target);
 
 /* sample.c: one sample; jobs and all they hold are in the arena. */
 typedef struct lm_sample {

@@ -117,21 +117,23 @@ static lm_status goals_at(lm_inquiry *in, const lm_feed *feed, const lm_site *in
 }
 
 lm_status lm_reference(lm_inquiry *in, int64_t sample, const lm_feed *feed, const lm_site *input, const lm_view *x,
-                       const lm_task *values, lm_arena *arena, lm_view *x0, lm_target *target, int64_t *forwards)
+                       lm_arena *arena, lm_view *x0, lm_view *goals, int64_t *forwards)
 {
-    lm_view goals;
     LM_TRY(lm_baseline_make(in, sample, feed, x, arena, x0));
-    LM_TRY(goals_at(in, feed, input, x0, arena, &goals, forwards));
-    lm_shape one = LM_SHAPE(1, goals.sh.dim[1]);
-    for (int a = 0; a < in->aims; a++) {
+    return goals_at(in, feed, input, x0, arena, goals, forwards);
+}
+
+void lm_reference_values(const lm_task *t, const lm_view *goals, lm_target *target)
+{
+    lm_shape one = LM_SHAPE(1, goals->sh.dim[1]);
+    for (int a = 0; a < t->targets; a++) {
         double sum = 0;
-        for (int64_t k = 0; k < in->baselines; k++) {
-            lm_view goal = lm_row_of(&goals, k, &one);
-            sum += lm_task_value(values, &goal, a);
+        for (int64_t k = 0; k < goals->sh.dim[0]; k++) {
+            lm_view goal = lm_row_of(goals, k, &one);
+            sum += lm_task_value(t, &goal, a);
         }
-        target[a].baseline = sum / (double)in->baselines;
+        target[a].baseline = sum / (double)goals->sh.dim[0];
     }
-    return LM_OK;
 }
 
 lm_status lm_task_layer_start(lm_task *t, lm_view *out)

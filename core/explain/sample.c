@@ -15,9 +15,12 @@ typedef struct scene {
     lm_feed *feed;
     lm_site *input;
     lm_view *x, *x0, seeds;
+    double *seed; /* of one target */
     lm_target *target;
+    lm_view reference; /* goals at the baselines, where some method compares with them */
     lm_point point;
-    int64_t reference; /* forwards for those methods that compare with a baseline */
+    int output; /* number of the output among the point's values, where targets wait for it */
+    int64_t compared; /* forwards for those methods that compare with a baseline */
 } scene;
 
 static bool any_method(const lm_inquiry *in, uint32_t flag)
@@ -37,6 +40,24 @@ static lm_status call_by_class(lm_inquiry *in, lm_target *t)
     return t->text ? LM_OK : LM_MEMORY;
 }
 
+/* Seeds and targets, of which those that hang on the answer need it. `predicted` absent: they have to wait. */
+static lm_status aim_all(scene *s, const lm_view *predicted)
+{
+    lm_inquiry *in = s->in;
+    int64_t n = lm_shape_count(&in->classes.sh);
+    for (int a = 0; a < in->aims; a++) {
+        if (!lm_view_present(predicted) && in->aim[a].kind == LM_AIM_RANK)
+            continue;
+        memset(s->seed, 0, (size_t)n * sizeof *s->seed);
+        LM_TRY(lm_aim_resolve(&in->aim[a], in->q, &in->classes, s->number, predicted, s->seed, &s->target[a]));
+        if (!s->target[a].text)
+            LM_TRY(call_by_class(in, &s->target[a]));
+        for (int64_t e = 0; e < n; e++)
+            lm_put(&s->seeds, a * n + e, s->seed[e]);
+    }
+    return LM_OK;
+}
+
 static lm_status aim(scene *s)
 {
     lm_inquiry *in = s->in;
@@ -46,21 +67,29 @@ static lm_status aim(scene *s)
         predicted.sh.dim[0] = 1;
         predicted.off += (size_t)(s->number * predicted.st[0]) * lm_dtype_size(predicted.dt);
     }
-    double *seed = lm_arena_alloc(s->arena, (size_t)n, sizeof *seed);
+    s->seed = lm_arena_alloc(s->arena, (size_t)n, sizeof *s->seed);
     s->target = lm_arena_alloc(in->arena, (size_t)in->aims, sizeof *s->target);
-    if (!seed || !s->target)
+    if (!s->seed || !s->target)
         return LM_MEMORY;
     lm_shape all = LM_SHAPE(in->aims, n);
     LM_TRY(lm_scratch(s->arena, lm_study_type(in->study), &all, &s->seeds));
-    for (int a = 0; a < in->aims; a++) {
-        memset(seed, 0, (size_t)n * sizeof *seed);
-        LM_TRY(lm_aim_resolve(&in->aim[a], in->q, &in->classes, s->number, &predicted, seed, &s->target[a]));
-        if (!s->target[a].text)
-            LM_TRY(call_by_class(in, &s->target[a]));
-        for (int64_t e = 0; e < n; e++)
-            lm_put(&s->seeds, a * n + e, seed[e]);
-    }
-    return LM_OK;
+    return aim_all(s, &predicted);
+}
+
+/* While the sweep at the sample goes on: the answer is there. */
+static lm_status aim_late(void *own, const lm_swept *early)
+{
+    scene *s = own;
+    return aim_all(s, &early->value[s->output]);
+}
+
+/* Do targets have to wait for the answer? */
+static bool is_late(const lm_inquiry *in)
+{
+    for (int a = 0; a < in->aims; a++)
+        if (in->aim[a].kind == LM_AIM_RANK && !lm_view_present(&in->predicted))
+            return true;
+    return false;
 }
 
 /* A feed as a dense view of the study's type; itself where it is one. */
@@ -152,7 +181,7 @@ static void share_costs(scene *s, lm_job *job)
     for (int m = 0; m < s->in->methods; m++) {
         job[m].forwards += (double)p->forwards / s->in->methods;
         if (job[m].task.method->flags & LM_METHOD_BASELINE)
-            job[m].forwards += (double)s->reference / comparing;
+            job[m].forwards += (double)s->compared / comparing;
         for (size_t w = 0; w < p->walk.count; w++) {
             if (!job[m].walks[w])
                 continue;
@@ -195,9 +224,16 @@ static lm_status run_jobs(scene *s, lm_job *job)
         if (in->noise.kind == LM_NOISE_NONE)
             LM_TRY(lm_context(in->asked[m].method->need(&job[m].task), "%s", in->asked[m].method->id));
     }
+    if (is_late(in)) {
+        LM_TRY(lm_need_value(&job[0].task, in->output, &s->output));
+        s->point.aim = aim_late;
+        s->point.own = s;
+    }
     LM_TRY(lm_point_run(&s->point, &job[0].task));
     for (int a = 0; a < in->aims; a++)
         s->target[a].value = lm_task_value(&job[0].task, &s->point.swept.goal, a);
+    if (lm_view_present(&s->reference))
+        lm_reference_values(&job[0].task, &s->reference, s->target);
     for (int m = 0; m < in->methods; m++)
         LM_TRY(lm_context(run_job(s, &job[m]), "%s", in->asked[m].method->id));
     share_costs(s, job);
@@ -210,7 +246,7 @@ static lm_status run_jobs(scene *s, lm_job *job)
 
 lm_status lm_sample_run(lm_inquiry *in, int64_t number, lm_sample *out)
 {
-    scene s = {.in = in, .number = number, .arena = &out->arena};
+    scene s = {.in = in, .number = number, .arena = &out->arena, .reference = lm_view_absent()};
     s.point.arena = s.arena;
     s.feed = lm_arena_alloc(s.arena, (size_t)in->ports, sizeof *s.feed);
     out->job = lm_arena_alloc(s.arena, (size_t)in->methods, sizeof *out->job);
@@ -218,10 +254,9 @@ lm_status lm_sample_run(lm_inquiry *in, int64_t number, lm_sample *out)
         return LM_MEMORY;
     lm_sample_feed(in, number, s.feed);
     LM_TRY(aim(&s));
-    lm_task values = {.seeds = &s.seeds, .targets = in->aims};
     lm_status status = look_at_inputs(&s);
     if (status == LM_OK && any_method(in, LM_METHOD_BASELINE))
-        status = lm_reference(in, number, s.feed, s.input, s.x, &values, s.arena, s.x0, s.target, &s.reference);
+        status = lm_reference(in, number, s.feed, s.input, s.x, s.arena, s.x0, &s.reference, &s.compared);
     if (status == LM_OK)
         status = run_jobs(&s, out->job);
     lm_point_free(&s.point);

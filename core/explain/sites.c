@@ -1,5 +1,5 @@
-/* Values that are pointed to by port, by layer, or by what they do, and what targets are functions of. All of this looks at
- * the model as it is built for one sample, before any pass. */
+/* Values that are pointed to by port, by layer, or by what they do, and what targets are functions of. All of this
+ * looks at the model as it is built for one sample, before any pass. */
 #include "core/explain/pass.h"
 #include "core/graph/rewrite.h"
 
@@ -162,8 +162,8 @@ lm_status lm_study_attention(lm_study *s, const lm_feed *feed, lm_site **list, i
     return LM_OK;
 }
 
-/* All operands but `input` are constant, and the op is linear in that one. */
-static bool linear_in(const lookup *l, const lm_use *u)
+/* All operands but `input` are constant, and the op is linear in that one. behind: the first product. */
+static bool linear_in(const lookup *l, const lm_use *u, bool behind)
 {
     const lm_node *n = u->node;
     for (int i = 0; i < n->nx; i++)
@@ -172,19 +172,21 @@ static bool linear_in(const lookup *l, const lm_use *u)
     switch (n->op) {
     case LM_OP_CONV:
     case LM_OP_CONV_T:
+        return u->input == 0 && !behind;
     case LM_OP_BATCHNORM:
     case LM_OP_DIV:
         return u->input == 0;
     case LM_OP_MATMUL:
     case LM_OP_GEMM:
-        return u->input < 2;
+        return u->input < 2 && !behind;
     case LM_OP_ADD:
     case LM_OP_SUB:
     case LM_OP_MUL:
+        return true;
     case LM_OP_IDENTITY:
     case LM_OP_RESHAPE:
     case LM_OP_TRANSPOSE:
-        return true;
+        return !behind; /* images are turned before the first layer; behind it that begins the next one */
     default:
         return false;
     }
@@ -203,7 +205,7 @@ lm_status lm_study_stem(lm_study *s, const lm_feed *feed, int port, lm_site *out
     lm_val v = input_of(&l, port), stem = LM_NOVAL;
     for (bool product = false; v != LM_NOVAL;) {
         const lm_use *u = lm_graph_value(l.g, v)->use;
-        if (!u || u->next || !linear_in(&l, u) || (product && (is_product(u->node) || only_relabels(u->node))))
+        if (!u || u->next || !linear_in(&l, u, product))
             break;
         v = u->node->y[0];
         product |= is_product(u->node);

@@ -101,6 +101,9 @@ typedef struct lm_sweep {
     lm_goal_at goal;
     int targets;         /* may be 0: forward only */
     const lm_view *seed; /* [targets, goal's elements]: each target is the sum of seed times goal */
+    /* Not NULL, for a single row: called when that has gone forward and before anything goes back, with its goal and
+     * values; may write the seeds. So a target that hangs on the answer costs no run of its own. */
+    lm_status (*aim)(void *own, const lm_swept *early);
     int ncut;
     const lm_site *cut;  /* values that `fill` gives for every row instead of the feed or the model */
     int nvalue;

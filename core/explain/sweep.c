@@ -5,8 +5,8 @@
 #include "core/explain/sweep.h"
 #include "core/run/plan_copy.h"
 
-/* Large models hardly run faster for several rows at once, small ones hide the cost of starting: as many rows as keep the
- * values below this, within limits. */
+/* Large models hardly run faster for several rows at once, small ones hide the cost of starting: as many rows as
+ * keep the values below this, within limits. */
 enum { ROWS_LEAST = 4, ROWS_MOST = 64, TARGETS = 16 };
 static const size_t near_bytes = (size_t)32 << 20, most_bytes = (size_t)1 << 30;
 
@@ -16,6 +16,7 @@ static lm_status check(const lm_study *s, const lm_sweep *w)
     const lm_port *port = lm_model_inputs(lm_study_model(s), &n);
     LM_REQUIRE(w->rows >= 0 && (w->fill || w->rows <= 1), LM_USAGE, "a sweep of %lld rows that nobody fills",
                (long long)w->rows);
+    LM_REQUIRE(!w->aim || w->rows == 1, LM_USAGE, "a sweep of %lld rows that finds its targets out", (long long)w->rows);
     LM_REQUIRE(w->targets >= 0 && (w->targets > 0 || w->nwalk == 0), LM_USAGE, "walks without a target");
     LM_REQUIRE(w->ntangent == 0 || (w->ncut > 0 && w->direction), LM_USAGE, "tangents without a direction");
     for (int i = 0; i < n; i++)
@@ -86,13 +87,18 @@ static lm_status number_items(sweeping *x)
     return check_cuts(x, one);
 }
 
+static uint32_t canon_of(const lm_walk *walk)
+{
+    return lm_set_canon(walk->set, &walk->options);
+}
+
 /* Walks by the form in which their rules want the model; there is one group at least, for the forward values. */
 static lm_status sort_walks(sweeping *x)
 {
     x->groups = 0;
     for (int i = 0; i < x->w->nwalk; i++) {
         int g = 0;
-        while (g < x->groups && x->w->walk[x->group[g].walk[0]].set->canon != x->w->walk[i].set->canon)
+        while (g < x->groups && canon_of(&x->w->walk[x->group[g].walk[0]]) != canon_of(&x->w->walk[i]))
             g++;
         LM_REQUIRE(g < SWEEP_GROUPS, LM_UNSUPPORTED, "a sweep has walks of more than %d kinds", SWEEP_GROUPS);
         if (g == x->groups) {
@@ -108,12 +114,10 @@ static lm_status sort_walks(sweeping *x)
 }
 
 /* Seeds for whole blocks: those behind the last target are zero. */
-static lm_status copy_seeds(sweeping *x)
+static lm_status copy_seeds(sweeping *x, int most)
 {
     const lm_sweep *w = x->w;
-    x->block = w->targets < TARGETS ? w->targets : TARGETS;
-    x->block += x->block == 0;
-    x->blocks = (w->targets + x->block - 1) / x->block;
+    x->blocks = (w->targets + most - 1) / most;
     x->blocks += x->blocks == 0;
     x->block = w->targets ? (w->targets + x->blocks - 1) / x->blocks : 1;
     if (w->targets == 0)
@@ -121,9 +125,16 @@ static lm_status copy_seeds(sweeping *x)
     const int64_t n = lm_shape_count(&x->type[0].sh);
     LM_REQUIRE(w->seed && lm_shape_count(&w->seed->sh) == n * w->targets, LM_USAGE,
                "seeds must have %lld elements for each of %d targets", (long long)n, w->targets);
-    const lm_shape all = LM_SHAPE((int64_t)x->blocks * x->block, n), given = LM_SHAPE(w->targets, n);
+    const lm_shape all = LM_SHAPE((int64_t)x->blocks * x->block, n);
     LM_TRY(lm_view_new(x->type[0].dt, &all, &x->seed));
     memset(lm_view_data(&x->seed), 0, (size_t)lm_shape_count(&all) * lm_dtype_size(x->seed.dt));
+    return lm_sweep_seeds(x);
+}
+
+lm_status lm_sweep_seeds(sweeping *x)
+{
+    const lm_sweep *w = x->w;
+    const lm_shape given = LM_SHAPE(w->targets, lm_shape_count(&x->type[0].sh));
     lm_view to = x->seed, from = *w->seed;
     to.sh = given;
     if (from.sh.rank != 2 || from.sh.dim[0] != w->targets) {
@@ -140,6 +151,31 @@ static lm_status get_pass(sweeping *x, int g, int64_t rows, pass **out)
     const pass_wish wish = {.w = x->w, .feed = x->w->feed, .rows = rows, .targets = x->w->targets ? x->block : 0,
                             .forward = g == 0, .nwalk = x->group[g].nwalk, .walk = x->group[g].walk};
     return lm_pass_get(x->s, &wish, out);
+}
+
+static void let_go(pass **p)
+{
+    if (*p)
+        (*p)->held = false;
+    *p = NULL;
+}
+
+/* Passes for one row; of fewer targets at once where memory is short. */
+static lm_status get_one(sweeping *x)
+{
+    lm_status status = LM_MEMORY;
+    for (int most = TARGETS; status == LM_MEMORY && most > 0; most = x->block / 2) {
+        lm_buffer_unref(x->seed.buf);
+        x->seed.buf = NULL;
+        status = copy_seeds(x, most);
+        if (status == LM_OK)
+            status = lm_sweep_frame(x, 1, 1, &x->single);
+        for (int g = 0; g < x->groups && status == LM_OK; g++)
+            status = get_pass(x, g, 1, &x->group[g].one);
+        for (int g = 0; g < x->groups && status != LM_OK; g++)
+            let_go(&x->group[g].one);
+    }
+    return status;
 }
 
 /* Does every item of a build for `rows` rows have as many of one row's along axis 0, and is all else the same? */
@@ -204,12 +240,6 @@ static int64_t choose_rows(const sweeping *x)
     return (x->w->rows + batches - 1) / batches;
 }
 
-static void let_go(pass **p)
-{
-    if (*p)
-        (*p)->held = false;
-    *p = NULL;
-}
 
 static void run_alone(sweeping *x)
 {
@@ -279,14 +309,28 @@ static lm_status run_single(sweeping *x)
     return LM_OK;
 }
 
+static void show_forward(sweeping *x, const sweep_frame *f, int64_t at)
+{
+    lm_view *value = (lm_view *)x->out.value;
+    x->out.goal = lm_sweep_row(x, f, 0, at, 0);
+    for (int i = 0; i < x->w->nvalue; i++)
+        value[i] = lm_sweep_row(x, f, x->value + i, at, 0);
+}
+
+lm_status lm_sweep_aim(void *own)
+{
+    sweeping *x = own;
+    show_forward(x, &x->single, 0);
+    LM_TRY(x->w->aim(x->w->own, &x->out));
+    return x->w->targets ? lm_sweep_seeds(x) : LM_OK;
+}
+
 static lm_status absorb(sweeping *x, const sweep_frame *f, int64_t at, int64_t row)
 {
     lm_sweep *w = x->w;
     lm_swept *r = &x->out;
-    lm_view *value = (lm_view *)r->value, *tangent = (lm_view *)r->tangent, *signal = (lm_view *)r->signal;
-    r->goal = lm_sweep_row(x, f, 0, at, 0);
-    for (int i = 0; i < w->nvalue; i++)
-        value[i] = lm_sweep_row(x, f, x->value + i, at, 0);
+    lm_view *tangent = (lm_view *)r->tangent, *signal = (lm_view *)r->signal;
+    show_forward(x, f, at);
     for (int i = 0; i < w->ntangent; i++)
         tangent[i] = lm_sweep_row(x, f, x->tangent + i, at, 0);
     for (int i = 0; i < x->cut - x->signal; i++)
@@ -360,11 +404,8 @@ static lm_status run(sweeping *x)
     LM_TRY(check(x->s, x->w));
     LM_TRY(number_items(x));
     LM_TRY(sort_walks(x));
-    LM_TRY(copy_seeds(x));
     LM_TRY(open_out(x));
-    LM_TRY(lm_sweep_frame(x, 1, 1, &x->single));
-    for (int g = 0; g < x->groups; g++)
-        LM_TRY(get_pass(x, g, 1, &x->group[g].one));
+    LM_TRY(get_one(x));
     int64_t k = choose_rows(x);
     LM_TRY(get_many(x, &k));
     for (int64_t first = 0, n; first < x->w->rows; first += n) {

@@ -4,8 +4,8 @@
 
 #include "core/explain/pass.h"
 
-/* What goes into a batch and comes out of it, on the host: one view per item, the rows one after another, and for signals
- * the targets' rows one after another. */
+/* What goes into a batch and comes out of it, on the host: one view per item, the rows one after another, and for
+ * signals the targets' rows one after another. */
 typedef struct sweep_frame {
     int64_t rows;
     lm_view *item; /* by number of the item */
@@ -42,6 +42,12 @@ static inline bool sweep_is_signal(const sweeping *x, int item)
 {
     return item >= x->signal && item < x->cut;
 }
+
+/* sweep.c: the caller's seeds to where passes read them. */
+lm_status lm_sweep_seeds(sweeping *x);
+
+/* The pause of a pass (lm_plan_run_options): let the caller find out about targets. `own`: the sweeping. */
+lm_status lm_sweep_aim(void *own);
 
 /* sweep_run.c: room for `rows` rows. */
 lm_status lm_sweep_frame(sweeping *x, int64_t rows, int room, sweep_frame *out);

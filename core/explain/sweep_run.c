@@ -189,7 +189,7 @@ static void read_trace(sweeping *x, const sweep_group *g, const pass *p, const l
 
 static lm_status run_blocks(sweeping *x, sweep_group *g, pass *p, sweep_frame *f, lm_view *feed, lm_view *fetch)
 {
-    const lm_plan_run_options options = {.cancel = x->w->cancel};
+    lm_plan_run_options options = {.cancel = x->w->cancel, .own = x};
     const int blocks = x->w->targets ? x->blocks : 1;
     for (int b = 0; b < blocks; b++) {
         for (size_t i = 0; i < p->in.count; i++)
@@ -198,6 +198,8 @@ static lm_status run_blocks(sweeping *x, sweep_group *g, pass *p, sweep_frame *f
         for (size_t i = 0; i < p->out.count; i++)
             fetch[i] = fetch_output(x, g, &p->out.at[i], i, f,
                                     &lm_graph_value(p->graph, p->graph->outputs.at[i])->type, b * x->block);
+        const bool first = b == 0 && g == &x->group[0]; /* which goes forward for all */
+        options.pause = first && x->w->aim ? lm_sweep_aim : NULL;
         LM_TRY(lm_context(lm_plan_run(p->plan, feed, fetch, &options), "%s",
                           lm_model_onnx(lm_study_model(x->s))->path));
         read_trace(x, g, p, fetch, b * x->block);

@@ -252,16 +252,6 @@ static lm_status read_one(reader *r, const char *text)
     return add_label(r, text, text);
 }
 
-bool lm_target_fixed(const char *target)
-{
-    for (const char *at = target; at; at = strchr(at, ',')) {
-        at += *at == ',';
-        if (strncmp(at, "top", 3) == 0)
-            return false;
-    }
-    return target != NULL;
-}
-
 lm_status lm_aims_read(const lm_question *q, const lm_classes *c, int64_t samples, lm_arena *arena, lm_aim **out,
                        int *n)
 {

@@ -16,6 +16,7 @@ typedef struct walk {
     lm_val r, bias_r;  /* [gates*hidden,hidden]; what is added to the state's product, or LM_NOVAL */
     lm_val peephole;   /* [3*hidden] or LM_NOVAL */
     lm_val h, cell;    /* [batch,hidden] */
+    lm_val *kept;      /* NULL, or where LSTM leaves its four gates, each [batch,hidden] */
 } walk;
 
 static lm_val operand(const walk *w, int i)
@@ -125,6 +126,9 @@ static lm_val step_lstm(const walk *w, lm_val x, lm_val *cell)
     lm_val now = activate(w, 1, gate(w, all, 3));
     *cell = add(e, multiply(e, forget, *cell), multiply(e, in, now));
     lm_val out = activate(w, 0, peep(w, gate(w, all, 1), *cell, 1));
+    const lm_val gates[] = {in, out, forget, now};
+    for (int i = 0; w->kept && i < 4; i++)
+        w->kept[i] = gates[i];
     return multiply(e, out, activate(w, 2, *cell));
 }
 
@@ -183,11 +187,14 @@ static lm_val alive(const walk *w, int64_t t)
     return lm_emit_reshape(w->e, lm_emit_scalar(w->e, LM_OP_GREATER, lengths, (double)t), &column);
 }
 
-/* Walk through time; y[t] gets [1,1,batch,hidden]. */
-static void run(walk *w, step_fn step, bool backwards, lm_val *y)
+/* Walk through time; y[t] gets [1,1,batch,hidden], and saved[t] (NULL: not asked for) gates and cell,
+ * [1,1,batch,5*hidden]. */
+static void run(walk *w, step_fn step, bool backwards, lm_val *y, lm_val *saved)
 {
     lm_emit *e = w->e;
-    lm_shape one = LM_SHAPE(1, 1, w->batch, w->hidden);
+    lm_shape one = LM_SHAPE(1, 1, w->batch, w->hidden), five = LM_SHAPE(1, 1, w->batch, 5 * w->hidden);
+    lm_val kept[5];
+    w->kept = saved ? kept : NULL;
     prepare(w);
     for (int64_t i = 0; i < w->steps && e->status == LM_OK; i++) {
         int64_t t = backwards ? w->steps - 1 - i : i;
@@ -202,6 +209,10 @@ static void run(walk *w, step_fn step, bool backwards, lm_val *y)
         w->h = h;
         w->cell = cell;
         y[t] = lm_emit_reshape(e, shown, &one);
+        if (saved) {
+            kept[4] = cell;
+            saved[t] = lm_emit_reshape(e, lm_emit_concat(e, 5, kept, 1), &five);
+        }
     }
 }
 
@@ -211,26 +222,34 @@ void lm_expand_recurrent(lm_emit *e, const lm_composite *c)
     const lm_shape x = *lm_emit_shape(e, c->x[0]), r = *lm_emit_shape(e, c->x[2]);
     int ways = a->way == LM_BOTH ? 2 : 1;
     lm_shape state = LM_SHAPE(1, x.dim[1], r.dim[2]), none = LM_SHAPE(0, ways, x.dim[1], r.dim[2]);
-    lm_val *y = lm_arena_alloc(&e->g->arena, (size_t)(x.dim[0] > 0 ? x.dim[0] : 1), sizeof *y), all[3][2];
+    lm_shape nothing = LM_SHAPE(0, ways, x.dim[1], 5 * r.dim[2]);
+    const lm_dtype dt = lm_emit_type(e, c->x[0])->dt;
+    const int64_t room = x.dim[0] > 0 ? x.dim[0] : 1;
+    lm_val *y = lm_arena_alloc(&e->g->arena, 2 * (size_t)room, sizeof *y), *saved = y + room, all[LM_OUT_MAX][2];
     if (!y)
         e->status = LM_MEMORY;
     for (int d = 0; d < ways && e->status == LM_OK; d++) {
         walk w = {.e = e, .c = c, .a = a, .way = d, .steps = x.dim[0], .batch = x.dim[1], .hidden = r.dim[2],
-                  .dt = lm_emit_type(e, c->x[0])->dt};
+                  .dt = dt};
         for (size_t i = 0; i < LM_COUNT(cells); i++)
             if (cells[i].op == c->op) {
                 w.gates = cells[i].gates;
-                run(&w, cells[i].step, a->way == LM_REVERSE || d == 1, y);
+                run(&w, cells[i].step, a->way == LM_REVERSE || d == 1, y, c->ny > 3 ? saved : NULL);
             }
-        if (x.dim[0] > 0)
+        if (x.dim[0] > 0) {
             all[0][d] = lm_emit_concat(e, (int)x.dim[0], y, 0);
+            all[3][d] = c->ny > 3 ? lm_emit_concat(e, (int)x.dim[0], saved, 0) : LM_NOVAL;
+        }
         all[1][d] = lm_emit_reshape(e, w.h, &state);
         all[2][d] = c->op == LM_OP_LSTM ? lm_emit_reshape(e, w.cell, &state) : LM_NOVAL;
     }
     if (e->status != LM_OK)
         return;
-    c->y[0] = x.dim[0] > 0 ? lm_emit_concat(e, ways, all[0], 1)
-                           : lm_emit_full(e, lm_emit_type(e, c->x[0])->dt, &none, 0);
-    for (int i = 1; i < c->ny; i++)
-        c->y[i] = lm_emit_concat(e, ways, all[i], 0);
+    for (int i = 0; i < c->ny; i++) {
+        const bool steps = i == 0 || i == 3;
+        if (steps && x.dim[0] == 0)
+            c->y[i] = lm_emit_full(e, dt, i == 0 ? &none : &nothing, 0);
+        else
+            c->y[i] = lm_emit_concat(e, ways, all[i], steps);
+    }
 }

@@ -190,6 +190,30 @@ lm_status lm_graph_node(lm_graph *g, const lm_node_desc *d, const lm_type *y, co
     return LM_OK;
 }
 
+lm_status lm_graph_ask(lm_graph *g, const lm_node *n, int ny)
+{
+    lm_node *asked = g->nodes.at[n->id];
+    const lm_node_desc d = {.op = n->op, .a = n->a, .ep = n->ep, .nx = n->nx, .ny = ny, .x = n->x};
+    lm_type type[LM_OUT_MAX];
+    if (ny <= n->ny)
+        return LM_OK;
+    LM_TRY(lm_infer_node(g, &d, type));
+    lm_val *made = lm_arena_alloc(&g->arena, (size_t)ny, sizeof *made);
+    if (!made)
+        return LM_MEMORY;
+    for (int i = 0; i < ny; i++) {
+        if (i < n->ny)
+            made[i] = n->y[i];
+        else
+            LM_TRY(value_new(g, NULL, &type[i], &made[i]));
+    }
+    for (int i = n->ny; i < ny; i++)
+        g->values.at[made[i]]->producer = n;
+    asked->y = made;
+    asked->ny = ny;
+    return LM_OK;
+}
+
 lm_status lm_graph_body(lm_graph *g, const lm_node *n, lm_graph *body)
 {
     lm_node *owner = g->nodes.at[n->id];

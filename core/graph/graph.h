@@ -87,6 +87,9 @@ typedef struct lm_node_desc {
 /* Append a node whose results have the given types. Use emit.h, which infers them. */
 lm_status lm_graph_node(lm_graph *g, const lm_node_desc *d, const lm_type *y, const lm_node **out);
 
+/* Have a node give ny results, where it was to give fewer: those that nobody wanted so far. */
+lm_status lm_graph_ask(lm_graph *g, const lm_node *n, int ny);
+
 /* Bytes that the attributes of an op take. */
 size_t lm_attr_size(lm_opid op);
 

@@ -1,6 +1,6 @@
-/* The transpose of a depthwise convolution is a depthwise convolution of turned weights, for which there are fast kernels.
- * A stride becomes zeros between the elements that go in. Every element is the same chain of products in the same order,
- * and adding a product with zero changes no bit. */
+/* The transpose of a depthwise convolution is a depthwise convolution of turned weights, for which there are fast
+ * kernels. A stride becomes zeros between the elements that go in. Every element is the same chain of products in
+ * the same order, and adding a product with zero changes no bit. */
 #include "core/graph/lower.h"
 
 /* Weights of one input and one output channel per group, whose content is known. */

@@ -85,7 +85,8 @@ static role role_of(const lm_rewrite *r, const lm_node *n, int i)
     }
 }
 
-/* How often all operands are repeated along the result's axis 0 that are not the same for all blocks; 0: they are not. */
+/* How often all operands are repeated along the result's axis 0 that are not the same for all blocks; 0: they are
+ * not. */
 static int64_t times_of(lm_rewrite *r, const lm_node *n)
 {
     const lm_shape *y = shape_of(r, n->y[0]);
@@ -144,7 +145,7 @@ static lm_val winners(lm_rewrite *r, const lm_node *n, lm_val one, int64_t times
 /* Windows without a pixel have the index -1, which does not move. */
 static bool all_windows_full(const lm_node *n)
 {
-    for (int i = 0; i < LM_RANK - 2; i++)
+    for (int i = 0; i < n->a->pool.nd; i++)
         if (n->a->pool.dilation[i] > 1)
             return false;
     return true;

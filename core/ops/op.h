@@ -40,7 +40,7 @@ enum {
     LM_FLAG_COMMUTES = 8  /* two operands may swap */
 };
 
-enum { LM_MANY = 255, LM_OUT_MAX = 3 };
+enum { LM_MANY = 255, LM_OUT_MAX = 4 };
 
 /* A tensor's type and shape. */
 typedef struct lm_type {

@@ -20,7 +20,8 @@ static lm_status check_functions(const lm_shape_args *args)
 }
 
 /* (x [T,N,I], w [D,G*H,I], r [D,G*H,H], bias [D,2*G*H]?, lengths [N]?, h [D,N,H]?, and for LSTM c [D,N,H]?,
- * peepholes [D,3*H]?) -> y [T,D,N,H], last h [D,N,H], last c [D,N,H]. */
+ * peepholes [D,3*H]?) -> y [T,D,N,H], last h [D,N,H], last c [D,N,H], and of LSTM what its gradient needs of every
+ * step, [T,D,N,5*H]: the gates behind their functions in the order of the weights, then c. */
 lm_status lm_shape_recurrent(const lm_shape_args *args, lm_type *y)
 {
     const lm_shape *x = &args->x[0].sh, *r = &args->x[2].sh;
@@ -32,7 +33,9 @@ lm_status lm_shape_recurrent(const lm_shape_args *args, lm_type *y)
     LM_RULE(x->rank == 3 && r->rank == 3, "inputs 0 and 2 have shapes %s and %s; expected [steps,batch,inputs] and "
             "[directions,gates*hidden,hidden]", LM_TEXT(*x), LM_TEXT(*r));
     int64_t ways = args->a->recurrent.way == LM_BOTH ? 2 : 1, hidden = r->dim[2], rows, both;
-    LM_RULE(lm_mul_i64(hidden, gates(args->op), &rows) && lm_mul_i64(rows, 2, &both), "too many hidden units");
+    LM_RULE(lm_mul_i64(hidden, gates(args->op) + 1, &rows) && lm_mul_i64(rows, 2, &both), "too many hidden units");
+    rows -= hidden;
+    both = 2 * rows;
     lm_shape state = LM_SHAPE(ways, x->dim[1], hidden);
     LM_TRY(lm_rule_shape(args, 1, LM_SHAPE(ways, rows, x->dim[2]), "[directions,gates*hidden,inputs]"));
     LM_TRY(lm_rule_shape(args, 2, LM_SHAPE(ways, rows, hidden), "[directions,gates*hidden,hidden]"));
@@ -48,6 +51,35 @@ lm_status lm_shape_recurrent(const lm_shape_args *args, lm_type *y)
     if (lm_rule_has(args, 7))
         LM_TRY(lm_rule_shape(args, 7, LM_SHAPE(ways, 3 * hidden), "three peepholes per hidden unit"));
     y[0] = (lm_type){args->x[0].dt, LM_SHAPE(x->dim[0], ways, x->dim[1], hidden)};
+    y[1] = y[2] = (lm_type){args->x[0].dt, state};
+    if (args->op == LM_OP_LSTM)
+        y[3] = (lm_type){args->x[0].dt, LM_SHAPE(x->dim[0], ways, x->dim[1], rows + hidden)};
+    return LM_OK;
+}
+
+/* (r [D,4*H,H], saved [T,D,N,5*H], c [D,N,H]?, signals at y [T,D,N,H]?, last h [D,N,H]?, last c [D,N,H]?) -> signals at
+ * what goes into the gates [T,D,N,4*H], at h and at c [D,N,H]. */
+lm_status lm_shape_lstm_dx(const lm_shape_args *args, lm_type *y)
+{
+    const lm_shape *r = &args->x[0].sh, *saved = &args->x[1].sh;
+    const lm_way way = args->a->recurrent.way;
+    LM_TRY(lm_rule_range(args, "direction", (int64_t)way, LM_FORWARD, LM_BOTH));
+    LM_TRY(lm_rule_type(args, 0, LM_SET_FLOAT));
+    for (int i = 1; i < args->nx; i++)
+        LM_RULE(!lm_rule_has(args, i) || args->x[i].dt == args->x[0].dt, "input %d has type %s; expected %s", i,
+                lm_dtype_name(args->x[i].dt), lm_dtype_name(args->x[0].dt));
+    LM_RULE(r->rank == 3 && saved->rank == 4 && saved->dim[0] > 0, "inputs 0 and 1 have shapes %s and %s; expected "
+            "[directions,4*hidden,hidden] and [steps,directions,batch,5*hidden]", LM_TEXT(*r), LM_TEXT(*saved));
+    int64_t ways = way == LM_BOTH ? 2 : 1, hidden = r->dim[2], rows;
+    LM_RULE(lm_mul_i64(hidden, 5, &rows), "too many hidden units");
+    const lm_shape state = LM_SHAPE(ways, saved->dim[2], hidden);
+    LM_TRY(lm_rule_shape(args, 0, LM_SHAPE(ways, rows - hidden, hidden), "[directions,4*hidden,hidden]"));
+    LM_TRY(lm_rule_shape(args, 1, LM_SHAPE(saved->dim[0], ways, saved->dim[2], rows), "what LSTM keeps of its steps"));
+    for (int i = 2; i < args->nx; i++)
+        if (lm_rule_has(args, i))
+            LM_TRY(lm_rule_shape(args, i, i == 3 ? LM_SHAPE(saved->dim[0], ways, saved->dim[2], hidden) : state,
+                                 i == 3 ? "[steps,directions,batch,hidden]" : "[directions,batch,hidden]"));
+    y[0] = (lm_type){args->x[0].dt, LM_SHAPE(saved->dim[0], ways, saved->dim[2], rows - hidden)};
     y[1] = y[2] = (lm_type){args->x[0].dt, state};
     return LM_OK;
 }

@@ -110,7 +110,7 @@ static void start(lm_walk_state *w)
     for (int i = b->ntarget - 1; i >= 0 && e->status == LM_OK; i--) {
         const lm_node *cut = NULL;
         if (!lm_on_path(&w->path, b->target[i])) {
-            e->status = lm_path_cut(&w->path, b->nwrt, b->wrt, b->target[i], &cut);
+            e->status = lm_path_cut(&w->path, b->nwrt, b->wrt, b->target[i], false, &cut);
             if (cut)
                 lm_emit_fail(e, LM_UNSUPPORTED,
                              "node %s (%s) has no derivative and cuts every way from the target to what it is to be "
@@ -197,7 +197,7 @@ lm_status lm_walk_run(lm_walk_state *w, const lm_walk_state *outer)
 
 lm_status lm_backward_emit(lm_emit *e, const lm_backward *b)
 {
-    const lm_rule_options usual = LM_RULE_OPTIONS_DEFAULT;
+    const lm_rule_options usual = lm_set_options(b->set, LM_RULE_OPTIONS_DEFAULT);
     lm_walk_state w = {.e = e, .b = b, .options = b->options ? b->options : &usual};
     return lm_walk_run(&w, NULL);
 }

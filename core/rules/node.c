@@ -233,7 +233,8 @@ void lm_walk_node(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OU
         set.nrows = 1;
         walk_inside(w, n, &set, s, want, out);
     } else if (composite && (!row || row->rule == lm_rule_grad)) {
-        walk_inside(w, n, w->b->set, s, want, out);
+        if (!lm_walk_recurrent(w, n, s, want, out))
+            walk_inside(w, n, w->b->set, s, want, out);
     } else {
         apply(w, n, row, s, want, out);
     }

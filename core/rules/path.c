@@ -49,11 +49,18 @@ void lm_path_free(lm_path *path)
     path->mark = NULL;
 }
 
-lm_status lm_path_cut(const lm_path *path, int nwrt, const lm_val *wrt, lm_val target, const lm_node **out)
+/* Nothing comes back through the node. */
+static bool is_cut(const lm_graph *g, const lm_node *n, bool flat)
+{
+    const lm_gradstate grad = lm_ops[n->op].grad;
+    return grad == LM_GRAD_OPAQUE || (flat && (grad == LM_GRAD_ZERO || !is_float(g, n->y[0])));
+}
+
+lm_status lm_path_cut(const lm_path *path, int nwrt, const lm_val *wrt, lm_val target, bool flat, const lm_node **out)
 {
     const lm_graph *g = path->g;
     *out = NULL;
-    /* by value: the last node on its way from wrt that has no derivative, and whether it depends on wrt at all */
+    /* by value: the last such node on its way from wrt, and whether it depends on wrt at all */
     const lm_node **cut = lm_calloc(path->values, sizeof(lm_node *));
     bool *depends = lm_calloc(path->values, sizeof *depends);
     if (!cut || !depends) {
@@ -71,7 +78,7 @@ lm_status lm_path_cut(const lm_path *path, int nwrt, const lm_val *wrt, lm_val t
                 any = true;
                 by = cut[n->x[k]] ? cut[n->x[k]] : by;
             }
-        if (any && lm_ops[n->op].grad == LM_GRAD_OPAQUE)
+        if (any && is_cut(g, n, flat))
             by = n;
         for (int k = 0; any && k < n->ny; k++) {
             depends[n->y[k]] = true;

@@ -27,8 +27,9 @@ static inline bool lm_on_path(const lm_path *path, lm_val v)
     return (size_t)v < path->values && (path->mark[v] & LM_ON_PATH);
 }
 
-/* A node without a derivative that every dependence of `target` on wrt goes through, when the target is on no path; NULL
- * when there is none: the target does not depend on wrt, or only through ops that are flat everywhere. */
-lm_status lm_path_cut(const lm_path *path, int nwrt, const lm_val *wrt, lm_val target, const lm_node **out);
+/* A node without a derivative on the way from wrt to `target`, when the target is on no path; NULL when there is none:
+ * the target does not depend on wrt, or only through ops that are flat everywhere. `flat`: those count too, and so does
+ * what makes whole numbers, so that there is one wherever the target depends on wrt. */
+lm_status lm_path_cut(const lm_path *path, int nwrt, const lm_val *wrt, lm_val target, bool flat, const lm_node **out);
 
 #endif

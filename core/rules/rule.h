@@ -135,6 +135,7 @@ typedef struct lm_ruleset {
     bool n_ref; /* rules look at a reference run: the walk needs lm_backward.baseline */
     uint8_t nsig;   /* signals per value: 0 and 1 mean one; 2: one for each sign of change, with n_ref */
     uint32_t canon; /* LM_CANON_*: what the graph should have been through before (graph/passes.h) */
+    double eps; /* stabiliser of all its quotients unless another is asked for (lm_set_options); 0: as options have it */
 } lm_ruleset;
 
 /* Every op's vector-Jacobian product, for any set's rows. */
@@ -148,6 +149,14 @@ static inline uint32_t lm_set_canon(const lm_ruleset *set, const lm_rule_options
     return o ? (set->canon | o->canon_also) & ~o->canon_not : set->canon;
 }
 
+/* Options with the set's own stabiliser: what to begin with before those who ask are heard. */
+static inline lm_rule_options lm_set_options(const lm_ruleset *set, lm_rule_options o)
+{
+    if (set->eps > 0)
+        o.eps = o.stab = set->eps;
+    return o;
+}
+
 typedef struct lm_backward {
     const lm_ruleset *set;
     int ntarget;
@@ -156,7 +165,7 @@ typedef struct lm_backward {
     int nwrt;
     const lm_val *wrt; /* where they are wanted: floats; inputs, constants or results of nodes */
     lm_val *signal;    /* filled in: one per wrt. All zeros where nothing comes through */
-    const lm_rule_options *options; /* NULL: LM_RULE_OPTIONS_DEFAULT */
+    const lm_rule_options *options; /* NULL: LM_RULE_OPTIONS_DEFAULT with the set's stabiliser */
     bool leaves;       /* signals end at wrt: they are not sent on from one of them to another */
     const lm_val *baseline; /* for sets with n_ref: one per wrt, its value in the reference run, which the walk emits */
     int64_t wide;    /* several targets in one walk: seeds and signals hold `wide` blocks along axis 0, each of the size of

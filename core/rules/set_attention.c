@@ -78,4 +78,4 @@ static const lm_row rows[] = {
 };
 const lm_ruleset lm_set_attn_lrp = {.name = "attn_lrp", .base = &lm_set_lrp_eps, .rows = rows,
                                     .nrows = (int)LM_COUNT(rows), .deflt = LM_DEFAULT_REFUSE,
-                                    .canon = LM_CANON_MERGE | LM_CANON_RAISE};
+                                    .canon = LM_CANON_MERGE | LM_CANON_RAISE, .eps = 1e-9};

@@ -35,15 +35,51 @@ static void ratio(const lm_rx *r)
     r->out[i] = quotient(r, lm_times(r->e, r->s, lm_minus(r->e, r->y, r->y0)), change, r->out[i]);
 }
 
-/* The same less its mean along the axis: softmax does not see what all of a row have in common. */
-static void centred_ratio(const lm_rx *r)
+/* The ratio of every element, less its mean over all that `softmax_mean` says: what other tools do. It adds up only
+ * where the changes have no mean. */
+static void element_ratio(const lm_rx *r)
 {
     lm_emit *e = r->e;
     ratio(r);
-    const lm_mean over = r->options->softmax_mean;
-    const uint32_t axes = over == LM_MEAN_WHOLE ? lm_emit_axes_from(e, r->x[0], r->wide > 1) : 1u << r->n->a->axis.axis;
-    if (over != LM_MEAN_NONE && e->status == LM_OK)
-        r->out[0] = lm_minus(e, r->out[0], lm_emit_reduce(e, LM_OP_REDUCE_MEAN, r->out[0], axes, true));
+    if (r->options->softmax_mean == LM_MEAN_WHOLE && e->status == LM_OK)
+        r->out[0] = lm_minus(e, r->out[0], lm_emit_reduce(e, LM_OP_REDUCE_MEAN, r->out[0],
+                                                          lm_emit_axes_from(e, r->x[0], r->wide > 1), true));
+}
+
+/* y = softmax of x moves by L(y, y0) times the change of log y, L(a, b) = (a - b) / (log a - log b) being their
+ * logarithmic mean; and as the changes of y cancel, log of the sum of exp x moves by the changes of x weighted by L. So
+ * s L less L's share of the sum of s L: it adds up even where a score does not move and y does because others do, is the
+ * derivative where nothing moves, and gives nothing to what is masked in both runs. What scores have in common changes
+ * nothing: the multipliers of a row add up to zero. */
+static void logarithmic_mean(const lm_rx *r)
+{
+    lm_emit *e = r->e;
+    const bool log = r->n->op == LM_OP_LOGSOFTMAX;
+    const uint32_t axis = 1u << r->n->a->axis.axis;
+    lm_val p = r->y, p0 = r->y0, change;
+    if (log) {
+        p = lm_unary(e, LM_OP_EXP, r->y);
+        p0 = lm_unary(e, LM_OP_EXP, r->y0);
+        change = lm_minus(e, r->y, r->y0);
+    } else {
+        lm_val all = lm_emit_reduce(e, LM_OP_REDUCE_LSE, r->x[0], axis, true);
+        lm_val all0 = lm_emit_reduce(e, LM_OP_REDUCE_LSE, r->x0[0], axis, true);
+        change = lm_minus(e, lm_minus(e, r->x[0], r->x0[0]), lm_minus(e, all, all0));
+    }
+    lm_val counts = lm_emit_scalar(e, LM_OP_GREATER, lm_plus(e, p, p0), 0);
+    lm_val mean = quotient(r, lm_minus(e, p, p0), lm_where_else_0(e, counts, change), p);
+    lm_val whole = lm_emit_reduce(e, LM_OP_REDUCE_SUM, mean, axis, true);
+    lm_val passed = log ? r->s : lm_times(e, r->s, mean);
+    lm_val lost = lm_over(e, lm_emit_reduce(e, LM_OP_REDUCE_SUM, passed, axis, true), whole);
+    r->out[0] = lm_minus(e, passed, lm_times(e, mean, lost));
+}
+
+static void softmax(const lm_rx *r)
+{
+    if (r->options->softmax_mean == LM_MEAN_AXIS)
+        logarithmic_mean(r);
+    else
+        element_ratio(r);
 }
 
 /* d(a b) = da mean(b) + mean(a) db, exactly: the derivative at the mean of both runs. */
@@ -95,7 +131,7 @@ static void two_winners(const lm_rx *r)
 #define OP(op_, rule_) {.match = LM_MATCH_OP, .key = LM_OP_##op_, .rule = rule_}
 #define CLASS(class_, rule_) {.match = LM_MATCH_CLASS, .key = LM_CLASS_##class_, .rule = rule_}
 static const lm_row rows[] = {
-    CLASS(ACT, ratio),     CLASS(SOFTMAX, centred_ratio), OP(MUL, averaged), OP(MATMUL, averaged), OP(DIV, divided),
+    CLASS(ACT, ratio),     CLASS(SOFTMAX, softmax), OP(MUL, averaged), OP(MATMUL, averaged), OP(DIV, divided),
     OP(CONV, averaged),    OP(CONV_T, averaged),          OP(POW, ratio),    OP(MIN, ratio),       OP(MAX, ratio),
     OP(MAXPOOL, two_winners),
 };

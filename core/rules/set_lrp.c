@@ -110,8 +110,9 @@ static const lm_row gamma_box_rows[] = {{CONVS, LINEAR(GAMMA)}, {FIRST, LINEAR(B
 static const lm_row ab_rows[] = {{CONVS, LINEAR(ALPHABETA)}};
 static const lm_row ab_flat_rows[] = {{CONVS, LINEAR(ALPHABETA)}, {FIRST, LINEAR(FLAT)}};
 static const lm_row zplus_rows[] = {{CONVS, LINEAR(ZPLUS)}, {DENSE, LINEAR(ZPLUS)}};
-static const lm_row wsquare_rows[] = {{CONVS, LINEAR(WSQUARE)}, {DENSE, LINEAR(WSQUARE)}};
-static const lm_row flat_rows[] = {{CONVS, LINEAR(FLAT)}, {DENSE, LINEAR(FLAT)}};
+/* Every linear node: where these send relevance to what is zero, an average by another rule would lose it. */
+static const lm_row wsquare_rows[] = {{CLASS(LINEAR), LINEAR(WSQUARE)}, {OP(BATCHNORM), .rule = batch_norm}};
+static const lm_row flat_rows[] = {{CLASS(LINEAR), LINEAR(FLAT)}, {OP(BATCHNORM), .rule = batch_norm}};
 static const lm_row gamma_rows[] = {{CONVS, LINEAR(GAMMA)}, {DENSE, LINEAR(GAMMA)}};
 static const lm_row ab_all_rows[] = {{CONVS, LINEAR(ALPHABETA)}, {DENSE, LINEAR(ALPHABETA)}};
 static const lm_row box_first_rows[] = {{FIRST, LINEAR(BOX)}};

@@ -36,6 +36,10 @@ lm_status lm_walk_run(lm_walk_state *w, const lm_walk_state *outer);
 void lm_walk_node(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OUT_MAX], const bool *want,
                   lm_val *out[LM_SIGNALS]);
 
+/* recurrent.c: the same for LSTM without going inside; false, and nothing done, where that has to be. */
+bool lm_walk_recurrent(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OUT_MAX], const bool *want,
+                       lm_val *out[LM_SIGNALS]);
+
 /* join.c: the sum of contributions that are pieces of one whole, which do not overlap; LM_NOVAL: they are not. */
 lm_val lm_join_pieces(lm_walk_state *w, const lm_contribution *first);
 

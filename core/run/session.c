@@ -41,12 +41,17 @@ static void drop(lm_session *s, session_plan *p)
     *p = (session_plan){0};
 }
 
+void lm_session_forget(lm_session *s)
+{
+    for (int i = 0; i < SESSION_PLANS; i++)
+        drop(s, &s->plans[i]);
+}
+
 void lm_session_close(lm_session *s)
 {
     if (!s)
         return;
-    for (int i = 0; i < SESSION_PLANS; i++)
-        drop(s, &s->plans[i]);
+    lm_session_forget(s);
     if (s->built)
         lm_shared_put(s->shared, s->built);
     if (s->own_shared)

@@ -18,6 +18,9 @@ typedef struct lm_session_options {
 lm_status lm_session_open(lm_model *m, const lm_chain *chain, const lm_session_options *options, lm_session **out);
 void lm_session_close(lm_session *s); /* NULL is fine */
 
+/* Give up what was learned about shapes, and the memory that it takes: the next run plans anew. */
+void lm_session_forget(lm_session *s);
+
 typedef struct lm_named {
     const char *name; /* of an input */
     lm_view view;     /* host */

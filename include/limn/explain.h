@@ -44,7 +44,7 @@ typedef struct limn_question {
     size_t files;
     uint64_t seed;
     int after_softmax;    /* 1: explain the output as it is; 0: what stands before a final softmax or sigmoid */
-    int unpredicted;      /* 1: the prediction is not asked for. Where targets do not hang on it ("3"), that saves a run */
+    int unpredicted;      /* 1: the prediction is not asked for, which saves a run of a single sample */
 } limn_question;
 
 /* Sums of signals at one node, of one sample, for methods that conserve them. What came in went out to the operands, or was

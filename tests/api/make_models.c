@@ -99,6 +99,21 @@ static void map(limn_builder *b)
     limn_build_output(b, "y", LIMN_F32, 4, x);
 }
 
+/* Takes pictures with their channels last. */
+static void channels_last(limn_builder *b)
+{
+    const int64_t x[] = {-1, 8, 8, 3}, perm[] = {0, 3, 1, 2}, w[] = {4, 3, 3, 3};
+    limn_build_input(b, "x", LIMN_F32, 4, x);
+    limn_build_op(b, "Transpose", "x", "t");
+    limn_build_ints(b, "perm", perm, 4);
+    sample_weight(b, "w", 4, w, 1);
+    limn_build_op(b, "Conv", "t w", "c");
+    limn_build_op(b, "Relu", "c", "r");
+    limn_build_op(b, "GlobalAveragePool", "r", "g");
+    limn_build_op(b, "Flatten", "g", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
 /* Three steps of any number of samples. */
 static void recurrent(limn_builder *b)
 {
@@ -198,7 +213,7 @@ int main(int argc, char **argv)
     } models[] = {{"mlp.onnx", mlp},        {"mlp1.onnx", mlp1},   {"cnn.onnx", sample_cnn}, {"log.onnx", logarithm},
                   {"none.onnx", no_inputs}, {"ops.onnx", unknown_ops}, {"steps.onnx", steps}, {"two.onnx", two},
                   {"slow.onnx", slow},      {"turned.onnx", turned},   {"map.onnx", map},     {"rnn.onnx", recurrent},
-                  {"faults.onnx", faults}};
+                  {"faults.onnx", faults},  {"nhwc.onnx", channels_last}};
     if (argc != 2) {
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
         return 2;

@@ -112,6 +112,7 @@ static const tolerance tolerances[] = {
     {LM_OP_RNN, SCALE, 128},
     {LM_OP_GRU, SCALE, 128},
     {LM_OP_LSTM, SCALE, 128},
+    {LM_OP_LSTM_DX, SCALE, 128},
     {LM_OP_LOSS_MSE, SCALE, 8},
     {LM_OP_LOSS_BCE, SCALE, 16},
     {LM_OP_LOSS_NLL, SCALE, 8},

@@ -53,6 +53,67 @@ grep -q '^{"schema":1,"limn":"[0-9.]*","model":{"file":".*mlp.onnx","sha256":"[0
 verdict $? "the JSON is what was agreed"
 works '"conservation":\[{"node":"[^"]*","in":' explain "$m/cnn.onnx" "$m/image.npy" --method lrp --json
 
+# Pictures, in and out.
+images=$(cd "$(dirname "$0")/../data/images" && pwd)
+size() { # FILE WIDTH HEIGHT: of a PNG file
+    # shellcheck disable=SC2046
+    set -- "$1" "$2" "$3" $(od -An -tu1 -j16 -N8 "$1")
+    [ $(($4 * 16777216 + $5 * 65536 + $6 * 256 + $7)) -eq "$2" ] && [ $((${8} * 16777216 + $9 * 65536 + ${10} * 256 + ${11})) -eq "$3" ]
+    verdict $? "$1 has $2 x $3 pixels"
+}
+there() { # FILE...
+    for file; do
+        [ -s "$file" ]
+        verdict $? "$file is there"
+    done
+}
+unit=scale=1/255,resize=8x8
+"$limn" predict "$m/cnn.onnx" "$images/colour.png" --prep $unit >/dev/null 2>&1
+if [ $? -ne 4 ]; then # 4: the build has no PNG
+    mkdir "$dir/photos"
+    cp "$images/colour.png" "$dir/photos/b.png" && cp "$images/grey.png" "$dir/photos/a.PNG" && echo no >"$dir/photos/c.txt"
+    warns '^saliency of target' 'colour.png: nothing says how the model wants its pictures.*--prep' explain "$m/cnn.onnx" "$images/colour.png" --method saliency
+    silent explain "$m/cnn.onnx" "$images/colour.png" --prep $unit --method saliency -o "$dir/one.png"
+    size "$dir/one.png" 224 224
+    silent explain "$m/cnn.onnx" "$images/colour.png" --prep $unit --method saliency -o "$dir/two.png"
+    cmp -s "$dir/one.png" "$dir/two.png"
+    verdict $? "equal runs give equal pictures"
+    silent explain "$m/cnn.onnx" "$dir/photos" --prep $unit --method saliency,gradcam,ig --target 0,1 -o "$dir/grid.png"
+    size "$dir/grid.png" $((6 * 224 + 5 * 8)) $((2 * 224 + 8))
+    silent explain "$m/cnn.onnx" "$dir/photos" --prep $unit --method saliency,ig --target 0,1 -o "$dir/{method}-{target}-{sample}.png" -o "$dir/only-{method}.png"
+    there "$dir/saliency-0-0.png" "$dir/saliency-1-1.png" "$dir/ig-0-1.png" "$dir/ig-1-0.png"
+    size "$dir/only-ig.png" $((2 * 224 + 8)) $((2 * 224 + 8))
+    works '^.*/a.PNG$' predict "$m/cnn.onnx" "$dir/photos" --prep $unit
+    [ "$(grep -n 'a.PNG' "$dir/out" | cut -d: -f1)" -lt "$(grep -n 'b.png' "$dir/out" | cut -d: -f1)" ]
+    verdict $? "a folder is read by name"
+    silent explain "$m/cnn.onnx" "$m/image.npy" --method gradcam --layer layer1.0.relu_1 -o "$dir/numbers.png"
+    size "$dir/numbers.png" 224 224
+    silent explain "$m/nhwc.onnx" "$images/colour.png" --prep $unit --method input_x_gradient -o "$dir/last.npy" -o "$dir/last.png"
+    shape "$dir/last.npy" "'shape': (1, 8, 8, 3)"
+    size "$dir/last.png" 224 224
+    works '"options":"[^"]*low=-1:-1:-1 high=1:1:1' explain "$m/cnn.onnx" "$images/colour.png" --prep $unit,mean=0.5,std=0.5 --method lrp --set rules=gamma_box --json
+    works '"options":"[^"]*low=0 high=3' explain "$m/cnn.onnx" "$images/colour.png" --prep $unit --method lrp --set rules=gamma_box --set low=0 --set high=3 --json
+    printf '\000\000\010\003\000\000\000\002\000\000\000\010\000\000\000\010%0128d' 0 >"$dir/some-idx3-ubyte"
+    works '^[0-9].*' predict "$m/cnn.onnx" "$dir/some-idx3-ubyte:1" --prep scale=1/255
+    works 'idx3-ubyte:1$' predict "$m/cnn.onnx" "$dir/some-idx3-ubyte" --prep scale=1/255
+    fails 3 'has 2 pictures' predict "$m/cnn.onnx" "$dir/some-idx3-ubyte:2" --prep scale=1/255
+    fails 3 'is a picture, but input .x. takes' predict "$m/mlp.onnx" "$images/colour.png"
+    fails 3 'no .png, .jpg or .jpeg file' predict "$m/cnn.onnx" "$m"
+    echo no >"$dir/fake.png"
+    fails 3 'is no PNG and no JPEG' predict "$m/cnn.onnx" "$dir/fake.png"
+    fails 3 'is 7 x 7 pixels.*takes 8 x 8' predict "$m/cnn.onnx" "$images/colour.png" --prep resize=7x7
+    fails 2 "'pixels=3'" predict "$m/cnn.onnx" "$images/colour.png" --prep pixels=3
+    fails 2 'nchw, nhwc or nlc' predict "$m/cnn.onnx" "$images/colour.png" --layout nwhc
+fi
+
+# Tables, tokens and series as pictures.
+printf 'age,height,weight,<b>\n1,2,3,4\n2,1,0,1\n' >"$dir/rows.csv"
+silent explain "$m/mlp.onnx" "$dir/rows.csv" --method ig,saliency -o "$dir/rows.svg"
+grep -q '>weight</text>' "$dir/rows.svg" && grep -q '&lt;b&gt;' "$dir/rows.svg" && [ "$(grep -c 'class="h"' "$dir/rows.svg")" -eq 4 ]
+verdict $? "bars have the names of columns"
+fails 2 'no picture.*svg' explain "$m/mlp.onnx" "$m/one.npy" --method ig -o "$dir/bars.png"
+fails 2 'no table.*png' explain "$m/cnn.onnx" "$m/image.npy" --method ig -o "$dir/picture.svg"
+
 # The same bits whatever runs it.
 silent explain "$m/cnn.onnx" "$m/image.npy" --method saliency,ig,lrp,gradcam,deeplift --threads 1 -o "$dir/t1.npz"
 for threads in 2 3 7; do
@@ -85,7 +146,7 @@ fails 2 'ends in none of' explain "$m/mlp.onnx" "$m/one.npy" --method ig -o "$di
 fails 2 '--layer\|layer' explain "$m/mlp.onnx" "$m/one.npy" --method conductance
 fails 3 'the shape is \[3\], but one sample of the input .x. is \[1,4\]' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$m/three.npy"
 fails 3 'none.npy' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$dir/none.npy"
-fails 4 "stairs.*no derivative" explain "$m/steps.onnx" "$m/three.npy" --method saliency
+fails 4 "node stairs (Floor) is flat everywhere" explain "$m/steps.onnx" "$m/three.npy" --method saliency
 fails 3 "first came out of node 'culprit'" explain "$m/log.onnx" "$m/three.npy" --method saliency
 printf 'conv: eps\n*: nonsense eps=1\n' >"$dir/rules.txt"
 fails 2 'rules.txt:2:4' explain "$m/cnn.onnx" "$m/image.npy" --method lrp --set rules="$dir/rules.txt"

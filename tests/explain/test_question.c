@@ -1,4 +1,5 @@
 /* The words of a question: targets, baselines, inputs, settings and profiles, and what bad ones get. */
+#include "core/explain/question.h"
 #include "tests/explain/nets.h"
 
 /* Three outputs that are the inputs themselves: a target's gradient shows its seed. */
@@ -251,8 +252,42 @@ static void several_inputs(void)
     small_close(&s);
 }
 
-/* A target that does not hang on the prediction is explained without one, and what the model says at the baseline is
- * kept. */
+/* y = ceil(3 a) + b: nothing passes to a; of the methods that need no gradient there, none minds. */
+static void cut_paths(void)
+{
+    onnx_build b = {0};
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "a", LM_F32, 2, (int64_t[]){-1, 2});
+    onnx_build_input(&b, "b", LM_F32, 2, (int64_t[]){-1, 2});
+    onnx_build_floats(&b, "three", 1, (int64_t[]){1}, (float[]){3});
+    onnx_build_node(&b, "Mul", "a three", "m");
+    onnx_build_node(&b, "Ceil", "m", "c")->name = "steps";
+    onnx_build_node(&b, "Add", "c b", "y");
+    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){-1, 2});
+    small s;
+    lm_view x, y;
+    lm_answer a;
+    CHECK_OK(small_open(&b, NULL, &s));
+    CHECK_OK(small_view(LM_SHAPE(1, 2), (double[]){2, 3}, &x));
+    const lm_named feed[] = {{"a", x}, {"b", x}};
+    CHECK_OK(lm_session_run(s.session, feed, 2, NULL, 1, &y, NULL));
+    lm_question q = {.method = "saliency", .target = "1"};
+    if (CHECK_OK(lm_explain(s.study, feed, 2, 0, &y, &q, &a)) && CHECK_INT(a.rows.count, 1))
+        CHECK_STR(a.rows.at[0].site, "b");
+    lm_answer_free(&a);
+    q.input = "a";
+    CHECK_FAILS(lm_explain(s.study, feed, 2, 0, &y, &q, &a), LM_UNSUPPORTED);
+    CHECK(strstr(lm_message(), "steps (Ceil)") != NULL);
+    q.method = "activation";
+    q.layer = "c";
+    CHECK_OK(lm_explain(s.study, feed, 2, 0, &y, &q, &a));
+    lm_answer_free(&a);
+    lm_buffer_unref(x.buf);
+    lm_buffer_unref(y.buf);
+    small_close(&s);
+}
+
+/* Explained without a prediction, and what the model says at the baseline is kept. */
 static void saved_runs(void)
 {
     small s;
@@ -264,7 +299,6 @@ static void saved_runs(void)
     const lm_named feed = {"x", x};
     CHECK_OK(lm_session_run(s.session, &feed, 1, NULL, 1, &p, NULL));
     CHECK_OK(lm_memo_new(&memo));
-    CHECK(lm_target_fixed("3,0-1,all") && !lm_target_fixed("1,top2") && !lm_target_fixed(NULL));
     lm_question q = {.method = "deeplift", .target = "2", .memo = memo};
     CHECK_OK(lm_explain(s.study, &feed, 1, 0, &p, &q, &with));
     CHECK_OK(lm_explain(s.study, &feed, 1, 0, NULL, &q, &without));
@@ -277,12 +311,27 @@ static void saved_runs(void)
     CHECK(again.rows.at[0].goal->baseline != with.rows.at[0].goal->baseline);
     CHECK_NEAR(again.rows.at[0].certificate->forwards, 3, 0);
     lm_answer_free(&again);
+    lm_answer_free(&with);
+    lm_answer_free(&without);
+    q = (lm_question){.method = "saliency,lrp,deeplift,ig", .target = "top,1,top2", .noise = "smoothgrad:samples=3"};
+    for (int turn = 0; turn < 2; turn++, q.noise = NULL) { /* the best classes are found on the way */
+        CHECK_OK(lm_explain(s.study, &feed, 1, 0, &p, &q, &with));
+        CHECK_OK(lm_explain(s.study, &feed, 1, 0, NULL, &q, &without));
+        CHECK_INT(without.rows.count, 16);
+        for (size_t i = 0; i < without.rows.count; i++) {
+            const lm_attribution *a = &with.rows.at[i], *b = &without.rows.at[i];
+            CHECK(memcmp(lm_view_data(&a->values), lm_view_data(&b->values), 16) == 0);
+            CHECK(a->goal->index == b->goal->index && a->goal->value == b->goal->value);
+            CHECK(isnan(a->goal->baseline) ? isnan(b->goal->baseline) : a->goal->baseline == b->goal->baseline);
+            CHECK_STR(a->target, b->target);
+        }
+        lm_answer_free(&with);
+        lm_answer_free(&without);
+    }
     q = (lm_question){.method = "saliency", .target = "1", .after_softmax = true};
     CHECK_OK(lm_explain(s.study, &feed, 1, 0, NULL, &q, &again));
     CHECK_INT(again.rows.at[0].space, LM_SPACE_PROBABILITY);
     CHECK_NEAR(again.rows.at[0].goal->value, lm_view_get(&p, 1), 1e-7);
-    lm_answer_free(&with);
-    lm_answer_free(&without);
     lm_answer_free(&again);
     lm_memo_free(memo);
     lm_buffer_unref(x.buf);
@@ -350,6 +399,9 @@ static void profiles(void)
         CHECK(strstr(a.rows.at[1].options, "as captum") != NULL);
         lm_answer_free(&a);
     }
+    CHECK(!lm_compat_flaw("captum", "ig", "steps=5 quadrature=gauss"));
+    CHECK(lm_compat_flaw("captum", "ig", "steps=5 quadrature=trapezoid"));
+    CHECK(!lm_compat_flaw("limn", "ig", "steps=5 quadrature=trapezoid"));
     q.setting = &(lm_setting){"eps", "0.5"};
     q.settings = 1;
     if (CHECK_OK(small_ask(&s, "x", &x, &q, &a))) {
@@ -367,6 +419,7 @@ int main(void)
     CASE(targets_of_maps);
     CASE(baselines);
     CASE(several_inputs);
+    CASE(cut_paths);
     CASE(saved_runs);
     CASE(bad_questions);
     CASE(profiles);

@@ -1,220 +1,7 @@
 /* Sweeps: derivatives against differences, the same bits for any batch and number of threads, cuts, tangents, blocks of
  * targets, models that do not take batches, places that users point to, and failures. */
 #include "core/base/env.h"
-#include "tests/explain/small.h"
-
-enum { ROOM = 1 << 18 };
-
-/* What a sweep leaves, row after row. */
-typedef struct record {
-    const lm_sweep *w;
-    const lm_view *base, *step; /* rows: base + row * step, by cut */
-    int64_t rows, first; /* `first` is added to the number of a row */
-    size_t bytes;  /* of all that came */
-    uint8_t at[ROOM * 8];
-    double goal[ROOM], signal[ROOM], value[ROOM], tangent[ROOM];
-    int goals, signals, values, tangents;
-} record;
-
-static void keep(record *r, double *to, int *n, const lm_view *v)
-{
-    const size_t bytes = (size_t)lm_shape_count(&v->sh) * lm_dtype_size(v->dt);
-    if (!CHECK(r->bytes + bytes <= sizeof r->at) || !CHECK(*n + lm_shape_count(&v->sh) <= ROOM))
-        return;
-    memcpy(r->at + r->bytes, lm_view_data(v), bytes);
-    r->bytes += bytes;
-    for (int64_t i = 0; i < lm_shape_count(&v->sh); i++)
-        to[(*n)++] = lm_view_get(v, i);
-}
-
-static lm_status absorb(void *own, int64_t row, const lm_swept *got)
-{
-    record *r = own;
-    const lm_sweep *w = r->w;
-    CHECK_INT(row, r->rows++);
-    keep(r, r->goal, &r->goals, &got->goal);
-    for (int i = 0; i < w->nvalue; i++)
-        keep(r, r->value, &r->values, &got->value[i]);
-    for (int i = 0; i < w->ntangent; i++)
-        keep(r, r->tangent, &r->tangents, &got->tangent[i]);
-    for (int k = 0; k < w->nwalk; k++)
-        for (int i = 0; i < w->walk[k].nsite; i++)
-            for (int t = 0; t < w->targets; t++)
-                keep(r, r->signal, &r->signals, lm_swept_signal(w, got, k, i, t));
-    return LM_OK;
-}
-
-static lm_status fill(void *own, int64_t row, const lm_view *x)
-{
-    const record *r = own;
-    for (int c = 0; c < r->w->ncut; c++)
-        for (int64_t i = 0, n = lm_shape_count(&x[c].sh); i < n; i++)
-            lm_view_set(&x[c], i, lm_view_get(&r->base[c], i) + (double)(r->first + row) * lm_view_get(&r->step[c], i));
-    return LM_OK;
-}
-
-/* y = softmax(gemm(pool(relu(bn(conv(x)))) + a second way with tanh), x [n,2,6,6], three classes. */
-static void conv_net(onnx_build *b, int64_t first)
-{
-    float w[54], v[81], s[3] = {1.1f, 0.7f, -0.9f}, o[3] = {0.1f, -0.2f, 0.3f}, m[3] = {0.05f, 0, -0.1f},
-                        var[3] = {0.9f, 1.2f, 0.6f}, d[81];
-    for (int i = 0; i < 81; i++) {
-        v[i] = (float)(0.5 * small_number(i + 7));
-        d[i] = (float)small_number(i + 200);
-    }
-    for (int i = 0; i < 54; i++)
-        w[i] = (float)(0.6 * small_number(i + 90));
-    onnx_build_start(b, 17);
-    onnx_build_input(b, "x", LM_F32, 4, (int64_t[]){first, 2, 6, 6});
-    onnx_build_floats(b, "w", 4, (int64_t[]){3, 2, 3, 3}, w);
-    onnx_build_floats(b, "v", 4, (int64_t[]){3, 3, 3, 3}, v);
-    onnx_build_floats(b, "s", 1, (int64_t[]){3}, s);
-    onnx_build_floats(b, "o", 1, (int64_t[]){3}, o);
-    onnx_build_floats(b, "m", 1, (int64_t[]){3}, m);
-    onnx_build_floats(b, "var", 1, (int64_t[]){3}, var);
-    onnx_build_floats(b, "d", 2, (int64_t[]){27, 3}, d);
-    onnx_build_attr_ints(b, onnx_build_node(b, "Conv", "x w", "c"), "pads", 4, (int64_t[]){1, 1, 1, 1});
-    onnx_build_node(b, "BatchNormalization", "c s o m var", "n");
-    onnx_build_node(b, "Relu", "n", "r");
-    onnx_build_attr_ints(b, onnx_build_node(b, "Conv", "r v", "e"), "pads", 4, (int64_t[]){1, 1, 1, 1});
-    onnx_build_node(b, "Add", "e r", "a");
-    onnx_build_node(b, "Tanh", "a", "t");
-    onnx_node *pool = onnx_build_node(b, "MaxPool", "t", "p");
-    onnx_build_attr_ints(b, pool, "kernel_shape", 2, (int64_t[]){2, 2});
-    onnx_build_attr_ints(b, pool, "strides", 2, (int64_t[]){2, 2});
-    onnx_build_node(b, "Flatten", "p", "f");
-    onnx_build_node(b, "MatMul", "f d", "z");
-    onnx_build_node(b, "Softmax", "z", "y");
-    onnx_build_output(b, "y", LM_F32, 2, (int64_t[]){first, 3});
-}
-
-/* An embedding of five tokens, one head of attention with a norm, two classes at each place. */
-static void token_net(onnx_build *b)
-{
-    float e[40], w[48], g[4] = {1, 0.8f, 1.2f, 0.9f}, o[4] = {0.1f, 0, -0.1f, 0.2f}, h[8];
-    for (int i = 0; i < 40; i++)
-        e[i] = (float)small_number(i);
-    for (int i = 0; i < 48; i++)
-        w[i] = (float)small_number(i + 50);
-    for (int i = 0; i < 8; i++)
-        h[i] = (float)small_number(i + 120);
-    onnx_build_start(b, 17);
-    onnx_build_input(b, "ids", LM_I64, 2, (int64_t[]){-1, 5});
-    onnx_build_floats(b, "table", 2, (int64_t[]){10, 4}, e);
-    onnx_build_floats(b, "wq", 2, (int64_t[]){4, 4}, w);
-    onnx_build_floats(b, "wk", 2, (int64_t[]){4, 4}, w + 16);
-    onnx_build_floats(b, "wv", 2, (int64_t[]){4, 4}, w + 32);
-    onnx_build_floats(b, "g", 1, (int64_t[]){4}, g);
-    onnx_build_floats(b, "o", 1, (int64_t[]){4}, o);
-    onnx_build_floats(b, "h", 2, (int64_t[]){4, 2}, h);
-    onnx_build_node(b, "Gather", "table ids", "x");
-    onnx_build_node(b, "MatMul", "x wq", "q");
-    onnx_build_node(b, "MatMul", "x wk", "k");
-    onnx_build_node(b, "MatMul", "x wv", "v");
-    onnx_build_attr_ints(b, onnx_build_node(b, "Transpose", "k", "kt"), "perm", 3, (int64_t[]){0, 2, 1});
-    onnx_build_node(b, "MatMul", "q kt", "qk");
-    onnx_build_node(b, "Softmax", "qk", "p");
-    onnx_build_node(b, "MatMul", "p v", "pv");
-    onnx_build_node(b, "Add", "pv x", "a");
-    onnx_build_node(b, "LayerNormalization", "a g o", "l");
-    onnx_build_node(b, "MatMul", "l h", "y");
-    onnx_build_output(b, "y", LM_F32, 3, (int64_t[]){-1, 5, 2});
-}
-
-/* What most sweeps here have in common: targets are unit vectors, rows go from `base` in steps. */
-typedef struct setup {
-    small s;
-    lm_view feed, base, step, seed, direction;
-    lm_site site;
-    lm_walk walk;
-    lm_sweep w;
-    record r;
-} setup;
-
-static lm_status numbers(lm_dtype dt, const lm_shape *sh, int64_t first, double scale, lm_view *out)
-{
-    LM_TRY(lm_view_new(dt, sh, out));
-    for (int64_t i = 0, n = lm_shape_count(sh); i < n; i++)
-        lm_view_set(out, i, lm_dtype_is_float(dt) ? scale * small_number(first + i) : (double)((first + 3 * i) % 10));
-    return LM_OK;
-}
-
-/* `layer` NULL: at the input, or the embedding that stands for it. */
-static lm_status start(setup *k, onnx_build *b, const char *device, const char *layer, int targets)
-{
-    lm_type goal, at;
-    int n, space;
-    int64_t rows;
-    memset(k, 0, sizeof *k);
-    LM_TRY(small_open(b, device, &k->s));
-    const lm_port *port = lm_model_inputs(k->s.m, &n);
-    lm_shape sh = {.rank = port->rank};
-    for (int i = 0; i < sh.rank; i++)
-        sh.dim[i] = port->dim[i] < 0 ? 1 : port->dim[i];
-    LM_TRY(numbers(port->dt, &sh, 11, 1, &k->feed));
-    k->w = (lm_sweep){.feed = &k->feed, .targets = targets, .rows = 1, .absorb = absorb, .own = &k->r};
-    if (layer)
-        LM_TRY(lm_study_layer(k->s.study, &k->feed, layer, &k->site));
-    else if (lm_dtype_is_float(port->dt))
-        LM_TRY(lm_study_port(k->s.study, 0, &k->site));
-    else
-        LM_TRY(lm_study_embedding(k->s.study, &k->feed, 0, &k->site, &rows));
-    LM_TRY(lm_study_site_type(k->s.study, &k->feed, k->site, &at));
-    LM_TRY(lm_study_goal(k->s.study, &k->feed, k->w.goal, &goal, &space));
-    LM_TRY(numbers(at.dt, &at.sh, 3, 1, &k->base));
-    LM_TRY(numbers(at.dt, &at.sh, 500, 0.1, &k->step));
-    LM_TRY(numbers(at.dt, &at.sh, 900, 1, &k->direction));
-    const lm_shape seeds = LM_SHAPE(targets, lm_shape_count(&goal.sh));
-    LM_TRY(numbers(goal.dt, &seeds, 40, 1, &k->seed));
-    k->walk = (lm_walk){.set = &lm_set_grad, .options = LM_RULE_OPTIONS_DEFAULT, .nsite = 1, .site = &k->site};
-    k->w.seed = &k->seed;
-    k->w.walk = &k->walk;
-    k->w.nwalk = targets ? 1 : 0;
-    k->w.cut = &k->site;
-    k->r.w = &k->w;
-    k->r.base = &k->base;
-    k->r.step = &k->step;
-    return LM_OK;
-}
-
-static void end(setup *k)
-{
-    lm_view *const all[] = {&k->feed, &k->base, &k->step, &k->seed, &k->direction};
-    for (size_t i = 0; i < LM_COUNT(all); i++)
-        lm_buffer_unref(all[i]->buf);
-    small_close(&k->s);
-}
-
-static void again(setup *k)
-{
-    k->r.rows = 0;
-    k->r.bytes = 0;
-    k->r.goals = k->r.signals = k->r.values = k->r.tangents = 0;
-}
-
-static lm_status run(setup *k)
-{
-    again(k);
-    return lm_sweep_run(k->s.study, &k->w);
-}
-
-static lm_status fill_rows(setup *k, int64_t rows)
-{
-    k->w.rows = rows;
-    k->w.ncut = 1;
-    k->w.fill = fill;
-    return run(k);
-}
-
-/* Sum of seed times goal of a row. */
-static double target_at(const setup *k, int64_t row, int t)
-{
-    const int64_t n = k->seed.sh.dim[1];
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += lm_view_get(&k->seed, t * n + i) * k->r.goal[row * n + i];
-    return sum;
-}
+#include "tests/explain/swept.h"
 
 /* In double: the gradients of row 0 along the step against the targets of rows -h and h, and tangents against goals. */
 static void differences(setup *k)
@@ -349,8 +136,9 @@ static void blocks(void)
         const char *layer;
         int targets, rows;
     } table[] = {
-        {&lm_set_grad, false, "r", 37, 19}, {&lm_set_grad, false, NULL, 2, 150},     {&lm_set_deeplift, false, NULL, 5, 70},
-        {&lm_set_grad, true, NULL, 20, 70}, {&lm_set_lrp_ab, false, NULL, 3, 70},    {&lm_set_attn_lrp, true, NULL, 4, 66},
+        {&lm_set_grad, false, "r", 37, 19},  {&lm_set_grad, false, NULL, 2, 150},
+        {&lm_set_grad, true, NULL, 20, 70},  {&lm_set_deeplift, false, NULL, 5, 70},
+        {&lm_set_lrp_ab, false, NULL, 3, 70}, {&lm_set_attn_lrp, true, NULL, 4, 66},
         {&lm_set_guided, false, NULL, 3, 7}, {&lm_set_deeplift, true, NULL, 3, 10},
     };
     static setup k;
@@ -373,7 +161,8 @@ static void blocks(void)
     }
 }
 
-/* Depthwise convolutions with and without a stride, and a pool: the slow path, which lowers nothing, gives the same bits. */
+/* Depthwise convolutions with and without a stride, and a pool: the slow path, which lowers nothing, gives the same
+ * bits. */
 static void plain_is_the_same(void)
 {
     static setup k;
@@ -485,6 +274,9 @@ static void relevance_and_multipliers(void)
         for (int t = 0; t < 2; t++)
             goal[t] = target_at(&k, 0, t);
         k.w.nwalk = 0;
+        int n_fallbacks;
+        lm_study_fallbacks(k.s.study, &n_fallbacks);
+        CHECK_INT(n_fallbacks, 0);
         lm_view at = k.base;
         k.base = x0;
         CHECK_OK(fill_rows(&k, 1));
@@ -499,6 +291,54 @@ static void relevance_and_multipliers(void)
             CHECK(fabs(relevance) > 1e-3);
         }
         lm_buffer_unref(x0.buf);
+    }
+    end(&k);
+}
+
+/* GatherND counts positions through the whole batch: each target goes back by itself. */
+static void targets_one_by_one(void)
+{
+    static setup k;
+    static const int64_t at[] = {0, 1, 0, 3, 0, 2}, from[] = {1, 3, 2};
+    onnx_build b = {0};
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "x", LM_F32, 2, (int64_t[]){1, 4});
+    onnx_build_ints(&b, "at", 3, (int64_t[]){1, 3, 2}, at);
+    onnx_build_node(&b, "Mul", "x x", "s");
+    onnx_build_node(&b, "GatherND", "s at", "y");
+    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){1, 3});
+    if (CHECK_OK(start(&k, &b, "cpu", NULL, 20)) && CHECK_OK(fill_rows(&k, 2)) && CHECK_INT(k.r.signals, 2 * 80))
+        for (int i = 0; i < 120; i++) {
+            const int row = i / 60, t = i / 3 % 20, to = (int)from[i % 3];
+            const double x = lm_view_get(&k.base, to) + row * lm_view_get(&k.step, to);
+            CHECK_NEAR(k.r.signal[(row * 20 + t) * 4 + to], 2 * x * lm_view_get(&k.seed, t * 3 + i % 3), 1e-6);
+        }
+    end(&k);
+}
+
+/* What hangs on a baseline is kept while that stays the same, and only then. */
+static void baselines_come_and_go(void)
+{
+    static setup k;
+    static uint8_t first[2][sizeof k.r.at];
+    onnx_build b = {0};
+    conv_net(&b, -1);
+    if (CHECK_OK(start(&k, &b, "cpu", NULL, 1))) {
+        lm_view x0[2];
+        for (int i = 0; i < 2; i++)
+            CHECK_OK(numbers(LM_F32, &k.base.sh, 77 + 300 * i, 0.5, &x0[i]));
+        k.walk.set = &lm_set_deeplift;
+        for (int turn = 0; turn < 6; turn++) {
+            const int i = turn / 2 % 2; /* A A B B A A */
+            k.walk.baseline = &x0[i];
+            CHECK_OK(fill_rows(&k, 3));
+            if (turn == 0 || turn == 2)
+                memcpy(first[i], k.r.at, k.r.bytes);
+            CHECK(memcmp(first[i], k.r.at, k.r.bytes) == 0);
+        }
+        CHECK(memcmp(first[0], first[1], k.r.bytes) != 0);
+        for (int i = 0; i < 2; i++)
+            lm_buffer_unref(x0[i].buf);
     }
     end(&k);
 }
@@ -651,6 +491,8 @@ int main(void)
     CASE(rows_that_mix_run_alone);
     CASE(models_for_one_row_run_one_by_one);
     CASE(relevance_and_multipliers);
+    CASE(targets_one_by_one);
+    CASE(baselines_come_and_go);
     CASE(places);
     CASE(inner_goals);
     CASE(second_time_is_warm);

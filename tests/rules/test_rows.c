@@ -288,6 +288,36 @@ static void lift(lm_emit *e, const lm_ruleset *set, lm_val y, lm_val x, lm_val b
     lm_graph_free(e->g);
 }
 
+/* Scores of which one is masked and one does not move, weighted: contributions add up, and the masked one has none. */
+static void softmax_adds_up(void)
+{
+    enum { N = 4 };
+    static const lm_opid ops[] = {LM_OP_SOFTMAX, LM_OP_LOGSOFTMAX};
+    static const double x[N] = {1, -0.5, 2, 3}, base[N] = {0.25, -0.5, -1, 1}, weight[N] = {1, -2, 3, 0};
+    for (size_t i = 0; i < LM_COUNT(ops); i++) {
+        lm_emit e = begin(NULL);
+        double got[N], change = 0, sum = 0, all[2] = {0, 0};
+        lm_attrs a = {0};
+        lm_val in = doubles(&e, LM_SHAPE(1, N)), column = NUMBERS(&e, LM_F64, LM_SHAPE(N, 1), 1, -2, 3, 0);
+        lm_val mask = NUMBERS(&e, LM_F64, LM_SHAPE(1, N), 0, 0, 0, -1e4);
+        lm_val y = lm_emit_axis(&e, ops[i], binary(&e, LM_OP_ADD, in, mask), 1);
+        lift(&e, &lm_set_deeplift, lm_emit1(&e, LM_OP_MATMUL, &a, y, column), in,
+             NUMBERS(&e, LM_F64, LM_SHAPE(1, N), 0.25, -0.5, -1, 1), x, N, got);
+        for (int k = 0; k < N - 1; k++) {
+            all[0] += exp(x[k]);
+            all[1] += exp(base[k]);
+        }
+        for (int k = 0; k < N; k++) {
+            const double now = i ? x[k] - log(all[0]) : exp(x[k]) / all[0];
+            const double then = i ? base[k] - log(all[1]) : exp(base[k]) / all[1];
+            change += weight[k] * (now - then);
+            sum += got[k];
+        }
+        CHECK_NEAR(sum, change, 1e-12);
+        CHECK_NEAR(got[N - 1], 0, 1e-12);
+    }
+}
+
 /* min(x1, x2) = x1 - relu(x1 - x2): both inputs alike, where rescale gives one of them everything. */
 static void reveals_what_cancels(void)
 {
@@ -444,6 +474,7 @@ static void cases(void)
     CASE(lone_batch_norms);
     CASE(max_pools);
     CASE(means_of_softmax);
+    CASE(softmax_adds_up);
     CASE(reveals_what_cancels);
     CASE(revealcancel_is_complete);
     CASE(merged_norms);

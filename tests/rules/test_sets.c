@@ -252,6 +252,31 @@ static void conserves(const lm_ruleset *set, double slack)
     lm_graph_free(e.g);
 }
 
+/* Flat sends relevance to channels that are zero, and an average has to send it on. */
+static void averages_conserve(void)
+{
+    static const lm_ruleset *const sets[] = {&lm_set_lrp_flat, &lm_set_lrp_wsquare};
+    for (size_t i = 0; i < LM_COUNT(sets); i++) {
+        lm_emit e = begin(NULL);
+        lm_val x = doubles(&e, LM_SHAPE(1, 2, 3)), y = lm_emit_reduce(&e, LM_OP_REDUCE_MEAN, x, 4, false);
+        y = binary(&e, LM_OP_MATMUL, y, NUMBERS(&e, LM_F64, LM_SHAPE(2, 1), 1, 1));
+        expect(&e, sets[i], y, x, (double[]){0, 0, 0, 2, 3, 4}, 6, (double[]){.5, .5, .5, .5, .5, .5});
+    }
+}
+
+/* Stabilisers of the set's own where nobody asks: a value of 1e-8 passes its relevance on, to 1e-9 of it. */
+static void own_stabiliser(void)
+{
+    lm_emit e = begin(NULL);
+    double got[1];
+    lm_val x = doubles(&e, LM_SHAPE(1, 1)), y = binary(&e, LM_OP_ADD, x, x), signal = LM_NOVAL;
+    CHECK_OK(walk(&e, &lm_set_attn_lrp, NULL, y, NUMBERS(&e, LM_F64, LM_SHAPE(1, 1), 1), x, &signal));
+    CHECK_OK(lm_graph_output(e.g, signal));
+    run_at(&e, (double[]){1e-8}, got);
+    CHECK_NEAR(got[0], 2 / 2.1, 1e-9);
+    lm_graph_free(e.g);
+}
+
 static void conservation(void)
 {
     static const lm_ruleset *const sets[] = {
@@ -423,6 +448,44 @@ static void deeplift_is_complete(void)
     }
 }
 
+/* Softmax, its logarithm, and softmax with a score of -infinity; the first score does not move, and the second is masked
+ * by -10000. Contributions add up, multipliers have no mean, and what is masked gets none. */
+static void deeplift_of_softmax(void)
+{
+    enum { N = 6, LOG = 1, INFINITE };
+    const double base[N] = {0.5, -9999, 0.25, 40, -1, 2}, at[N] = {0.5, -10000, 0, 7, 1, -3};
+    for (int kind = 0; kind <= INFINITE; kind++) {
+        lm_emit e = begin(NULL);
+        double got[N + 2], sum = 0, mean = 0;
+        lm_val x = doubles(&e, LM_SHAPE(1, N)), x0 = numbers(&e, LM_F64, LM_SHAPE(1, N), base);
+        lm_val end[2], signal = LM_NOVAL;
+        lm_val mask = NUMBERS(&e, LM_F64, LM_SHAPE(1, N), 0, 0, kind == INFINITE ? -INFINITY : 0, 0, 0, 0);
+        lm_val weight = NUMBERS(&e, LM_F64, LM_SHAPE(1, N), 1, 0.5, 0, -2, 3, 0.25);
+        for (int k = 0; k < 2; k++) {
+            lm_val y = lm_emit_axis(&e, kind == LOG ? LM_OP_LOGSOFTMAX : LM_OP_SOFTMAX,
+                                    binary(&e, LM_OP_ADD, k ? x0 : x, mask), 1);
+            end[k] = lm_emit_reduce(&e, LM_OP_REDUCE_SUM, binary(&e, LM_OP_MUL, y, weight), 3, false);
+        }
+        const lm_backward b = {.set = &lm_set_deeplift, .ntarget = 1, .target = end, .nwrt = 1, .wrt = &x,
+                               .signal = &signal, .baseline = &x0};
+        CHECK_OK(lm_backward_emit(&e, &b));
+        CHECK_OK(lm_graph_output(e.g, signal));
+        CHECK_OK(lm_graph_output(e.g, end[0]));
+        CHECK_OK(lm_graph_output(e.g, end[1]));
+        run_at(&e, at, got);
+        for (int i = 0; i < N; i++) {
+            sum += got[i] * (at[i] - base[i]);
+            mean += got[i] / N;
+        }
+        if (!CHECK_NEAR(sum, got[N] - got[N + 1], 1e-9))
+            printf("kind %d: %.9g instead of %.9g\n", kind, sum, got[N] - got[N + 1]);
+        CHECK_NEAR(mean, 0, 1e-12);
+        CHECK(kind == LOG || got[1] == 0);
+        CHECK(kind != INFINITE || got[2] == 0);
+        lm_graph_free(e.g);
+    }
+}
+
 static void needs_a_baseline(void)
 {
     lm_emit e = begin(NULL);
@@ -487,6 +550,8 @@ static void cases(void)
     CASE(known_residual);
     CASE(rules_by_hand);
     CASE(conservation);
+    CASE(averages_conserve);
+    CASE(own_stabiliser);
     CASE(no_empty_branches);
     CASE(refusals);
     CASE(rows_by_name);
@@ -494,6 +559,7 @@ static void cases(void)
     CASE(attention_conserves);
     CASE(known_deeplift);
     CASE(deeplift_is_complete);
+    CASE(deeplift_of_softmax);
     CASE(needs_a_baseline);
     CASE(memory_runs_out);
     CASE(by_name);

@@ -1,4 +1,6 @@
-/* Expansions of LSTM, GRU and RNN against a walk through time with plain loops. */
+/* Expansions of LSTM, GRU and RNN against a walk through time with plain loops; gradients of LSTM in one piece. */
+#include "core/rules/rule.h"
+#include "core/rules/sets.h"
 #include "tests/unit/expand.h"
 
 enum { T = 4, N = 3, I = 2, H = 3 };
@@ -245,11 +247,43 @@ static void refusals(void)
     CHECK(strstr(lm_message(), "no activation"));
 }
 
+/* Nodes that a walk from y back to x emits for an LSTM of `steps` steps. */
+static int emitted(const lm_ruleset *set, int64_t steps, bool lengths)
+{
+    const lm_shape shapes[] = {LM_SHAPE(steps, N, I), LM_SHAPE(1, 4 * H, I), LM_SHAPE(1, 4 * H, H), LM_SHAPE(1, 8 * H),
+                               LM_SHAPE(N)};
+    lm_emit e = {0};
+    lm_val x[5], y, signal = LM_NOVAL;
+    lm_attrs a = {0};
+    a.recurrent = usual;
+    CHECK_OK(lm_graph_new(&e.g));
+    for (int i = 0; i < 4 + lengths; i++) {
+        const lm_type type = {i == 4 ? LM_I32 : LM_F32, shapes[i]};
+        CHECK_OK(lm_graph_input(e.g, NULL, &type, &x[i]));
+    }
+    lm_emit_op(&e, LM_OP_LSTM, &a, 4 + lengths, x, 1, &y);
+    const lm_backward b = {.set = set, .ntarget = 1, .target = &y, .nwrt = 1, .wrt = x, .signal = &signal};
+    CHECK_OK(lm_backward_emit(&e, &b));
+    const int nodes = (int)e.g->nodes.count;
+    lm_graph_free(e.g);
+    return nodes;
+}
+
+/* However many steps there are, unless a set has a rule for what is inside, or samples end early. */
+static void one_piece(void)
+{
+    CHECK_INT(emitted(&lm_set_grad, 40, false), emitted(&lm_set_grad, 4, false));
+    CHECK_INT(emitted(&lm_set_guided, 40, false), emitted(&lm_set_grad, 4, false));
+    CHECK(emitted(&lm_set_grad, 40, true) > 40);
+    CHECK(emitted(&lm_set_attn_lrp, 2, false) > emitted(&lm_set_grad, 2, false));
+}
+
 int main(void)
 {
     static const expand_case cases[] = {
         {"lstm", lstm},           {"gru", gru},           {"rnn", rnn},
         {"functions", functions}, {"no_steps", no_steps}, {"refusals", refusals},
+        {"one_piece", one_piece},
     };
     return expand_main(cases, LM_COUNT(cases));
 }

@@ -176,9 +176,10 @@ static lm_status prepare(const char *method, uint64_t seed, work *w, model_time 
     LM_TRY(subject_open(cmd, &w->on));
     LM_TRY(limn_device_describe(w->on.device, &out->device));
     if (cmd->operands > 1)
-        LM_TRY(inputs_read(w->on.model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], &w->in));
+        LM_TRY(inputs_read(w->on.model, cmd, &w->in));
     else
         LM_TRY(make_up_all(w->on.model, seed, &w->in));
+    LM_TRY(question_bounds(&w->in, &w->q));
     describe(&w->in, out->shape);
     w->ny = limn_model_output_count(w->on.model);
     w->y = lm_calloc(w->ny + 1, sizeof *w->y);

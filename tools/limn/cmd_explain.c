@@ -42,7 +42,8 @@ static lm_status run(command *cmd, subject *on, inputs *in, question *q)
     LM_TRY(check_files(cmd));
     LM_TRY(question_read(cmd, q));
     LM_TRY(subject_open(cmd, on));
-    LM_TRY(inputs_read(on->model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], in));
+    LM_TRY(inputs_read(on->model, cmd, in));
+    LM_TRY(question_bounds(in, q));
     LM_TRY(limn_explain(on->session, in->feed, in->feeds, &q->ask, &why));
     const explanation e = {cmd, on, in, q, why};
     lm_status status = given(cmd, OPT_allow_nan) ? LM_OK : check_numbers(cmd, &e);

@@ -108,7 +108,7 @@ static lm_status run(predict *p)
     r->label = p->names.at;
     r->labels = p->names.count;
     LM_TRY(subject_open(cmd, &p->on));
-    LM_TRY(inputs_read(p->on.model, cmd->operand + 1, cmd->operands - 1, cmd->option[OPT_label], &p->in));
+    LM_TRY(inputs_read(p->on.model, cmd, &p->in));
     LM_TRY(choose(p));
     if (given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))
         lm_log(LM_LOG_WARN, "--capture: what is captured goes to files; add -o FILE.npz");

@@ -1,4 +1,4 @@
-/* Explanations as .npy and .npz files. */
+/* Explanations as files: the forms there are, and .npy and .npz. */
 #include "explanation.h"
 
 #include <math.h>
@@ -8,9 +8,10 @@
 #include "core/base/file.h"
 #include "core/data/npz.h"
 #include "core/tensor/npy.h"
+#include "explanation_grid.h"
 #include "numbers.h"
 
-static const char *const endings[EXPLAIN_FORMS] = {".npy", ".npz", ".json"};
+static const char *const endings[EXPLAIN_FORMS] = {".npy", ".npz", ".json", ".png", ".svg"};
 
 lm_status explanation_form_of(const char *path, explanation_form *out)
 {
@@ -20,7 +21,7 @@ lm_status explanation_form_of(const char *path, explanation_form *out)
             *out = (explanation_form)i;
             return LM_OK;
         }
-    return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .npy, .npz and .json; choose one", path);
+    return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .npy, .npz, .json, .png and .svg; choose one", path);
 }
 
 static lm_status write_npy(const explanation *e, const char *path)
@@ -182,9 +183,20 @@ static lm_status write_json(const explanation *e, const char *path)
     return status;
 }
 
+static lm_status write_png(const explanation *e, const char *path)
+{
+    return explanation_files(e, path, explanation_png);
+}
+
+static lm_status write_svg(const explanation *e, const char *path)
+{
+    return explanation_files(e, path, explanation_svg);
+}
+
 lm_status explanation_write(const explanation *e, const char *path, explanation_form form)
 {
-    static lm_status (*const write[EXPLAIN_FORMS])(const explanation *, const char *) = {write_npy, write_npz, write_json};
+    static lm_status (*const write[EXPLAIN_FORMS])(const explanation *, const char *) = {write_npy, write_npz, write_json,
+                                                                                         write_png, write_svg};
     return write[form](e, path);
 }
 

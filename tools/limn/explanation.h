@@ -17,7 +17,7 @@ typedef struct explanation {
     const limn_explanation *why;
 } explanation;
 
-typedef enum explanation_form { EXPLAIN_NPY, EXPLAIN_NPZ, EXPLAIN_JSON, EXPLAIN_FORMS } explanation_form;
+typedef enum explanation_form { EXPLAIN_NPY, EXPLAIN_NPZ, EXPLAIN_JSON, EXPLAIN_PNG, EXPLAIN_SVG, EXPLAIN_FORMS } explanation_form;
 
 /* The form that a file's ending stands for; LM_USAGE lists the endings. */
 lm_status explanation_form_of(const char *path, explanation_form *out);
@@ -29,6 +29,9 @@ lm_status explanation_json(const explanation *e, lm_str *out);
 
 /* explanation_text.c: a few lines for each result, for people. */
 lm_status explanation_text(const explanation *e, command *cmd);
+
+/* explanation_terminal.c: a heat map in half-block characters, where colours are wanted and it is one; nothing otherwise. */
+lm_status explanation_show(const explanation *e, const limn_attribution *a, int64_t sample, command *cmd);
 
 /* LM_INPUT when a result holds a NaN or an infinity. */
 lm_status explanation_check(const explanation *e);

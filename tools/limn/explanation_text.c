@@ -113,6 +113,7 @@ lm_status explanation_text(const explanation *e, command *cmd)
             if (!isnan(a->baseline_value[s]))
                 lm_str_printf(out, ", %.6g at the baseline", a->baseline_value[s]);
             lm_str_printf(out, ", at %s %s\n", a->layered ? "layer" : "input", a->site);
+            LM_TRY(explanation_show(e, a, s, cmd));
             LM_TRY(strongest(a, s, out));
             trust(a, s, sum_of(a, s), out);
         }

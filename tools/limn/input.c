@@ -1,36 +1,18 @@
 /* Words to files, files to arrays, arrays to the inputs that they are for. */
-#include "input.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/nearest.h"
-#include "core/data/csv.h"
 #include "core/data/npz.h"
 #include "core/tensor/npy.h"
+#include "input_inside.h"
 #include "subject.h"
 
-/* An array, and where it is from. */
-typedef struct piece {
-    size_t input;
-    lm_view view;
-    char *source;
-} piece;
-
-typedef struct reader {
-    const limn_model *m;
-    const char *leave_out;
-    size_t inputs;  /* of the model */
-    size_t only;    /* the input that arrays without a name are for */
-    bool single;    /* there is one such input */
-    bool piped;     /* standard input was read */
-    LM_VEC(piece) pieces;
-} reader;
-
-/* "x float32[1,3], mask bool[n]" */
-static void list_inputs(const limn_model *m, lm_str *out)
+void input_list(const limn_model *m, lm_str *out)
 {
     for (size_t i = 0; i < limn_model_input_count(m); i++) {
         const limn_port *p = limn_model_input(m, i);
@@ -51,8 +33,7 @@ static bool find_input(const reader *r, const char *name, size_t bytes, size_t *
     return false;
 }
 
-/* Takes the view's buffer. */
-static lm_status keep(reader *r, size_t input, const char *source, lm_view *v)
+lm_status input_keep(reader *r, size_t input, const char *source, lm_view *v)
 {
     LM_TRY(input_fit(limn_model_input(r->m, input), source, v));
     piece p = {input, *v, lm_strdup(source)};
@@ -63,12 +44,12 @@ static lm_status keep(reader *r, size_t input, const char *source, lm_view *v)
     return LM_MEMORY;
 }
 
-static lm_status need_single(const reader *r, const char *source)
+lm_status input_need_single(const reader *r, const char *source)
 {
     if (r->single)
         return LM_OK;
     lm_str text = {0};
-    list_inputs(r->m, &text);
+    input_list(r->m, &text);
     lm_fail(LM_INPUT, "%s: which input is it for? The model takes %s; write NAME=%s or give a .npz file", source,
             lm_str_text(&text), source);
     lm_str_free(&text);
@@ -94,14 +75,14 @@ static lm_status read_npz(reader *r, const char *path)
         }
         status = lm_npz_read(npz, i, &v);
         if (status == LM_OK)
-            status = keep(r, input, path, &v);
+            status = input_keep(r, input, path, &v);
         used++;
     }
     lm_npz_close(npz);
     if (status != LM_OK || used)
         return status;
     lm_str text = {0};
-    list_inputs(r->m, &text);
+    input_list(r->m, &text);
     lm_fail(LM_INPUT, "%s: none of its arrays is called as an input; the model takes %s", path, lm_str_text(&text));
     lm_str_free(&text);
     return LM_INPUT;
@@ -132,148 +113,101 @@ static lm_status read_array(reader *r, const char *path, lm_view *v)
     return status;
 }
 
-/* The rows of a table, without the columns of `skip`. */
-static lm_status keep_rows(reader *r, const lm_csv *csv, const char *source, size_t input, int64_t row,
-                           const bool *skip)
-{
-    const limn_port *p = limn_model_input(r->m, input);
-    lm_view v;
-    int64_t width = 1, rows = row < 0 ? lm_csv_rows(csv) : 1;
-    bool known = p->rank > 1;
-    for (int i = 1; i < p->rank; i++) {
-        known &= p->dim[i] >= 0;
-        width *= p->dim[i] >= 0 ? p->dim[i] : 1;
-    }
-    LM_TRY(lm_csv_numbers(csv, row < 0 ? 0 : row, rows, skip, &v));
-    if (known && v.sh.dim[1] != width) {
-        long long have = (long long)v.sh.dim[1];
-        lm_buffer_unref(v.buf);
-        return lm_fail(LM_INPUT,
-                       "%s: it has %lld columns, but input '%s' takes %lld; leave one out with --label COLUMN or give "
-                       "others",
-                       source, have, p->name, (long long)width);
-    }
-    if (p->rank > 2 && known) {
-        int64_t dim[LM_RANK];
-        memcpy(dim, p->dim, sizeof dim);
-        dim[0] = rows;
-        lm_shape sh;
-        lm_status status = lm_shape_make(p->rank, dim, &sh);
-        if (status != LM_OK) {
-            lm_buffer_unref(v.buf);
-            return status;
-        }
-        v = lm_view_row(v.dt, &sh, v.buf);
-    }
-    return keep(r, input, source, &v);
-}
-
-/* One input: all columns. Several: the columns that are called like them. */
-static lm_status keep_table(reader *r, const lm_csv *csv, const char *source, size_t input, bool named, int64_t row,
-                            bool *skip)
-{
-    int label = r->leave_out ? lm_csv_find(csv, r->leave_out) : -1, columns = lm_csv_columns(csv);
-    LM_REQUIRE(!r->leave_out || label >= 0, LM_USAGE, "--label: %s has no column '%s'; see its first line", source,
-               r->leave_out);
-    if (named || r->single) {
-        if (label >= 0)
-            skip[label] = true;
-        return keep_rows(r, csv, source, input, row, skip);
-    }
-    for (size_t i = 0; i < r->inputs; i++) {
-        const limn_port *p = limn_model_input(r->m, i);
-        int column = lm_csv_find(csv, p->name);
-        if (column < 0 && p->optional)
-            continue;
-        LM_REQUIRE(column >= 0, LM_INPUT, "%s: it has no column '%s' for the model's input of that name; add it",
-                   source, p->name);
-        for (int c = 0; c < columns; c++)
-            skip[c] = c != column;
-        LM_TRY(keep_rows(r, csv, source, i, row, skip));
-    }
-    return LM_OK;
-}
-
-static lm_status read_table(reader *r, const char *path, const char *source, size_t input, bool named, int64_t row)
-{
-    lm_csv *csv;
-    LM_TRY(lm_csv_read(path, NULL, &csv));
-    bool *skip = lm_calloc((size_t)lm_csv_columns(csv), sizeof *skip);
-    lm_status status = skip ? LM_OK : LM_MEMORY;
-    if (status == LM_OK && row >= lm_csv_rows(csv))
-        status = lm_fail(LM_INPUT, "%s: the table has %lld rows; give 0 to %lld", source, (long long)lm_csv_rows(csv),
-                         (long long)lm_csv_rows(csv) - 1);
-    if (status == LM_OK)
-        status = keep_table(r, csv, source, input, named, row, skip);
-    lm_free(skip);
-    lm_csv_free(csv);
-    return status;
-}
-
 static bool ends_in(const char *path, size_t bytes, const char *ending)
 {
     size_t n = strlen(ending);
     return bytes >= n && strncasecmp(path + bytes - n, ending, n) == 0;
 }
 
-/* "rows.csv" or "rows.csv:12": how long the path is, and the row; -1: all; -2: what stands there is no number of a
- * row. */
-static bool is_table(const char *text, size_t *bytes, int64_t *row)
+static bool is_table(const char *path, size_t bytes)
 {
-    const char *colon = strrchr(text, ':');
-    *row = -1;
-    *bytes = strlen(text);
-    if (ends_in(text, *bytes, ".csv"))
-        return true;
-    if (!colon || !ends_in(text, (size_t)(colon - text), ".csv"))
-        return false;
-    *bytes = (size_t)(colon - text);
-    bool number = colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon) <= 18;
-    *row = number ? strtoll(colon + 1, NULL, 10) : -2;
-    return true;
+    return ends_in(path, bytes, ".csv");
+}
+
+static bool is_idx(const char *path, size_t bytes)
+{
+    return ends_in(path, bytes, "-ubyte") || ends_in(path, bytes, "-ubyte.gz") || ends_in(path, bytes, ".idx") ||
+           ends_in(path, bytes, ".idx.gz");
+}
+
+static bool is_picture(const char *path, size_t bytes)
+{
+    return input_is_picture(path) && bytes == strlen(path);
+}
+
+static bool is_folder(const char *path, size_t bytes)
+{
+    struct stat s;
+    return bytes == strlen(path) && stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+static lm_status read_other(reader *r, const input_word *w)
+{
+    lm_view v;
+    if (ends_in(w->path, strlen(w->path), ".npz") && !w->named)
+        return read_npz(r, w->path);
+    if (!w->named)
+        LM_TRY(input_need_single(r, w->path));
+    LM_TRY(read_array(r, w->path, &v));
+    return input_keep(r, w->input, w->path, &v);
+}
+
+/* Forms of INPUT by the name; the first that fits. */
+static const struct {
+    bool (*is)(const char *path, size_t bytes);
+    lm_status (*read)(reader *r, const input_word *w);
+    bool rows; /* ":12" behind the name is a number in the file */
+} forms[] = {
+    {is_table, input_table, true}, {is_idx, input_idx, true}, {is_picture, input_picture, false}, {is_folder, input_folder, false}};
+
+/* The number behind a colon; LM_INPUT where there stands something else. */
+static lm_status read_row(const char *path, const char *colon, int64_t *row)
+{
+    const bool number = colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon) <= 18;
+    LM_REQUIRE(number, LM_INPUT, "%s: '%s' is no number of a row; they are counted from 0", path, colon + 1);
+    *row = strtoll(colon + 1, NULL, 10);
+    return LM_OK;
+}
+
+static lm_status read_form(reader *r, input_word *w)
+{
+    const char *colon = strrchr(w->path, ':');
+    const size_t all = strlen(w->path);
+    for (size_t i = 0; i < LM_COUNT(forms); i++) {
+        const bool part = forms[i].rows && colon && forms[i].is(w->path, (size_t)(colon - w->path));
+        if (!part && !forms[i].is(w->path, all))
+            continue;
+        w->row = -1;
+        if (part)
+            LM_TRY(read_row(w->path, colon, &w->row));
+        w->file = lm_strdup(w->path);
+        if (!w->file)
+            return LM_MEMORY;
+        w->file[part ? (size_t)(colon - w->path) : all] = '\0';
+        lm_status status = forms[i].read(r, w);
+        lm_free(w->file);
+        return status;
+    }
+    return read_other(r, w);
 }
 
 static lm_status read_word(reader *r, const char *word)
 {
-    static const char *const pictures[] = {".png", ".jpg", ".jpeg"};
-    const char *equals = strchr(word, '='), *path = word;
-    size_t input = r->only, bytes;
-    int64_t row;
-    bool named = equals && find_input(r, word, (size_t)(equals - word), &input);
-    if (named)
-        path = equals + 1;
+    const char *equals = strchr(word, '=');
+    input_word w = {.path = word, .input = r->only, .row = -1};
+    w.named = equals && find_input(r, word, (size_t)(equals - word), &w.input);
+    if (w.named)
+        w.path = equals + 1;
     else if (equals && access(word, F_OK) != 0) {
         lm_str text = {0};
-        list_inputs(r->m, &text);
+        input_list(r->m, &text);
         lm_fail(LM_INPUT, "%.99s: the model has no input '%.*s'; it takes %s", word, (int)(equals - word), word,
                 lm_str_text(&text));
         lm_str_free(&text);
         return LM_INPUT;
     }
-    LM_REQUIRE(*path, LM_INPUT, "an input's name is empty; give a .npy, .npz or .csv file");
-    if (is_table(path, &bytes, &row) && access(path, F_OK) != 0) {
-        LM_REQUIRE(row >= -1, LM_INPUT, "%s: '%s' is no number of a row; they are counted from 0", path,
-                   path + bytes + 1);
-    }
-    if (is_table(path, &bytes, &row)) {
-        char *file = lm_strdup(path);
-        if (!file)
-            return LM_MEMORY;
-        file[bytes] = '\0';
-        lm_status status = read_table(r, file, path, input, named, row);
-        lm_free(file);
-        return status;
-    }
-    for (size_t i = 0; i < LM_COUNT(pictures); i++)
-        LM_REQUIRE(!ends_in(path, strlen(path), pictures[i]) || access(path, F_OK) != 0, LM_UNSUPPORTED,
-                   "%s: pictures are not read; give their numbers as .npy, .npz or .csv", path);
-    if (ends_in(path, strlen(path), ".npz") && !named)
-        return read_npz(r, path);
-    lm_view v;
-    if (!named)
-        LM_TRY(need_single(r, path));
-    LM_TRY(read_array(r, path, &v));
-    return keep(r, input, path, &v);
+    LM_REQUIRE(*w.path, LM_INPUT, "an input's name is empty; give a .npy, .npz, .csv, .png or .jpg file");
+    return read_form(r, &w);
 }
 
 /* All pieces of an input as its feed. */
@@ -378,9 +312,23 @@ static lm_status name_samples(const reader *r, inputs *out)
     return LM_OK;
 }
 
+static lm_status read_layout(const command *cmd, layout *out)
+{
+    static const char *const words[LAYOUTS] = {"auto", "nchw", "nhwc", "nlc"};
+    const char *text = cmd->option[OPT_layout];
+    for (int i = 0; text && i < LAYOUTS; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *out = (layout)i;
+            return LM_OK;
+        }
+    LM_REQUIRE(!text, LM_USAGE, "--layout '%.99s': is none; give nchw, nhwc or nlc", text);
+    return LM_OK;
+}
+
 static lm_status read_all(reader *r, char **words, int count, inputs *out)
 {
     size_t required = 0;
+    LM_TRY(read_layout(r->cmd, &out->layout));
     r->inputs = limn_model_input_count(r->m);
     for (size_t i = 0; i < r->inputs; i++)
         required += !limn_model_input(r->m, i)->optional;
@@ -395,8 +343,8 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
         LM_TRY(feed_one(r, i, out));
     if (required && !count) {
         lm_str text = {0};
-        list_inputs(r->m, &text);
-        lm_fail(LM_INPUT, "the input is missing; the model takes %s, give such a .npy, .npz or .csv file",
+        input_list(r->m, &text);
+        lm_fail(LM_INPUT, "the input is missing; the model takes %s, give such a .npy, .npz, .csv, .png or .jpg file",
                 lm_str_text(&text));
         lm_str_free(&text);
         return LM_INPUT;
@@ -405,10 +353,10 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
     return name_samples(r, out);
 }
 
-lm_status inputs_read(const limn_model *m, char **words, int count, const char *leave_out, inputs *out)
+lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out)
 {
-    reader r = {.m = m, .leave_out = leave_out};
-    lm_status status = read_all(&r, words, count, out);
+    reader r = {.m = m, .cmd = cmd, .out = out};
+    lm_status status = read_all(&r, cmd->operand + 1, cmd->operands - 1, out);
     for (size_t i = 0; i < r.pieces.count; i++) {
         lm_buffer_unref(r.pieces.at[i].view.buf);
         lm_free(r.pieces.at[i].source);
@@ -423,7 +371,25 @@ void inputs_free(inputs *in)
         limn_tensor_free(&in->feed[i].tensor);
     for (size_t i = 0; i < in->source.count; i++)
         lm_free(in->source.at[i]);
+    for (size_t i = 0; i < in->picture.count; i++)
+        lm_canvas_free(&in->picture.at[i].canvas);
+    for (size_t i = 0; i < in->column.count; i++)
+        lm_free(in->column.at[i]);
     lm_vec_free(&in->source);
+    lm_vec_free(&in->picture);
+    lm_vec_free(&in->column);
     lm_free(in->feed);
     *in = (inputs){0};
+}
+
+const lm_canvas *inputs_picture(const inputs *in, const limn_model *m, const char *name, int64_t sample)
+{
+    const lm_canvas *found = NULL;
+    int64_t n = 0;
+    for (size_t i = 0; i < in->picture.count; i++) {
+        const input_view *v = &in->picture.at[i];
+        if (strcmp(limn_model_input(m, v->input)->name, name) == 0 && n++ == sample)
+            found = &v->canvas;
+    }
+    return n == in->samples ? found : NULL; /* arrays among the pictures: nobody knows which is which */
 }

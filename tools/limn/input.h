@@ -5,7 +5,18 @@
 #include <limn/limn.h>
 
 #include "command.h"
+#include "core/data/prep.h"
+#include "core/draw/canvas.h"
 #include "core/tensor/tensor.h"
+
+/* What --layout says about axes: channels before or behind those of the picture, or of time. */
+typedef enum layout { LAYOUT_AUTO, LAYOUT_NCHW, LAYOUT_NHWC, LAYOUT_NLC, LAYOUTS } layout;
+
+/* A sample of an input as people see it: prepared, but for scale and colours as in the file. */
+typedef struct input_view {
+    size_t input; /* of the model */
+    lm_canvas canvas;
+} input_view;
 
 /* Starts as {0}; freed with inputs_free in any case. */
 typedef struct inputs {
@@ -13,13 +24,22 @@ typedef struct inputs {
     size_t feeds;
     int64_t samples; /* rows of the first input's first axis where that is a batch, otherwise 1 */
     LM_VEC(char *) source; /* by sample: the file, with ":row" behind it where it holds several */
+    layout layout;
+    LM_VEC(input_view) picture; /* in the order in which they were given */
+    LM_VEC(char *) column;      /* of the last table that was read, by number; "" without a header */
+    bool prepared;              /* pictures were read, and this was done with them */
+    lm_prep prep;
+    int channels;
 } inputs;
 
-/* Read all `words` for the model; `leave_out` (may be NULL) is a column of tables that is no input. Numbers are
- * converted to what the model takes, a missing batch axis is added, several arrays for one input are stacked. LM_INPUT
- * says which file, what was expected, and where a number would lose its value. */
-lm_status inputs_read(const limn_model *m, char **words, int count, const char *leave_out, inputs *out);
+/* Read all words behind the first for the model, by the command's options. Numbers are converted to what the model takes, a
+ * missing batch axis is added, several arrays for one input are stacked. LM_INPUT says which file, what was expected, and
+ * where a number would lose its value. */
+lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out);
 void inputs_free(inputs *in);
+
+/* The picture of a sample of the input of that name; NULL: there is none. */
+const lm_canvas *inputs_picture(const inputs *in, const limn_model *m, const char *name, int64_t sample);
 
 /* input_convert.c: `v`, whose buffer it takes in any case, as the port wants it: type and batch axis. */
 lm_status input_fit(const limn_port *port, const char *source, lm_view *v);

@@ -169,6 +169,48 @@ lm_status question_read(const command *cmd, question *q)
     return LM_OK;
 }
 
+/* Is it asked for a rule that keeps to the bounds of the input? */
+static bool wants_bounds(const question *q)
+{
+    bool box = q->ask.method && strstr(q->ask.method, "deep_taylor") != NULL;
+    for (size_t i = 0; i < q->settings.count; i++) {
+        const limn_setting *s = &q->settings.at[i];
+        if (strcmp(s->key, "low") == 0 || strcmp(s->key, "high") == 0)
+            return false;
+        const bool rules = strcmp(s->key, "rules") == 0;
+        box |= rules && (strcmp(s->value, "gamma_box") == 0 || strcmp(s->value, "box_first") == 0 || is_file(s->value));
+    }
+    return box;
+}
+
+/* "-2.1:-2:-1.8": a byte of 0 or 255 in every channel, prepared; the lower or the higher of both. */
+static lm_status add_bound(const inputs *in, const char *key, bool high, question *q)
+{
+    lm_str text = {0};
+    for (int c = 0; c < in->channels; c++) {
+        const lm_prep *p = &in->prep;
+        const double black = (float)(-p->mean[c] / p->std[c]), white = (float)((255 * p->scale - p->mean[c]) / p->std[c]);
+        lm_str_printf(&text, "%s%.9g", c ? ":" : "", (white > black) == high ? white : black);
+    }
+    char *own = lm_str_take(&text);
+    if (!own || lm_vec_push(&q->texts, own) != LM_OK) {
+        lm_free(own);
+        return LM_MEMORY;
+    }
+    return lm_vec_push(&q->settings, (limn_setting){key, own});
+}
+
+lm_status question_bounds(const inputs *in, question *q)
+{
+    if (!in->prepared || !wants_bounds(q))
+        return LM_OK;
+    LM_TRY(add_bound(in, "low", false, q));
+    LM_TRY(add_bound(in, "high", true, q));
+    q->ask.setting = q->settings.at;
+    q->ask.settings = q->settings.count;
+    return LM_OK;
+}
+
 void question_free(question *q)
 {
     for (size_t i = 0; i < q->files.count; i++) {

@@ -5,6 +5,7 @@
 #include <limn/limn.h>
 
 #include "command.h"
+#include "input.h"
 #include "labels.h"
 
 /* Starts as {0}; freed with question_free in any case. */
@@ -18,6 +19,10 @@ typedef struct question {
 
 /* From --method, --target, --set ...; reads the files that they name. */
 lm_status question_read(const command *cmd, question *out);
+
+/* Where a method asked for needs the least and the greatest value of its input, and pictures were prepared: those that come
+ * of black and white, unless the user gave some. */
+lm_status question_bounds(const inputs *in, question *q);
 void question_free(question *q);
 
 #endif

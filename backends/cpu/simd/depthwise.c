@@ -286,12 +286,16 @@ void LM_NAME(lm_depthwise)(const lm_depthwise_run *r, int n)
     row_fn fn[LM_DEPTHWISE_BLOCK];
     const int64_t whole = r->first + (r->last - r->first) / LM_LANES * LM_LANES;
     for (int i = 0; i < n; i++) {
+        if (LM_COMPACT) {
+            in[i] = (span){0}; /* no pixel is special */
+            continue;
+        }
         const int64_t shared = r[i].dilation == 1 && r[i].stride <= 2 ? r[i].stride : 0;
         const bool wide = shared && r[i].nrow && (r[i].ntap == 5 || r[i].ntap == 7) && same_steps(&r[i]);
         in[i] = wide ? (span){.hi = r[i].pixels} : span_of(&r[i]);
         fn[i] = wide ? wide_fns[r[i].ntap == 7][shared - 1] : row_fns[r[i].nrow == 3][shared];
     }
-    for (int64_t c = r->first; c < whole; c += LM_LANES)
+    for (int64_t c = r->first; c < whole && !LM_COMPACT; c += LM_LANES)
         for (int64_t p = 0; p < r->pixels; p += STRETCH)
             for (int i = 0; i < n; i++) {
                 const span part = piece_of(&in[i], p);

@@ -11,6 +11,12 @@ LM_VEC lm_v16 start(lm_pool_op op)
     return op == LM_POOL_MAX ? lm_v_set(-INFINITY) : lm_v_zero();
 }
 
+/* Long and rare: called, where the other operations are inlined. */
+static __attribute__((noinline)) lm_v16 power(lm_v16 x, lm_v16 a)
+{
+    return lm_v_pow_abs(x, a);
+}
+
 LM_VEC lm_v16 step(lm_pool_op op, lm_v16 acc, lm_v16 x, lm_v16 a)
 {
     switch (op) {
@@ -18,7 +24,7 @@ LM_VEC lm_v16 step(lm_pool_op op, lm_v16 acc, lm_v16 x, lm_v16 a)
     case LM_POOL_SUM: return lm_v_add(acc, x);
     case LM_POOL_ABS: return lm_v_add(acc, lm_v_abs(x));
     case LM_POOL_SQUARE: return lm_v_add(acc, lm_v_mul(x, x));
-    case LM_POOL_POWER: return lm_v_add(acc, lm_v_pow_abs(lm_v_abs(x), a));
+    case LM_POOL_POWER: return lm_v_add(acc, power(lm_v_abs(x), a));
     default: return lm_v_max(acc, x);
     }
 }
@@ -28,7 +34,7 @@ LM_VEC lm_v16 finish(lm_pool_op op, lm_v16 acc, lm_v16 a)
     switch (op) {
     case LM_POOL_AVERAGE: return lm_v_div(acc, a);
     case LM_POOL_SQUARE: return lm_v_sqrt(acc);
-    case LM_POOL_POWER: return lm_v_pow_abs(acc, lm_v_div(lm_v_set(1.0f), a));
+    case LM_POOL_POWER: return power(acc, lm_v_div(lm_v_set(1.0f), a));
     default: return acc;
     }
 }
@@ -69,7 +75,7 @@ LM_VEC void window_16(lm_pool_op op, float *y, const float *x, const lm_pool_win
 LM_VEC void window(lm_pool_op op, float *y, const float *x, const lm_pool_window *w, float a, int64_t c)
 {
     lm_v16 n = lm_v_set(a);
-    for (; c >= 64; c -= 64, x += 64, y += 64)
+    for (; c >= 64 && !LM_COMPACT; c -= 64, x += 64, y += 64)
         window_64(op, y, x, w, n);
     for (; c >= 16; c -= 16, x += 16, y += 16)
         window_16(op, y, x, w, n, 16);
@@ -189,7 +195,7 @@ LM_VEC bool largest_runs(float *y, const float *x, const lm_pool_runs *r, int64_
     lm_vm16 zero = lm_m_first(0);
     for (int64_t o = 0; o < count; o++, x += x_step, y += y_step) {
         int64_t i = 0;
-        for (; i + 32 <= n; i += 32) {
+        for (; i + 32 <= n && !LM_COMPACT; i += 32) {
             quick a = quick_at(x + i, tap, taps, 16), b = quick_at(x + i + 16, tap, taps, 16);
             for (int64_t t = taps - fresh; t < taps && !again; t++) {
                 __builtin_prefetch(x + i + tap[t] + ahead, 0, 3);
@@ -214,9 +220,9 @@ LM_VEC bool largest_runs(float *y, const float *x, const lm_pool_runs *r, int64_
 /* Usual numbers of taps are loops without a loop inside. */
 LM_VEC bool largest_taps(float *y, const float *x, const lm_pool_runs *r, bool again)
 {
-    if (r->taps == 2)
+    if (r->taps == 2 && !LM_COMPACT)
         return largest_runs(y, x, r, 2, again);
-    if (r->taps == 3)
+    if (r->taps == 3 && !LM_COMPACT)
         return largest_runs(y, x, r, 3, again);
     return largest_runs(y, x, r, r->taps, again);
 }
@@ -339,9 +345,9 @@ LM_VEC void row_by(lm_pool_op op, float *y, const float *x, float a, int64_t str
 
 LM_VEC void row(lm_pool_op op, float *y, const float *x, float a, int64_t stride, int64_t n)
 {
-    if (stride == 1)
+    if (stride == 1 && !LM_COMPACT)
         row_by(op, y, x, a, 1, n);
-    else if (stride == 2)
+    else if (stride == 2 && !LM_COMPACT)
         row_by(op, y, x, a, 2, n);
     else
         row_by(op, y, x, a, stride, n);

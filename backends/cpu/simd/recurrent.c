@@ -52,8 +52,53 @@ LM_VEC void lstm_cell_units(const lm_cell *c, units u)
     lm_v16 forget = c->input_forget ? complement(in) : lm_v_sigmoid(sum_of(c, u, 2));
     lm_v16 now = lm_v_tanh(sum_of(c, u, 3));
     lm_v16 memory = lm_v_add(lm_v_mul(forget, old), lm_v_mul(in, now));
+    lm_v16 out = lm_v_sigmoid(sum_of(c, u, 1));
     lm_v_store_left(c->memory + u.i, memory, u.left);
-    next_state(c, u, lm_v_mul(lm_v_sigmoid(sum_of(c, u, 1)), lm_v_tanh(memory)));
+    next_state(c, u, lm_v_mul(out, lm_v_tanh(memory)));
+    if (c->saved) {
+        float *to = c->saved + u.i;
+        lm_v_store_left(to, in, u.left);
+        lm_v_store_left(to + c->apart, out, u.left);
+        lm_v_store_left(to + 2 * c->apart, forget, u.left);
+        lm_v_store_left(to + 3 * c->apart, now, u.left);
+        lm_v_store_left(to + 4 * c->apart, memory, u.left);
+    }
+}
+
+/* Signals behind sigmoid and tanh with the result y to ahead of them. */
+LM_VEC lm_v16 through_sigmoid(lm_v16 s, lm_v16 y) { return lm_v_mul(s, lm_v_mul(y, complement(y))); }
+LM_VEC lm_v16 through_tanh(lm_v16 s, lm_v16 y)
+{
+    return lm_v_mul(s, lm_v_mul(complement(y), lm_v_add(lm_v_set(1.0f), y)));
+}
+
+LM_VEC void signal_at(const lm_cell_dx *c, size_t i, size_t left, size_t gate, lm_v16 s)
+{
+    lm_v_store_left(c->gates + gate * c->apart + i, s, left);
+    if (c->out)
+        lm_v_store_left(c->out + gate * c->apart + i, s, left);
+}
+
+/* Back through lstm_cell. */
+void LM_NAME(lm_lstm_cell_dx)(const lm_cell_dx *c)
+{
+    for (size_t i = 0; i < c->n; i += 16) {
+        const size_t left = c->n - i;
+        const float *saved = c->saved + i;
+        lm_v16 in = lm_v_load_left(saved, left), out = lm_v_load_left(saved + c->apart, left);
+        lm_v16 forget = lm_v_load_left(saved + 2 * c->apart, left), now = lm_v_load_left(saved + 3 * c->apart, left);
+        lm_v16 shown = lm_v_tanh(lm_v_load_left(saved + 4 * c->apart, left));
+        lm_v16 before = c->before ? lm_v_load_left(c->before + i, left) : lm_v_zero();
+        lm_v16 h = lm_v_load_left(c->h + i, left);
+        if (c->from_y)
+            h = lm_v_add(h, lm_v_load_left(c->from_y + i, left));
+        lm_v16 cell = lm_v_add(lm_v_load_left(c->memory + i, left), through_tanh(lm_v_mul(h, out), shown));
+        signal_at(c, i, left, 0, through_sigmoid(lm_v_mul(cell, now), in));
+        signal_at(c, i, left, 1, through_sigmoid(lm_v_mul(h, shown), out));
+        signal_at(c, i, left, 2, through_sigmoid(lm_v_mul(cell, before), forget));
+        signal_at(c, i, left, 3, through_tanh(lm_v_mul(cell, in), now));
+        lm_v_store_left(c->memory + i, lm_v_mul(cell, forget), left);
+    }
 }
 
 LM_VEC void gru_mix(const lm_cell *c, units u, lm_v16 update, lm_v16 input, lm_v16 kept)

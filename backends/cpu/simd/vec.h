@@ -46,6 +46,9 @@
 #define LM_LEVEL_NO_neon 3
 #define LM_LEVEL_NO LM_CAT(LM_LEVEL_NO_, LM_LEVEL)
 
+/* The scalar level of a machine without FMA is its last resort: small before fast, so general forms serve all cases. */
+#define LM_COMPACT (LM_LEVEL_NO == 0 && !LM_HAS_FMA)
+
 /* Whole functions over vectors: inlined into loops where a vector is registers; calls at the scalar level, where it is
  * memory and inlining would only make the compiler slow. */
 #if LM_LEVEL_NO == 0

@@ -12,7 +12,7 @@
 LM_VEC lm_v16 lm_v_poly(lm_v16 t, const float *c, int n)
 {
     lm_v16 y = lm_v_set(c[n - 1]);
-#ifndef __clang__
+#if !LM_COMPACT && !defined(__clang__)
 #pragma GCC unroll 16
 #endif
     for (int k = n - 2; k >= 0; k--)

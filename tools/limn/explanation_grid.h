@@ -1,0 +1,23 @@
+/* Picture files of explanations: rows are samples, columns are methods x targets. */
+#ifndef LIMN_EXPLANATION_GRID_H
+#define LIMN_EXPLANATION_GRID_H
+
+#include "explanation.h"
+
+typedef struct explanation_grid {
+    size_t *column; /* attributions */
+    int64_t *row;   /* samples */
+    size_t columns, rows;
+} explanation_grid;
+
+typedef lm_status (*grid_fn)(const explanation *e, const explanation_grid *g, const char *path);
+
+/* explanation_files.c: call `fn` for every file that `path` stands for: {method}, {target} and {sample} (its number) in it
+ * make one for each. */
+lm_status explanation_files(const explanation *e, const char *path, grid_fn fn);
+
+/* explanation_png.c, explanation_svg.c */
+lm_status explanation_png(const explanation *e, const explanation_grid *g, const char *path);
+lm_status explanation_svg(const explanation *e, const explanation_grid *g, const char *path);
+
+#endif
