@@ -1,4 +1,5 @@
-/* Reading IDX: two zero bytes, a type, the number of axes, their sizes, then the numbers; all with the high byte first. */
+/* Reading IDX: two zero bytes, a type, the number of axes, their sizes, then the numbers; all with the high byte first.
+ */
 #include "core/data/idx.h"
 
 #include <limits.h>
@@ -47,7 +48,8 @@ static void take_back(void *unused, void *block)
 static lm_status unpack(source *s, uint8_t *to, size_t count, size_t *got)
 {
     for (*got = 0; *got < count && !s->ended;) {
-        const size_t room = count - *got < INT_MAX ? count - *got : INT_MAX, have = s->count < INT_MAX ? s->count : INT_MAX;
+        const size_t room = count - *got < INT_MAX ? count - *got : INT_MAX,
+                     have = s->count < INT_MAX ? s->count : INT_MAX;
         s->z.next_in = (Bytef *)s->bytes;
         s->z.avail_in = (uInt)have;
         s->z.next_out = to + *got;
@@ -144,7 +146,8 @@ static lm_status read_head(source *s, lm_dtype *type, lm_shape *sh)
     /* Before memory is taken for it: can the file hold what it promises? */
     LM_REQUIRE(lm_mul_size((size_t)lm_shape_count(sh), lm_dtype_size(*type), &bytes), LM_INPUT,
                "%s: claims more numbers than there can be; fetch it again", s->name);
-    most = s->packed ? (s->count > SIZE_MAX / MOST_PER_BYTE - 64 ? SIZE_MAX : (s->count + 64) * MOST_PER_BYTE) : s->count;
+    most =
+        s->packed ? (s->count > SIZE_MAX / MOST_PER_BYTE - 64 ? SIZE_MAX : (s->count + 64) * MOST_PER_BYTE) : s->count;
     return bytes <= most ? LM_OK : cut_off(s);
 }
 

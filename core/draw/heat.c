@@ -3,53 +3,47 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "core/base/mem.h"
 
-/* What would stand at `k` if the numbers were sorted, which they are not afterwards: both sides of a pivot are told apart until
- * the side with k is down to it. */
-static double ranked(double *v, size_t n, size_t k)
+/* What would stand at `k` if the numbers were sorted. Orders them around a pivot until only the side with k is left. */
+static double ranked(double *v, ptrdiff_t n, ptrdiff_t k)
 {
-    size_t low = 0, high = n - 1;
-    while (low < high) {
-        const double a = v[low], b = v[low + (high - low) / 2], c = v[high];
-        const double pivot = fmax(fmin(a, b), fmin(fmax(a, b), c));
-        size_t i = low, j = high;
-        for (;; i++, j--) {
+    for (ptrdiff_t low = 0, high = n - 1; low < high;) {
+        const double pivot = v[k];
+        ptrdiff_t i = low, j = high;
+        while (i <= j) {
             while (v[i] < pivot)
                 i++;
             while (v[j] > pivot)
                 j--;
-            if (i >= j)
+            if (i > j)
                 break;
             const double kept = v[i];
-            v[i] = v[j];
-            v[j] = kept;
+            v[i++] = v[j];
+            v[j--] = kept;
         }
-        /* now all up to j are at most the pivot, all from i on at least; i == j: that one is the pivot */
-        if (k <= j && j < high)
+        if (j < k)
+            low = i;
+        if (k < i)
             high = j;
-        else if (k < i)
-            return pivot;
-        else
-            low = i > low ? i : low + 1;
     }
     return v[k];
 }
 
 lm_status lm_heat_range(const double *value, size_t n, double percent, double *out)
 {
-    double *size = lm_malloc(n, sizeof *size);
+    double *size = lm_malloc(n, sizeof *size), most = 0;
     if (!size)
         return LM_MEMORY;
     for (size_t i = 0; i < n; i++)
         size[i] = isnan(value[i]) ? 0 : fabs(value[i]);
-    qsort(size, n, sizeof *size, ascending);
-    const double rank = ceil(percent / 100 * (double)n) - 1;
-    *out = n ? size[rank < 0 ? 0 : rank >= (double)n ? n - 1 : (size_t)rank] : 0;
-    if (n && *out == 0) /* few numbers only: those set the scale */
-        *out = size[n - 1];
+    const double rank = fmin(fmax(ceil(percent / 100 * (double)n) - 1, 0), (double)n - 1);
+    *out = n ? ranked(size, (ptrdiff_t)n, (ptrdiff_t)rank) : 0;
+    for (size_t i = 0; i < n && *out == 0; i++) /* few numbers only: the largest sets the scale */
+        most = fmax(most, size[i]);
+    *out = *out == 0 ? most : *out;
     *out = fmax(*out, DBL_MIN);
     lm_free(size);
     return LM_OK;
@@ -74,7 +68,8 @@ static lm_rgb pixel(const lm_heat *h, int x, int y)
     if (!h->under)
         return colour;
     const double grey = grey_of(h->under, x * h->under->width / h->width, y * h->under->height / h->height);
-    const double cover = 0.9 * sqrt(isnan(size) ? 0 : size);
+    const double strength = isnan(size) ? 0 : size;
+    const double cover = 0.9 * (h->positive ? strength : sqrt(strength)); /* small numbers of dark colours veil nothing */
     return (lm_rgb){mix(grey, colour.r, cover), mix(grey, colour.g, cover), mix(grey, colour.b, cover)};
 }
 

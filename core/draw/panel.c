@@ -15,8 +15,8 @@ enum {
     MARGIN = 16,
     TITLE = 26,
     BAR = 22,
-    NAME = 220,      /* the names of bars end here */
-    NUMBER = 90,     /* room for the number beside a bar */
+    NAME = 220,  /* the names of bars end here */
+    NUMBER = 90, /* room for the number beside a bar */
     TOKEN = 30,
     TOKEN_GAP = 6,
     CURVE = 110,
@@ -26,10 +26,12 @@ enum { BARS = 20, NAME_BYTES = 28 };
 
 static const char head[] =
     "<style>\n"
-    "svg{font:13px system-ui,sans-serif;background:#fff}text{fill:#1b1f24}.h{font-weight:600}.m{fill:#57606a}.r{text-anchor:end}"
+    "svg{font:13px "
+    "system-ui,sans-serif;background:#fff}text{fill:#1b1f24}.h{font-weight:600}.m{fill:#57606a}.r{text-anchor:end}"
     ".c{text-anchor:middle}.p{fill:#c0362c}.n{fill:#2f62b5}.a{stroke:#8c959f;fill:none}.l{stroke:#1b1f24;fill:none;"
     "stroke-width:1.5;stroke-linejoin:round}\n"
-    "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.m{fill:#9aa4af}.p{fill:#ff7b6b}.n{fill:#79aaff}"
+    "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.m{fill:#9aa4af}.p{fill:#ff7b6b}.n{"
+    "fill:#79aaff}"
     ".l{stroke:#e6edf3}}\n"
     "</style>\n";
 
@@ -126,12 +128,12 @@ static double tokens(const lm_panel *p, double top, lm_str *out)
             const double t = p->value[i] / most;
             lm_str_add(out, "<g><title>");
             draw_text(out, p->name[i]);
-            lm_str_printf(out, " %.9g</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"4\" fill=\"", p->value[i],
-                          x, y, wide, TOKEN);
+            lm_str_printf(out, " %.9g</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"4\" fill=\"",
+                          p->value[i], x, y, wide, TOKEN);
             colour_of(out, t);
             /* ends of the palette are dark: black does not read on them */
-            lm_str_printf(out, "\"/><text class=\"c\" style=\"fill:%s\" x=\"%.1f\" y=\"%.1f\">", fabs(t) > 0.6 ? "#fff" : "#1b1f24",
-                          x + wide / 2, y + 20);
+            lm_str_printf(out, "\"/><text class=\"c\" style=\"fill:%s\" x=\"%.1f\" y=\"%.1f\">",
+                          fabs(t) > 0.6 ? "#fff" : "#1b1f24", x + wide / 2, y + 20);
             draw_text(out, p->name[i]);
             lm_str_add(out, "</text></g>\n");
         }
@@ -151,9 +153,12 @@ static void curve(const lm_panel *p, double top, lm_str *out)
         }
     const double span = high > low ? high - low : 1;
     for (int i = 0; i < p->count; i++) { /* equal neighbours do not leave seams: each reaches under the next */
-        const double left = fmax(MARGIN, MARGIN + (i - 0.5) * step), right = fmin(WIDTH - MARGIN, MARGIN + (i + 0.5) * step);
+        const double left = fmax(MARGIN, MARGIN + (i - 0.5) * step),
+                     right = fmin(WIDTH - MARGIN, MARGIN + (i + 0.5) * step);
         const double t = p->value[i] / most;
-        lm_str_printf(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" opacity=\"%.3f\"><title>%d: %.9g</title></rect>\n",
+        lm_str_printf(out,
+                      "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" "
+                      "opacity=\"%.3f\"><title>%d: %.9g</title></rect>\n",
                       t < 0 ? "n" : "p", left, top, right - left, CURVE, isnan(t) ? 0 : 0.75 * fabs(t), i, p->value[i]);
     }
     for (int s = 0; s < p->series; s++) {
@@ -162,14 +167,17 @@ static void curve(const lm_panel *p, double top, lm_str *out)
         for (int i = 0; i < p->count; i++) {
             const double v = p->curve[s * p->count + i];
             if (isfinite(v))
-                lm_str_printf(out, "%c%.2f %.2f", pen ? 'L' : 'M', MARGIN + i * step, top + 6 + (CURVE - 12) * (high - v) / span);
+                lm_str_printf(out, "%c%.2f %.2f", pen ? 'L' : 'M', MARGIN + i * step,
+                              top + 6 + (CURVE - 12) * (high - v) / span);
             pen = isfinite(v);
         }
         lm_str_add(out, "\"/>\n");
     }
-    lm_str_printf(out, "<rect class=\"a\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>\n", MARGIN, top, WIDTH - 2 * MARGIN, CURVE);
-    lm_str_printf(out, "<text class=\"m\" x=\"%d\" y=\"%.1f\">0</text><text class=\"m r\" x=\"%d\" y=\"%.1f\">%d</text>\n", MARGIN,
-                  top + CURVE + 15, WIDTH - MARGIN, top + CURVE + 15, p->count - 1);
+    lm_str_printf(out, "<rect class=\"a\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>\n", MARGIN, top,
+                  WIDTH - 2 * MARGIN, CURVE);
+    lm_str_printf(out,
+                  "<text class=\"m\" x=\"%d\" y=\"%.1f\">0</text><text class=\"m r\" x=\"%d\" y=\"%.1f\">%d</text>\n",
+                  MARGIN, top + CURVE + 15, WIDTH - MARGIN, top + CURVE + 15, p->count - 1);
 }
 
 static double height_of(const lm_panel *p)
@@ -183,7 +191,9 @@ lm_status lm_panels_svg(const lm_panel *panel, size_t panels, lm_str *out)
     double height = MARGIN, y = MARGIN;
     for (size_t i = 0; i < panels; i++)
         height += TITLE + height_of(&panel[i]) + BETWEEN;
-    lm_str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" role=\"img\">\n",
+    lm_str_printf(out,
+                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" "
+                  "role=\"img\">\n",
                   WIDTH, height, WIDTH, height);
     lm_str_add(out, head);
     for (size_t i = 0; i < panels; i++) {

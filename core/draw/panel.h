@@ -17,8 +17,8 @@ typedef struct lm_panel {
     const double *curve;     /* [series][count] */
 } lm_panel;
 
-/* Panels from top to bottom as one picture that can be read on light and on dark ground. Bars are sorted by size; of many, the
- * largest are shown and the others summed up. Equal panels give equal bytes. */
+/* Panels from top to bottom as one picture that can be read on light and on dark ground. Bars are sorted by size; of
+ * many, the largest are shown and the others summed up. Equal panels give equal bytes. */
 lm_status lm_panels_svg(const lm_panel *panel, size_t panels, lm_str *out);
 
 #endif

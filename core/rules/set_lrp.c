@@ -8,6 +8,10 @@
 void lm_rule_pass(const lm_rx *r)
 {
     lm_emit *e = r->e;
+    if (lm_ops[r->n->op].cls == LM_CLASS_MOVE) { /* back to where it was moved from */
+        lm_rule_grad(r);
+        return;
+    }
     if (lm_shape_count(lm_emit_shape(e, r->s)) != lm_shape_count(lm_emit_shape(e, r->x[0]))) {
         lm_emit_fail(e, LM_USAGE, "%s: its operand and its result differ in shape, so nothing passes as it is",
                      lm_ops[r->n->op].name);

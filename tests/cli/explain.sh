@@ -150,7 +150,7 @@ fails 4 "node stairs (Floor) is flat everywhere" explain "$m/steps.onnx" "$m/thr
 fails 3 "first came out of node 'culprit'" explain "$m/log.onnx" "$m/three.npy" --method saliency
 printf 'conv: eps\n*: nonsense eps=1\n' >"$dir/rules.txt"
 fails 2 'rules.txt:2:4' explain "$m/cnn.onnx" "$m/image.npy" --method lrp --set rules="$dir/rules.txt"
-printf '# ours\nfirst: flat\nconv: gamma gamma=0.5\ndense: eps\nAdd: pass\nRelu: pass\n*: pass\n' >"$dir/rules.txt"
+printf '# ours\nfirst: flat\nconv: gamma gamma=0.5\ndense: eps\nAdd: pass\nGlobalAveragePool: eps\n*: pass\n' >"$dir/rules.txt"
 works '^lrp of target' explain "$m/cnn.onnx" "$m/image.npy" --method lrp --set rules="$dir/rules.txt"
 fails 7 'w.npz' explain "$m/mlp.onnx" "$m/one.npy" --method ig -o "$dir/none/w.npz"
 works '"rows":\[{"name":"saliency",.*{"name":"ig",' bench "$m/mlp.onnx" "$m/one.npy" --method saliency,ig --repeat 1 --json

@@ -21,10 +21,11 @@ static void sorts_bars(void)
         return;
     CHECK_STR(out.text, again.text);
     CHECK(strstr(out.text, "a &lt; b</text>") && !strstr(out.text, "<large>"));
-    const char *large = strstr(out.text, "&lt;large&gt; &amp; &quot;loud&quot;"), *middle = strstr(out.text, ">middle "),
-               *small = strstr(out.text, ">small ");
+    const char *large = strstr(out.text, "&lt;large&gt; &amp; &quot;loud&quot;"),
+               *middle = strstr(out.text, ">middle "), *small = strstr(out.text, ">small ");
     CHECK(large && middle && small && large < middle && middle < small);
-    CHECK(strstr(out.text, ">-4</text>") && times(out.text, "<rect class=\"n\"") == 1 && times(out.text, "<rect class=\"p\"") == 2);
+    CHECK(strstr(out.text, ">-4</text>") && times(out.text, "<rect class=\"n\"") == 1 &&
+          times(out.text, "<rect class=\"p\"") == 2);
     CHECK(strstr(out.text, "prefers-color-scheme:dark"));
     lm_str_free(&out);
     lm_str_free(&again);
@@ -68,8 +69,9 @@ static void wraps_tokens(void)
 static void draws_curves(void)
 {
     static const double value[] = {0, 1, -1}, curve[] = {0, 10, 5, 1, NAN, 3};
-    const lm_panel p[] = {{.kind = LM_PANEL_CURVE, .title = "one", .count = 3, .value = value, .series = 2, .curve = curve},
-                          {.kind = LM_PANEL_CURVE, .title = "two", .count = 1, .value = value, .series = 1, .curve = curve}};
+    const lm_panel p[] = {
+        {.kind = LM_PANEL_CURVE, .title = "one", .count = 3, .value = value, .series = 2, .curve = curve},
+        {.kind = LM_PANEL_CURVE, .title = "two", .count = 1, .value = value, .series = 1, .curve = curve}};
     lm_str out = {0};
     if (CHECK_OK(lm_panels_svg(p, 2, &out))) {
         CHECK_INT(times(out.text, "<path class=\"l\""), 3);

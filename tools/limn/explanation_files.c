@@ -1,5 +1,5 @@
-/* Which samples and attributions share a picture file: a grid of all, or one file for each method, target or sample that the
- * name asks for. */
+/* Which samples and attributions share a picture file: a grid of all, or one file for each method, target or sample
+ * that the name asks for. */
 #include <string.h>
 
 #include "explanation_grid.h"

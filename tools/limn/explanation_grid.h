@@ -12,8 +12,8 @@ typedef struct explanation_grid {
 
 typedef lm_status (*grid_fn)(const explanation *e, const explanation_grid *g, const char *path);
 
-/* explanation_files.c: call `fn` for every file that `path` stands for: {method}, {target} and {sample} (its number) in it
- * make one for each. */
+/* explanation_files.c: call `fn` for every file that `path` stands for: {method}, {target} and {sample} (its number) in
+ * it make one for each. */
 lm_status explanation_files(const explanation *e, const char *path, grid_fn fn);
 
 /* explanation_png.c, explanation_svg.c */

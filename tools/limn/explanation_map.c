@@ -161,7 +161,8 @@ lm_status explanation_map_make(const explanation *e, const limn_attribution *a, 
     plane p;
     const limn_feed *f = below(e, a);
     LM_REQUIRE(find_plane(e, &a->values, f && inputs_picture(e->in, e->on->model, f->name, 0), sample, &p), LM_USAGE,
-               "%s of '%s': is no picture, [N,C,H,W] or [N,H,W,C], which .png files are for; give -o with .svg for tables, tokens "
+               "%s of '%s': is no picture, [N,C,H,W] or [N,H,W,C], which .png files are for; give -o with .svg for "
+               "tables, tokens "
                "and series, .npz for anything",
                a->method, a->site);
     LM_TRY(find_under(e, a, sample, m));

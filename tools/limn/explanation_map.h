@@ -7,17 +7,17 @@
 
 /* Starts as {0}; freed with explanation_map_free in any case. */
 typedef struct explanation_map {
-    lm_heat heat;    /* its map is `value`, its picture `own` or that of the input */
+    lm_heat heat; /* its map is `value`, its picture `own` or that of the input */
     double *value;
-    lm_canvas own;   /* made of the input's numbers, where no picture was read */
-    int zoom;        /* a whole factor that makes it well visible */
+    lm_canvas own; /* made of the input's numbers, where no picture was read */
+    int zoom;      /* a whole factor that makes it well visible */
 } explanation_map;
 
 /* Is it about a picture, so that it can be drawn? */
 bool explanation_is_map(const explanation *e, const limn_attribution *a);
 
-/* LM_USAGE where it is not. The map is the sum over channels (of saliency: the greatest of their sizes); its range is the
- * 99.5th percentile of the sizes, by rank. */
+/* LM_USAGE where it is not. The map is the sum over channels (of saliency: the greatest of their sizes); its range is
+ * the 99.5th percentile of the sizes, by rank. */
 lm_status explanation_map_make(const explanation *e, const limn_attribution *a, int64_t sample, explanation_map *out);
 void explanation_map_free(explanation_map *m);
 

@@ -16,7 +16,6 @@ typedef struct sheet {
     int *left, *top;      /* by column and row, one more than there are */
 } sheet;
 
-
 static lm_status arrange(const explanation *e, const explanation_grid *g, sheet *s)
 {
     s->map = lm_calloc(g->rows * g->columns, sizeof *s->map);

@@ -16,7 +16,7 @@ typedef struct painter {
     const explanation *e;
     const limn_tensor *x; /* what was fed */
     lm_panel_kind kind;
-    bool last;            /* series: channels vary fastest */
+    bool last; /* series: channels vary fastest */
     lm_arena arena;
 } painter;
 
@@ -34,7 +34,8 @@ static lm_status choose(painter *p, const limn_attribution *a)
         if (strcmp(in->feed[i].name, a->site) == 0)
             p->x = &in->feed[i].tensor;
     const limn_tensor *x = p->x, *v = &a->values;
-    bool fits = x && !a->layered && (v->rank == 2 || v->rank == 3) && v->dim[0] == in->samples && numbers_below(v, 1) > 0;
+    bool fits =
+        x && !a->layered && (v->rank == 2 || v->rank == 3) && v->dim[0] == in->samples && numbers_below(v, 1) > 0;
     if (fits && v->rank == 2 && !lm_dtype_is_float(x->type)) {
         p->kind = LM_PANEL_TOKENS;
         fits = x->rank == 2 && x->dim[1] == v->dim[1];
@@ -47,7 +48,8 @@ static lm_status choose(painter *p, const limn_attribution *a)
         fits = x->rank == 3 && inputs_picture(in, p->e->on->model, a->site, 0) == NULL;
     }
     LM_REQUIRE(fits, LM_USAGE,
-               "%s of '%s': is no table [N,F], no tokens [N,T] and no series [N,C,T] of an input, which .svg files are for; give -o "
+               "%s of '%s': is no table [N,F], no tokens [N,T] and no series [N,C,T] of an input, which .svg files are "
+               "for; give -o "
                "with .png for pictures, .npz for anything",
                a->method, a->site);
     return LM_OK;

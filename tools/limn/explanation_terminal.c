@@ -28,7 +28,8 @@ static void blocks(const lm_canvas *c, lm_str *out)
     for (int y = 0; y < height; y += 2) {
         lm_str_add(out, "    ");
         for (int x = 0; x < width; x++) {
-            const lm_rgb a = mean_of(c, x, y, width, height), b = mean_of(c, x, y + 1 < height ? y + 1 : y, width, height);
+            const lm_rgb a = mean_of(c, x, y, width, height),
+                         b = mean_of(c, x, y + 1 < height ? y + 1 : y, width, height);
             lm_str_printf(out, "\033[38;2;%d;%d;%dm\033[48;2;%d;%d;%dm\xe2\x96\x80", a.r, a.g, a.b, b.r, b.g, b.b);
         }
         lm_str_add(out, "\033[0m\n");

@@ -157,8 +157,10 @@ static const struct {
     bool (*is)(const char *path, size_t bytes);
     lm_status (*read)(reader *r, const input_word *w);
     bool rows; /* ":12" behind the name is a number in the file */
-} forms[] = {
-    {is_table, input_table, true}, {is_idx, input_idx, true}, {is_picture, input_picture, false}, {is_folder, input_folder, false}};
+} forms[] = {{is_table, input_table, true},
+             {is_idx, input_idx, true},
+             {is_picture, input_picture, false},
+             {is_folder, input_folder, false}};
 
 /* The number behind a colon; LM_INPUT where there stands something else. */
 static lm_status read_row(const char *path, const char *colon, int64_t *row)

@@ -22,7 +22,7 @@ typedef struct input_view {
 typedef struct inputs {
     limn_feed *feed; /* one per input of the model that is fed */
     size_t feeds;
-    int64_t samples; /* rows of the first input's first axis where that is a batch, otherwise 1 */
+    int64_t samples;       /* rows of the first input's first axis where that is a batch, otherwise 1 */
     LM_VEC(char *) source; /* by sample: the file, with ":row" behind it where it holds several */
     layout layout;
     LM_VEC(input_view) picture; /* in the order in which they were given */
@@ -32,9 +32,9 @@ typedef struct inputs {
     int channels;
 } inputs;
 
-/* Read all words behind the first for the model, by the command's options. Numbers are converted to what the model takes, a
- * missing batch axis is added, several arrays for one input are stacked. LM_INPUT says which file, what was expected, and
- * where a number would lose its value. */
+/* Read all words behind the first for the model, by the command's options. Numbers are converted to what the model
+ * takes, a missing batch axis is added, several arrays for one input are stacked. LM_INPUT says which file, what was
+ * expected, and where a number would lose its value. */
 lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out);
 void inputs_free(inputs *in);
 

@@ -16,20 +16,20 @@ typedef struct reader {
     const limn_model *m;
     const command *cmd;
     inputs *out;
-    size_t inputs;  /* of the model */
-    size_t only;    /* the input that arrays without a name are for */
-    bool single;    /* there is one such input */
-    bool piped;     /* standard input was read */
+    size_t inputs; /* of the model */
+    size_t only;   /* the input that arrays without a name are for */
+    bool single;   /* there is one such input */
+    bool piped;    /* standard input was read */
     LM_VEC(piece) pieces;
 } reader;
 
 /* A word of the command line: "name=path:row". */
 typedef struct input_word {
-    const char *path;  /* with the row */
+    const char *path; /* with the row */
     size_t input;
     bool named;
-    char *file;        /* without the row */
-    int64_t row;       /* -1: all */
+    char *file;  /* without the row */
+    int64_t row; /* -1: all */
 } input_word;
 
 /* input.c: keep an array for an input. Takes the view's buffer in any case. */
@@ -60,8 +60,8 @@ typedef struct picture_axes {
 /* LM_INPUT, naming `source`, where the input is no picture. */
 lm_status picture_axes_find(const limn_port *p, layout wanted, const char *source, picture_axes *out);
 
-/* input_layout.c: how pictures are prepared for the model: by --prep, or by its metadata. *scale_told: someone said which
- * numbers it wants. */
+/* input_layout.c: how pictures are prepared for the model: by --prep, or by its metadata. *scale_told: someone said
+ * which numbers it wants. */
 lm_status picture_prep(const reader *r, lm_prep *out, bool *scale_told);
 
 #endif

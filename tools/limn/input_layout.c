@@ -39,7 +39,8 @@ lm_status picture_axes_find(const limn_port *p, layout wanted, const char *sourc
         return LM_OK;
     lm_str text = {0};
     port_text(p, &text);
-    lm_fail(LM_INPUT, "%s: is a picture, but input '%s' takes %s, no picture of 1 or 3 channels; give it as .npy, .npz or .csv",
+    lm_fail(LM_INPUT,
+            "%s: is a picture, but input '%s' takes %s, no picture of 1 or 3 channels; give it as .npy, .npz or .csv",
             source, p->name, lm_str_text(&text));
     lm_str_free(&text);
     return LM_INPUT;
@@ -79,7 +80,8 @@ static lm_status from_metadata(const limn_model *m, lm_prep *p, bool *scale_told
             p->mean[0] = p->mean[1] = p->mean[2] = ranges[i].mean;
         }
     if (range && !*scale_told)
-        lm_log(LM_LOG_WARN, "the model's metadata 'Image.NominalPixelRange' is '%.99s', which is not known; say it with --prep",
+        lm_log(LM_LOG_WARN,
+               "the model's metadata 'Image.NominalPixelRange' is '%.99s', which is not known; say it with --prep",
                range);
     return LM_OK;
 }

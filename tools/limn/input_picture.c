@@ -35,8 +35,10 @@ static lm_status decide(reader *r, const limn_port *p, const picture_axes *axes,
         return LM_OK;
     out->prep.scale = 1 / 255.0;
     lm_log(LM_LOG_WARN,
-           "%s: nothing says how the model wants its pictures, so they are stretched to its size and given as numbers from 0 to "
-           "1; say it better with --prep, such as resize=256,crop=224,scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225",
+           "%s: nothing says how the model wants its pictures, so they are stretched to its size and given as numbers "
+           "from 0 to "
+           "1; say it better with --prep, such as "
+           "resize=256,crop=224,scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225",
            source);
     return LM_OK;
 }
@@ -59,7 +61,8 @@ static lm_status check_size(const limn_port *p, const picture_axes *axes, const 
         return LM_OK;
     const int64_t w = p->dim[axes->width], h = p->dim[axes->height];
     LM_REQUIRE((w < 0 || w == width) && (h < 0 || h == height), LM_INPUT,
-               "%s: is %d x %d pixels (width x height) after its preparation, but input '%s' takes %lld x %lld; change resize or "
+               "%s: is %d x %d pixels (width x height) after its preparation, but input '%s' takes %lld x %lld; change "
+               "resize or "
                "crop of --prep",
                source, width, height, p->name, (long long)(w < 0 ? width : w), (long long)(h < 0 ? height : h));
     return LM_OK;
@@ -200,10 +203,12 @@ lm_status input_idx(reader *r, const input_word *w)
     if (!w->named)
         LM_TRY(input_need_single(r, w->path));
     LM_TRY(lm_idx_read(w->file, &all));
-    const bool pictures = all.dt == LM_U8 && (all.sh.rank == 3 || (all.sh.rank == 4 && (all.sh.dim[3] == 1 || all.sh.dim[3] == 3)));
+    const bool pictures =
+        all.dt == LM_U8 && (all.sh.rank == 3 || (all.sh.rank == 4 && (all.sh.dim[3] == 1 || all.sh.dim[3] == 3)));
     lm_status status = LM_OK;
     if (!pictures)
-        status = lm_fail(LM_INPUT, "%s: holds no pictures, which are bytes with 3 axes; give the file whose name has idx3 in it",
+        status = lm_fail(LM_INPUT,
+                         "%s: holds no pictures, which are bytes with 3 axes; give the file whose name has idx3 in it",
                          w->file);
     if (status == LM_OK)
         status = keep_pictures(r, w, &all);
