@@ -122,6 +122,26 @@ static void resizes(void)
     lm_image_free(&image);
 }
 
+/* Black beside white: the bicubic filter would swing below and above. Where the middle of a new pixel falls between
+ * two old ones, the right one is taken. */
+static void stays_in_range(void)
+{
+    lm_image edge = {4, 1, 1, lm_malloc(4, sizeof(float))}, tie = {4, 1, 1, lm_malloc(4, sizeof(float))};
+    if (!CHECK(edge.at && tie.at))
+        return;
+    for (int i = 0; i < 4; i++) {
+        edge.at[i] = i < 2 ? 0 : 255;
+        tie.at[i] = (float)i;
+    }
+    if (CHECK_OK(lm_image_resize(&edge, 16, 1, LM_FILTER_BICUBIC)))
+        for (int i = 0; i < 16; i++)
+            CHECK(edge.at[i] >= 0 && edge.at[i] <= 255);
+    if (CHECK_OK(lm_image_resize(&tie, 2, 1, LM_FILTER_NEAREST)))
+        CHECK(tie.at[0] == 1 && tie.at[1] == 3);
+    lm_image_free(&edge);
+    lm_image_free(&tie);
+}
+
 static void crops(void)
 {
     lm_image image = row_of(5, 3, 1);
@@ -205,6 +225,7 @@ int main(int argc, char **argv)
     folder = argc > 1 ? argv[1] : "tests/data/images";
     CASE(reads_every_kind);
     CASE(resizes);
+    CASE(stays_in_range);
     CASE(crops);
     CASE(changes_channels);
     CASE(prepares);

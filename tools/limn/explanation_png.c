@@ -6,7 +6,7 @@
 #include "explanation_grid.h"
 #include "explanation_map.h"
 
-enum { GAP = 8 };
+enum { MOST_PIXELS = 1 << 27, GAP = 8 };
 
 static const lm_rgb white = {255, 255, 255};
 
@@ -54,6 +54,10 @@ static lm_status paint(const explanation_grid *g, const sheet *s, const char *pa
     lm_canvas c = {0};
     lm_str file = {0};
     const int64_t width = stack(left, g->columns), height = stack(top, g->rows);
+    LM_REQUIRE(width * height <= MOST_PIXELS, LM_USAGE,
+               "-o %s: %zu x %zu maps in one picture are more than anyone can look at; write {sample}, "
+               "{method} or {target} in its name to get several",
+               path, g->rows, g->columns);
     LM_TRY(lm_context(lm_canvas_new((int)width, (int)height, white, &c), "-o %s", path));
     for (size_t i = 0; i < g->rows * g->columns; i++)
         lm_heat_draw(&s->map[i].heat, &c, left[i % g->columns], top[i / g->columns]);

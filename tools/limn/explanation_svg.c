@@ -9,7 +9,7 @@
 #include "numbers.h"
 
 /* A row of this many numbers without names is taken for a curve, not for a table. */
-enum { SERIES_FROM = 65 };
+enum { SERIES_FROM = 65, MOST_PANELS = 1000 };
 
 /* What is needed of one input to draw attributions of it. */
 typedef struct painter {
@@ -140,6 +140,10 @@ static lm_status fill_all(painter *p, const explanation_grid *g, lm_panel *panel
 lm_status explanation_svg(const explanation *e, const explanation_grid *g, const char *path)
 {
     painter p = {.e = e};
+    LM_REQUIRE(g->rows * g->columns <= MOST_PANELS, LM_USAGE,
+               "-o %s: %zu x %zu panels in one picture are more than anyone can look at; write {sample}, {method} or "
+               "{target} in its name to get several, or give one row as in rows.csv:12",
+               path, g->rows, g->columns);
     lm_str text = {0};
     lm_panel *panel = lm_calloc(g->rows * g->columns, sizeof *panel);
     lm_status status = panel ? fill_all(&p, g, panel) : LM_MEMORY;
