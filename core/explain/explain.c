@@ -17,6 +17,21 @@ static double now(void)
 /* Targets that are explained together; of more (all classes of a large network) the signals would fill the memory. */
 enum { TARGETS = 64 };
 
+/* The shape of one sample's result for all of them. Where its axis 0 is not the samples' (of a layer that has time there)
+ * they get an axis of their own. */
+static lm_shape for_samples(const lm_shape *one, int64_t samples)
+{
+    lm_shape all = *one;
+    if (one->rank == 0 || (one->dim[0] != 1 && one->rank < LM_RANK)) {
+        all.rank = one->rank + 1;
+        for (int i = 0; i < one->rank; i++)
+            all.dim[i + 1] = one->dim[i];
+        all.dim[0] = 1;
+    }
+    all.dim[0] *= samples;
+    return all;
+}
+
 /* A row for every method, target and site, with room for all samples. `first`: results of the first sample. */
 static lm_status open_rows(const lm_inquiry *in, int aims, const lm_sample *first, lm_answer *out)
 {
@@ -25,9 +40,7 @@ static lm_status open_rows(const lm_inquiry *in, int aims, const lm_sample *firs
         for (int i = 0; i < aims * t->nsite; i++) {
             int site = i % t->nsite;
             bool own = t->layered || !in->entry[site].embedded;
-            lm_shape all = t->result[site * t->targets].sh;
-            if (in->samples > 1)
-                all.dim[0] *= in->samples;
+            const lm_shape all = for_samples(&t->result[site * t->targets].sh, in->samples);
             lm_attribution row = {.method = t->method, .layered = t->layered, .space = in->space,
                                   .options = in->asked[m].options};
             row.site = lm_arena_strdup(&out->arena, own ? t->site[site].name : in->port[in->entry[site].port].name);

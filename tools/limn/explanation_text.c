@@ -10,8 +10,12 @@
 enum { SHOWN = 5, BAR = 24 };
 
 /* "x[0,2,7]", or the column's name where a table was given. */
-static void place(const limn_attribution *a, size_t index, lm_str *out)
+static void place(const limn_attribution *a, const inputs *in, size_t index, lm_str *out)
 {
+    if (!a->layered && a->values.rank == 2 && in->column.count == numbers_below(&a->values, 1) && *in->column.at[index]) {
+        lm_str_add(out, in->column.at[index]);
+        return;
+    }
     lm_str_printf(out, "%s[", a->site);
     for (int i = 1; i < a->values.rank; i++) {
         size_t below = numbers_below(&a->values, i + 1);
@@ -34,7 +38,7 @@ static void bar(double share, char text[2 * BAR + 2])
 }
 
 /* The elements that count most, with bars. */
-static lm_status strongest(const limn_attribution *a, int64_t sample, lm_str *out)
+static lm_status strongest(const limn_attribution *a, const inputs *in, int64_t sample, lm_str *out)
 {
     const size_t count = numbers_below(&a->values, 1), first = (size_t)sample * count;
     size_t n;
@@ -49,7 +53,7 @@ static lm_status strongest(const limn_attribution *a, int64_t sample, lm_str *ou
         const double v = lm_load_f64(a->values.type, (const char *)a->values.data + at * limn_dtype_size(a->values.type));
         char line[2 * BAR + 2];
         lm_str name = {0};
-        place(a, top[i].index, &name);
+        place(a, in, top[i].index, &name);
         bar(v / top[0].value, line);
         lm_str_printf(out, "    %s  %-20s  %.6g\n", line, lm_str_text(&name), v);
         lm_str_free(&name);
@@ -114,7 +118,7 @@ lm_status explanation_text(const explanation *e, command *cmd)
                 lm_str_printf(out, ", %.6g at the baseline", a->baseline_value[s]);
             lm_str_printf(out, ", at %s %s\n", a->layered ? "layer" : "input", a->site);
             LM_TRY(explanation_show(e, a, s, cmd));
-            LM_TRY(strongest(a, s, out));
+            LM_TRY(strongest(a, e->in, s, out));
             trust(a, s, sum_of(a, s), out);
         }
     }
