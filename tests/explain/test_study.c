@@ -374,6 +374,8 @@ static void places(void)
             k.walk.site = list; /* the gradient at probabilities, which canon would have swallowed */
             CHECK_OK(run(&k));
             CHECK_INT(k.r.signals, 25);
+            k.w.value = NULL;
+            k.w.nvalue = 0;
             lm_free(list);
         }
         k.walk.site = &(lm_site){.name = k.site.name, .port = -1};

@@ -94,9 +94,9 @@ static void plans_are_found_again(void)
             CHECK_INT(y.sh.dim[0], n);
             lm_buffer_unref(y.buf);
         }
-        if (i == 0)
+        if (i == 2) /* the first plan is for a single run; who comes again gets one to keep */
             first = lm_session_plan(s);
-        if (i < 20 && n == 1)
+        if (i >= 2 && i < 20 && n == 1)
             CHECK(lm_session_plan(s) == first);
         lm_buffer_unref(feed.view.buf);
     }
