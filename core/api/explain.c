@@ -103,7 +103,7 @@ static lm_status show_row(lm_arena *arena, const lm_attribution *from, size_t sa
             return LM_MEMORY;
     }
     *to = (limn_attribution){.method = from->method->id, .target = from->target, .site = from->site,
-                             .layered = from->layered, .space = (limn_space)from->space, .options = from->options,
+                             .layered = from->layered, .added = from->added, .space = (limn_space)from->space, .options = from->options,
                              .target_index = index, .target_label = label, .target_value = value,
                              .baseline_value = baseline};
     to->values = (limn_tensor){.type = from->values.dt, .rank = from->values.sh.rank,
@@ -148,6 +148,7 @@ static lm_status explain(limn_session *s, const lm_named *feed, size_t feeds, co
     LM_TRY(ask_inside(ask, file, &e->arena, &q));
     LM_TRY(find_output(s, ask->output, &output));
     LM_TRY(open_study(s));
+    lm_study_time(s->study, s->timed ? &s->profile : NULL);
     q.cancel = &s->cancel;
     q.memo = s->memo;
     e->output = lm_arena_strdup(&e->arena, s->model->outputs[output].name);
@@ -207,6 +208,11 @@ void limn_explanation_free(limn_explanation *why)
     lm_arena_free(&why->arena);
     limn_tensor_free(&why->prediction);
     lm_free(why);
+}
+
+size_t limn_explanation_samples(const limn_explanation *why)
+{
+    return why ? (size_t)why->answer.samples : 0;
 }
 
 size_t limn_explanation_count(const limn_explanation *why)

@@ -40,9 +40,12 @@ static lm_status open_rows(const lm_inquiry *in, int aims, const lm_sample *firs
         for (int i = 0; i < aims * t->nsite; i++) {
             int site = i % t->nsite;
             bool own = t->layered || !in->entry[site].embedded;
-            const lm_shape all = for_samples(&t->result[site * t->targets].sh, in->samples);
+            const lm_shape one = t->result[site * t->targets].sh, all = for_samples(&one, in->samples);
+            LM_REQUIRE(all.rank > one.rank || one.dim[0] == 1, LM_UNSUPPORTED,
+                       "%s: '%s' has %d axes and none of them for samples; explain a value with fewer", t->method->id,
+                       t->site[site].name, one.rank);
             lm_attribution row = {.method = t->method, .layered = t->layered, .space = in->space,
-                                  .options = in->asked[m].options};
+                                  .options = in->asked[m].options, .added = all.rank > one.rank};
             row.site = lm_arena_strdup(&out->arena, own ? t->site[site].name : in->port[in->entry[site].port].name);
             row.goal = lm_arena_alloc(&out->arena, (size_t)in->samples, sizeof *row.goal);
             row.certificate = lm_arena_alloc(&out->arena, (size_t)in->samples, sizeof *row.certificate);

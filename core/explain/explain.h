@@ -45,6 +45,7 @@ typedef struct lm_attribution {
     int space;               /* LM_SPACE_* */
     const char *options;     /* "steps=50 quadrature=gauss" */
     lm_view values;          /* [samples, ...]: LM_F32, or LM_F64 where the device computes in double */
+    bool added;              /* axis 0 was added, because axis 0 of the value itself is not the samples' */
     const lm_target *goal;   /* by sample */
     const lm_certificate *certificate; /* by sample */
 } lm_attribution;

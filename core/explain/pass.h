@@ -90,6 +90,7 @@ struct lm_study {
     study_build *build[STUDY_BUILDS]; /* NULL: free */
     pass *pass[STUDY_PASSES];
     uint64_t clock;
+    lm_profile *profile; /* NULL: nobody asks for times */
     LM_VEC(const char *) fallbacks;
     lm_buffer *room[2]; /* what batches and single rows left behind, for the next */
 };

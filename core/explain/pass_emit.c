@@ -244,11 +244,14 @@ static lm_status refuse_steps(emission *x, const walking *k)
         status = lm_path_cut(&path, k->walk->nsite, k->wrt, x->goal, true, &flat);
     lm_path_free(&path);
     LM_TRY(status);
-    LM_REQUIRE(!flat || lm_ops[flat->op].grad == LM_GRAD_OPAQUE, LM_UNSUPPORTED,
-               "node %s (%s) is flat everywhere, so nothing comes back through it from '%s'; a method that only runs "
-               "the model can explain it",
-               called(flat), lm_ops[flat->op].name, goal_name(x));
-    return LM_OK;
+    if (!flat || lm_ops[flat->op].grad == LM_GRAD_OPAQUE)
+        return LM_OK;
+    lm_fail(LM_UNSUPPORTED,
+            "node %s (%s) is flat everywhere, so nothing comes back through it from '%s'; a method that only runs the "
+            "model can explain it",
+            called(flat), lm_ops[flat->op].name, goal_name(x));
+    lm_blame(called(flat));
+    return LM_UNSUPPORTED;
 }
 
 static lm_status read_options(emission *x, walking *k)

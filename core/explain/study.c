@@ -64,6 +64,11 @@ void lm_study_close(lm_study *s)
     lm_free(s);
 }
 
+void lm_study_time(lm_study *s, lm_profile *profile)
+{
+    s->profile = profile;
+}
+
 lm_model *lm_study_model(const lm_study *s)
 {
     return lm_shared_model(s->shared);

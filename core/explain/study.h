@@ -13,6 +13,7 @@
 
 #include "core/model/layers.h"
 #include "core/rules/sets.h"
+#include "core/run/profile.h"
 #include "core/run/shared.h"
 
 typedef struct lm_study lm_study;
@@ -134,6 +135,9 @@ static inline const lm_view *lm_swept_signal(const lm_sweep *w, const lm_swept *
 /* Graphs and plans made for a sweep are kept for the next one that differs in numbers only. Where the model does not
  * provably treat rows alone (rows of a batch give bit for bit what they give alone), they run one by one. */
 lm_status lm_sweep_run(lm_study *s, lm_sweep *w);
+
+/* Add the time of every step of the sweeps from now on to `profile`; NULL: no longer. */
+void lm_study_time(lm_study *s, lm_profile *profile);
 
 /* Kernels of the sweeps so far that ran on another device than the chosen one: names, each once; borrowed. */
 const char *const *lm_study_fallbacks(const lm_study *s, int *n);

@@ -189,7 +189,7 @@ static void read_trace(sweeping *x, const sweep_group *g, const pass *p, const l
 
 static lm_status run_blocks(sweeping *x, sweep_group *g, pass *p, sweep_frame *f, lm_view *feed, lm_view *fetch)
 {
-    lm_plan_run_options options = {.cancel = x->w->cancel, .own = x};
+    lm_plan_run_options options = {.profile = x->s->profile, .cancel = x->w->cancel, .own = x};
     const int blocks = x->w->targets ? x->blocks : 1;
     for (int b = 0; b < blocks; b++) {
         for (size_t i = 0; i < p->in.count; i++)

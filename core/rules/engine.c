@@ -82,8 +82,10 @@ static void visit(lm_walk_state *w, const lm_node *n)
         for (int i = n->nx - 1; i >= 0; i--)
             if (want[i])
                 contribute(w, k, n->x[i], out[k][i]);
-    if (w->e->status != LM_OK)
+    if (w->e->status != LM_OK) {
         w->e->status = lm_context(w->e->status, "signal through node %s (%s)", called(n), lm_ops[n->op].name);
+        lm_blame(called(n));
+    }
 }
 
 /* The seed of target i, checked. */

@@ -75,6 +75,7 @@ typedef struct limn_attribution {
     limn_space space;            /* what the target's number is */
     const char *options;         /* "steps=50 quadrature=gauss" */
     limn_tensor values;          /* [samples, ...]: float32, or float64 where the device computes in double */
+    int added;                   /* 1: axis 0 was added, because axis 0 of the value itself is not the samples' */
     const int64_t *target_index; /* by sample; -1: a target of several elements */
     const char *const *target_label;  /* by sample; entries may be NULL */
     const double *target_value, *baseline_value; /* by sample; NAN where the method has no baseline */
@@ -89,6 +90,9 @@ typedef struct limn_explanation limn_explanation;
 LIMN_API limn_status limn_explain(limn_session *session, const limn_feed *feed, size_t feeds, const limn_question *ask,
                                   limn_explanation **out);
 LIMN_API void limn_explanation_free(limn_explanation *why); /* NULL is fine */
+
+/* How many samples were explained: axis 0 of all values. A model that takes no batch has one, whatever it is fed. */
+LIMN_API size_t limn_explanation_samples(const limn_explanation *why);
 
 /* Methods outermost, then targets, then inputs. NULL for a number that is too high. */
 LIMN_API size_t limn_explanation_count(const limn_explanation *why);

@@ -155,5 +155,15 @@ works '^lrp of target' explain "$m/cnn.onnx" "$m/image.npy" --method lrp --set r
 fails 7 'w.npz' explain "$m/mlp.onnx" "$m/one.npy" --method ig -o "$dir/none/w.npz"
 works '"rows":\[{"name":"saliency",.*{"name":"ig",' bench "$m/mlp.onnx" "$m/one.npy" --method saliency,ig --repeat 1 --json
 
+# A target that is asked twice stands in the archive once; what has no samples is none of the command's rows.
+silent explain "$m/mlp.onnx" "$m/one.npy" --method saliency --target 0,0,top -o "$dir/twice.npz"
+[ "$(grep -a -o -F 'saliency/0.npy' "$dir/twice.npz" | wc -l)" -eq 2 ] # in front of its content and in the list
+verdict $? "a repeated target has one key"
+"$limn" explain "$m/steps.onnx" "$m/three.npy" --method saliency --json >"$dir/out" 2>"$dir/err"
+[ $? -eq 4 ] && grep -q '"node":"stairs"}}$' "$dir/out"
+verdict $? "the node that nothing comes back through stands in the JSON"
+"$limn" bench "$m/cnn.onnx" "$m/image.npy" --method saliency --repeat 1 -v >"$dir/out" 2>"$dir/err" && grep -q '%.*cpu[.]' "$dir/out"
+verdict $? "the kernels of an explanation are timed"
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

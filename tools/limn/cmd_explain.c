@@ -16,7 +16,7 @@ static lm_status check_numbers(command *cmd, const explanation *e)
 {
     char *name = (char *)limn_explanation_output(e->why);
     limn_tensor y = *limn_explanation_prediction(e->why);
-    const result r = {.name = &name, .tensor = &y, .count = 1, .outputs = 1, .samples = e->in->samples};
+    const result r = {.name = &name, .tensor = &y, .count = 1, .outputs = 1, .samples = e->samples};
     LM_TRY(result_check(cmd, &r, e->on->session, e->in->feed, e->in->feeds));
     return explanation_check(e);
 }
@@ -45,7 +45,7 @@ static lm_status run(command *cmd, subject *on, inputs *in, question *q)
     LM_TRY(inputs_read(on->model, cmd, in));
     LM_TRY(question_bounds(in, q));
     LM_TRY(limn_explain(on->session, in->feed, in->feeds, &q->ask, &why));
-    const explanation e = {cmd, on, in, q, why};
+    const explanation e = {cmd, on, in, q, why, (int64_t)limn_explanation_samples(why)};
     lm_status status = given(cmd, OPT_allow_nan) ? LM_OK : check_numbers(cmd, &e);
     if (status == LM_OK)
         status = write_all(&e, cmd);

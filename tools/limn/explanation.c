@@ -24,25 +24,52 @@ lm_status explanation_form_of(const char *path, explanation_form *out)
     return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .npy, .npz, .json, .png and .svg; choose one", path);
 }
 
+/* The values as the model has them: without an axis for samples that it does not know, where there is one of them. */
+static lm_status view_of(const limn_attribution *a, lm_view *out)
+{
+    limn_tensor t = a->values;
+    if (a->added && t.dim[0] == 1) {
+        t.rank--;
+        memmove(t.dim, t.dim + 1, (size_t)t.rank * sizeof *t.dim);
+    }
+    return numbers_view(&t, out);
+}
+
 static lm_status write_npy(const explanation *e, const char *path)
 {
     size_t n = limn_explanation_count(e->why);
     lm_view v;
     LM_REQUIRE(n == 1, LM_USAGE, "-o %s: there are %zu results (methods x targets x inputs), and a .npy file holds one; use .npz",
                path, n);
-    LM_TRY(numbers_view(&limn_explanation_get(e->why, 0)->values, &v));
+    LM_TRY(view_of(limn_explanation_get(e->why, 0), &v));
     lm_status status = lm_npy_write(path, &v);
     lm_buffer_unref(v.buf);
     return status;
+}
+
+const char *explanation_source(const explanation *e, int64_t sample)
+{
+    return e->in->samples == e->samples ? e->in->source.at[sample] : e->in->samples == 1 ? e->in->source.at[0] : "";
 }
 
 /* Are several inputs explained, so that keys have to name them? */
 static bool several_sites(const explanation *e)
 {
     const limn_attribution *first = limn_explanation_get(e->why, 0);
-    for (size_t i = 1; i < limn_explanation_count(e->why); i++) {
-        const limn_attribution *a = limn_explanation_get(e->why, i);
-        if (strcmp(a->method, first->method) == 0 && strcmp(a->target, first->target) == 0)
+    for (size_t i = 1; i < limn_explanation_count(e->why); i++)
+        if (strcmp(limn_explanation_get(e->why, i)->site, first->site) != 0 &&
+            strcmp(limn_explanation_get(e->why, i)->method, first->method) == 0)
+            return true;
+    return false;
+}
+
+/* Is result i one that came before, because its target was asked twice ("top,1")? */
+static bool came_before(const explanation *e, size_t i)
+{
+    const limn_attribution *a = limn_explanation_get(e->why, i);
+    for (size_t k = 0; k < i; k++) {
+        const limn_attribution *b = limn_explanation_get(e->why, k);
+        if (strcmp(a->method, b->method) == 0 && strcmp(a->target, b->target) == 0 && strcmp(a->site, b->site) == 0)
             return true;
     }
     return false;
@@ -69,7 +96,9 @@ static lm_status add_maps(const explanation *e, lm_zip_out *zip)
         add_part(&key, a->target);
         if (several)
             add_part(&key, a->site);
-        status = numbers_view(&a->values, &v);
+        if (came_before(e, i))
+            continue;
+        status = view_of(a, &v);
         if (status == LM_OK) {
             status = lm_npz_add(zip, lm_str_text(&key), &v);
             lm_buffer_unref(v.buf);
@@ -130,7 +159,7 @@ static const limn_attribution *telling(const explanation *e)
 static lm_status add_facts(const explanation *e, lm_zip_out *zip)
 {
     const limn_attribution *like = telling(e);
-    facts f = {.e = e, .samples = like->values.rank ? like->values.dim[0] : 1};
+    facts f = {.e = e, .samples = e->samples};
     f.of = lm_malloc(limn_explanation_count(e->why), sizeof *f.of);
     if (!f.of)
         return LM_MEMORY;
@@ -204,6 +233,10 @@ lm_status explanation_check(const explanation *e)
 {
     for (size_t i = 0; i < limn_explanation_count(e->why); i++) {
         const limn_attribution *a = limn_explanation_get(e->why, i);
+        for (int64_t s = 0; s < e->samples; s++)
+            LM_REQUIRE(isfinite(a->target_value[s]) && !isinf(a->baseline_value[s]), LM_INPUT,
+                       "target %s is %g, and %g at the baseline of %s; choose another target or baseline, or pass "
+                       "--allow-nan", a->target, a->target_value[s], a->baseline_value[s], a->method);
         for (size_t k = 0; k < limn_tensor_count(&a->values); k++) {
             double v = lm_load_f64(a->values.type, (const char *)a->values.data + k * limn_dtype_size(a->values.type));
             if (!isfinite(v))

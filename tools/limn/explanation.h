@@ -15,7 +15,11 @@ typedef struct explanation {
     const inputs *in;
     const question *asked;
     const limn_explanation *why;
+    int64_t samples; /* as the library counts them */
 } explanation;
+
+/* What a sample was read from; "" when nothing is known. */
+const char *explanation_source(const explanation *e, int64_t sample);
 
 typedef enum explanation_form { EXPLAIN_NPY, EXPLAIN_NPZ, EXPLAIN_JSON, EXPLAIN_PNG, EXPLAIN_SVG, EXPLAIN_FORMS } explanation_form;
 

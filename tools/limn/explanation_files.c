@@ -38,7 +38,7 @@ typedef struct plan {
 static lm_status plan_make(const explanation *e, const char *path, plan *p)
 {
     p->columns = limn_explanation_count(e->why);
-    p->rows = e->in->samples;
+    p->rows = e->samples;
     p->name = lm_calloc(p->columns * (size_t)p->rows, sizeof *p->name);
     p->done = lm_calloc(p->columns * (size_t)p->rows, sizeof *p->done);
     if (!p->name || !p->done)

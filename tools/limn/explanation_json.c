@@ -62,7 +62,7 @@ static void add_ranked(const explanation *e, lm_json *j, const ranked *r)
 static lm_status add_prediction(const explanation *e, lm_json *j, int64_t sample)
 {
     const limn_tensor *y = limn_explanation_prediction(e->why);
-    const int axis = y->rank > 0 && y->dim[0] == e->in->samples;
+    const int axis = y->rank > 0 && y->dim[0] == e->samples;
     size_t count = numbers_below(y, axis), n;
     ranked *top = numbers_top(y, axis ? (size_t)sample * count : 0, count, TOP, &n);
     if (!top)
@@ -187,7 +187,7 @@ static lm_status add_run(const explanation *e, lm_json *j)
 
 static lm_status add_sample(const explanation *e, lm_json *j, int64_t sample)
 {
-    const char *source = e->in->source.at[sample];
+    const char *source = explanation_source(e, sample);
     lm_json_object(j);
     add_text(j, "source", *source ? source : NULL);
     LM_TRY(add_prediction(e, j, sample));
@@ -215,7 +215,7 @@ lm_status explanation_json(const explanation *e, lm_str *out)
     lm_json_int(&j, (int64_t)ask->seed);
     lm_json_key(&j, "samples");
     lm_json_array(&j);
-    for (int64_t s = 0; s < e->in->samples; s++)
+    for (int64_t s = 0; s < e->samples; s++)
         LM_TRY(add_sample(e, &j, s));
     lm_json_end_array(&j);
     LM_TRY(add_run(e, &j));

@@ -42,10 +42,10 @@ static bool find_plane(const explanation *e, const limn_tensor *t, bool known, i
     if (t->rank == 4) {
         const bool last = wanted == LAYOUT_NHWC ? d[1] != 1 || d[3] == 1 : !is_channels(d[1]) && is_channels(d[3]);
         set_plane(t, 1, wanted != LAYOUT_NCHW && last, p);
-    } else if (t->rank == 3 && known && e->in->samples == 1 && d[0] == 3) {
+    } else if (t->rank == 3 && known && e->samples == 1 && d[0] == 3) {
         set_plane(t, 0, false, p);
         return true;
-    } else if (t->rank == 3 && known && e->in->samples == 1 && d[2] == 3 && d[0] > 3) {
+    } else if (t->rank == 3 && known && e->samples == 1 && d[2] == 3 && d[0] > 3) {
         set_plane(t, 0, true, p);
         return true;
     } else if (t->rank == 3 && known) {

@@ -35,7 +35,7 @@ static lm_status choose(painter *p, const limn_attribution *a)
             p->x = &in->feed[i].tensor;
     const limn_tensor *x = p->x, *v = &a->values;
     bool fits =
-        x && !a->layered && (v->rank == 2 || v->rank == 3) && v->dim[0] == in->samples && numbers_below(v, 1) > 0;
+        x && !a->layered && (v->rank == 2 || v->rank == 3) && v->dim[0] == p->e->samples && numbers_below(v, 1) > 0;
     if (fits && v->rank == 2 && !lm_dtype_is_float(x->type)) {
         p->kind = LM_PANEL_TOKENS;
         fits = x->rank == 2 && x->dim[1] == v->dim[1];
@@ -111,8 +111,8 @@ static lm_status fill(painter *p, const limn_attribution *a, int64_t sample, lm_
 static lm_status add_title(painter *p, const limn_attribution *a, int64_t sample, lm_panel *panel)
 {
     lm_str text = {0};
-    if (p->e->in->samples > 1)
-        lm_str_printf(&text, "%s: ", p->e->in->source.at[sample]);
+    if (p->e->samples > 1)
+        lm_str_printf(&text, "%s: ", explanation_source(p->e, sample));
     lm_str_printf(&text, "%s of target %s", a->method, a->target);
     if (a->target_label[sample])
         lm_str_printf(&text, " (%s)", a->target_label[sample]);

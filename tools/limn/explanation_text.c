@@ -103,9 +103,9 @@ lm_status explanation_text(const explanation *e, command *cmd)
 {
     static const char *const space[] = {"", " (logit)", " (probability)"};
     lm_str *out = &cmd->out;
-    for (int64_t s = 0; s < e->in->samples; s++) {
-        if (e->in->samples > 1) {
-            bold(cmd, *e->in->source.at[s] ? e->in->source.at[s] : "sample");
+    for (int64_t s = 0; s < e->samples; s++) {
+        if (e->samples > 1) {
+            bold(cmd, *explanation_source(e, s) ? explanation_source(e, s) : "sample");
             lm_str_char(out, '\n');
         }
         for (size_t i = 0; i < limn_explanation_count(e->why); i++) {
