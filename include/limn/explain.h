@@ -30,7 +30,8 @@ typedef struct limn_question {
     const char *method;   /* one or several: "saliency,ig,gradcam" */
     const char *target;   /* "top" (default), "3", "top5", "all", "sum", "1-2", "label:cat", "0:4:*", several with commas */
     const char *output;   /* which of several outputs */
-    const char *input;    /* which inputs are explained; default: all that can be. The others stay at their values */
+    const char *input;    /* which inputs are explained; default: those of floats, or where there are none the tokens, at
+                           * their embeddings. The others stay at their values */
     const char *layer;    /* stop here: a name, "layer4", "Conv@-1", "auto" */
     const char *baseline; /* "zero" (default), "mean", "min", "max", "blur:10", "noise", "value:0.5", "token:101", a file */
     const char *noise;    /* average over noise: "smoothgrad:samples=50,stdev=0.1" */
@@ -69,7 +70,8 @@ typedef enum limn_space { LIMN_SPACE_RAW, LIMN_SPACE_LOGIT, LIMN_SPACE_PROBABILI
 
 /* One method, target and input (or layer), over all samples. Everything lives as long as the explanation. */
 typedef struct limn_attribution {
-    const char *method, *target; /* as asked */
+    const char *method, *target; /* as asked; each class of "all", and of "top5" for one sample, by its number, otherwise
+                                  * "top1" ... */
     const char *site;            /* the input, or the layer's value, by its ONNX name */
     int layered;                 /* 1: `site` is a layer's value */
     limn_space space;            /* what the target's number is */
