@@ -3,7 +3,7 @@
 
 #if defined(LM_HAVE_PNG)
 
-#include <png.h>
+#include "core/data/image_png.h"
 #include <stdint.h>
 #include <string.h>
 
@@ -31,24 +31,6 @@ static void complain(png_structp png, png_const_charp what)
     const source *s = png_get_error_ptr(png);
     lm_fail(LM_INPUT, "%s: a broken PNG: %s; make it anew", s->name, what);
     png_longjmp(png, 1);
-}
-
-static void ignore(png_structp png, png_const_charp what)
-{
-    (void)png;
-    (void)what;
-}
-
-static png_voidp get_memory(png_structp png, png_alloc_size_t bytes)
-{
-    (void)png;
-    return lm_malloc(bytes, 1);
-}
-
-static void give_memory(png_structp png, png_voidp memory)
-{
-    (void)png;
-    lm_free(memory);
 }
 
 /* What a decoder works with; in a struct so that longjmp leaves it alone. */
@@ -108,7 +90,7 @@ static lm_status decode(work *w)
 lm_status lm_png_decode(const void *bytes, size_t count, const char *name, lm_image *out)
 {
     work w = {.from = {bytes, count, name}};
-    w.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &w.from, complain, ignore, NULL, get_memory, give_memory);
+    w.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &w.from, complain, image_ignore, NULL, image_get_memory, image_give_memory);
     w.info = w.png ? png_create_info_struct(w.png) : NULL;
     lm_status status = w.info ? decode(&w) : lm_context(LM_MEMORY, "%s", name);
     png_destroy_read_struct(&w.png, &w.info, NULL);

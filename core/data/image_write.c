@@ -5,7 +5,7 @@
 
 #if defined(LM_HAVE_PNG)
 
-#include <png.h>
+#include "core/data/image_png.h"
 
 static void put(png_structp png, png_bytep bytes, size_t count)
 {
@@ -22,24 +22,6 @@ static void complain(png_structp png, png_const_charp what)
 {
     lm_fail(LM_MEMORY, "picture: %s", what);
     png_longjmp(png, 1);
-}
-
-static void ignore(png_structp png, png_const_charp what)
-{
-    (void)png;
-    (void)what;
-}
-
-static png_voidp get_memory(png_structp png, png_alloc_size_t bytes)
-{
-    (void)png;
-    return lm_malloc(bytes, 1);
-}
-
-static void give_memory(png_structp png, png_voidp memory)
-{
-    (void)png;
-    lm_free(memory);
 }
 
 static lm_status encode(png_structp png, png_infop info, const uint8_t *rgb, int width, int height, lm_str *out)
@@ -61,7 +43,7 @@ static lm_status encode(png_structp png, png_infop info, const uint8_t *rgb, int
 
 lm_status lm_png_encode(const uint8_t *rgb, int width, int height, lm_str *out)
 {
-    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, complain, ignore, NULL, get_memory, give_memory);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, complain, image_ignore, NULL, image_get_memory, image_give_memory);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     lm_status status = info ? encode(png, info, rgb, width, height, out) : LM_MEMORY;
     png_destroy_write_struct(&png, &info);

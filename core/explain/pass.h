@@ -95,6 +95,12 @@ struct lm_study {
     lm_buffer *room[2]; /* what batches and single rows left behind, for the next */
 };
 
+/* The form in which a walk wants the model. */
+static inline uint32_t pass_canon(const lm_walk *walk)
+{
+    return lm_set_canon(walk->set, &walk->options);
+}
+
 /* study.c */
 lm_status lm_study_build(lm_study *s, const lm_feed *feed, int64_t rows, study_build **out);
 lm_status lm_study_intern(lm_study *s, const char *name, const char **out);

@@ -77,7 +77,7 @@ static lm_status keep_wanted(emission *x)
 static uint32_t canon_of(const pass_wish *wish)
 {
     const lm_walk *first = wish->nwalk ? &wish->w->walk[wish->walk[0]] : NULL;
-    return first ? lm_set_canon(first->set, &first->options) : LM_CANON_RAISE;
+    return first ? pass_canon(first) : LM_CANON_RAISE;
 }
 
 /* The build's graph through canon with outputs of our own, and back with its own. */

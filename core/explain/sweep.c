@@ -87,18 +87,13 @@ static lm_status number_items(sweeping *x)
     return check_cuts(x, one);
 }
 
-static uint32_t canon_of(const lm_walk *walk)
-{
-    return lm_set_canon(walk->set, &walk->options);
-}
-
 /* Walks by the form in which their rules want the model; there is one group at least, for the forward values. */
 static lm_status sort_walks(sweeping *x)
 {
     x->groups = 0;
     for (int i = 0; i < x->w->nwalk; i++) {
         int g = 0;
-        while (g < x->groups && canon_of(&x->w->walk[x->group[g].walk[0]]) != canon_of(&x->w->walk[i]))
+        while (g < x->groups && pass_canon(&x->w->walk[x->group[g].walk[0]]) != pass_canon(&x->w->walk[i]))
             g++;
         LM_REQUIRE(g < SWEEP_GROUPS, LM_UNSUPPORTED, "a sweep has walks of more than %d kinds", SWEEP_GROUPS);
         if (g == x->groups) {
