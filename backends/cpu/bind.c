@@ -24,7 +24,7 @@ static const struct {
     {LM_OP_RNN, lm_cpu_bind_recurrent},
     {LM_OP_GRU, lm_cpu_bind_recurrent},
     {LM_OP_LSTM, lm_cpu_bind_recurrent},
-    {LM_OP_LSTM_DX, lm_cpu_bind_lstm_dx},
+    {LM_OP_RECURRENT_DX, lm_cpu_bind_recurrent_dx},
 };
 
 lm_cpu_bind_fn lm_cpu_binder(lm_opid op)

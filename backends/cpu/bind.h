@@ -10,7 +10,7 @@
     X(layernorm) X(rmsnorm) X(groupnorm) X(batchnorm) X(lrn) X(update) X(matmul) X(conv) X(conv_t) X(conv_dw)          \
     X(maxpool) X(maxpool_dx) X(avgpool) X(avgpool_dx) X(lppool) X(copy) X(slice_dx) X(pad) X(pad_dx) X(concat) X(tile) \
     X(trilu) X(gather) X(gather_dx) X(gather_elements) X(gather_nd) X(scatter_elements) X(scatter_nd) X(onehot)        \
-    X(topk) X(nonzero) X(range) X(resize) X(resize_dx) X(recurrent) X(lstm_dx) X(attention)
+    X(topk) X(nonzero) X(range) X(resize) X(resize_dx) X(recurrent) X(recurrent_dx) X(attention)
 
 #define X(family) lm_status lm_cpu_bind_##family(lm_cpu *cpu, const lm_call *call, lm_kernel **out);
 LM_CPU_FAMILIES(X)

@@ -36,23 +36,12 @@ bool lm_rows_alias(const lm_topo *topo, const lm_tile_set *set, int64_t rows, in
     return (rows < set->mr ? rows : set->mr) * apart > cache - 2 * way;
 }
 
-static void plan_depth(lm_igemm *g, int64_t budget)
+/* Terms of a kernel call: as many chains as the cache holds of a panel, and runs fit. `terms`: of the longest sum. */
+static void plan_depth(lm_igemm *g, int64_t terms, int64_t budget)
 {
-    const int64_t nr = g->set->nr;
-    const int64_t most = budget / nr < 64 ? 64 : budget / nr;
-    g->pieces = 1;
-    g->piece = g->channels;
-    g->block_taps = LM_SPANS;
-    if (g->channels > most) {
-        g->block_taps = 1;
-        g->piece = lm_even_piece(g->channels, most);
-        g->pieces = lm_ceil_div(g->channels, g->piece);
-        return;
-    }
-    if (g->block_taps * g->channels > most)
-        g->block_taps = most / (g->channels ? g->channels : 1);
-    if (g->run_step && g->block_taps * g->channels > LM_COPY_RUN)
-        g->block_taps = LM_COPY_RUN / g->channels;
+    int64_t most = budget / g->set->nr / LM_CHAIN;
+    most = most < g->channels && !g->run_step ? most : g->run_step ? 1 : g->channels;
+    g->depth = LM_CHAIN * lm_even_piece(lm_ceil_div(terms, LM_CHAIN), most > 1 ? most : 1);
 }
 
 /* Tiles of a pass: pieces of output rows where that keeps padded taps together, otherwise any mr pixels. */
@@ -85,20 +74,20 @@ void lm_igemm_plan(lm_igemm *g, const lm_topo *topo)
         taps = g->pass[i].ntap > taps ? g->pass[i].ntap : taps;
         tiles_all += g->pass[i].tiles;
     }
-    plan_depth(g, budget);
-    const int64_t depth = g->pieces > 1 ? g->piece : g->channels * (taps < g->block_taps ? taps : g->block_taps);
+    const int64_t terms = taps * g->channels;
+    plan_depth(g, terms, budget);
+    const int64_t depth = terms < g->depth ? terms : g->depth;
+    const bool rest = depth < terms; /* sums rest in memory between kernel calls */
     int64_t most = budget / (nr * (depth ? depth : 1));
     most = most < 1 ? 1 : most;
     while (most > LM_TILE_NP &&
-           lm_ceil_div(g->panels, most) * (g->pieces > 1 ? lm_ceil_div(tiles_all, REUSE) : tiles_all) * g->nparts <
-               TASKS)
+           lm_ceil_div(g->panels, most) * (rest ? lm_ceil_div(tiles_all, REUSE) : tiles_all) * g->nparts < TASKS)
         most /= 2;
     g->block_panels = g->panels ? lm_even_piece(g->panels, most) : 1;
     g->column_blocks = lm_ceil_div(g->panels, g->block_panels);
-    const double work = (double)g->set->mr * (double)(taps * g->channels) * (double)(g->block_panels * nr);
+    const double work = (double)g->set->mr * (double)terms * (double)(g->block_panels * nr);
     g->block_tiles = work >= TASK_WORK ? 1 : (int64_t)(TASK_WORK / (work + 1)) + 1;
-    /* Chains that rest in memory between blocks of the reduction: each block's panels should serve several tiles. */
-    if (g->pieces > 1 && g->block_tiles < REUSE)
+    if (rest && g->block_tiles < REUSE)
         g->block_tiles = REUSE;
     if (g->block_tiles > 1 && tiles_all > 0)
         g->block_tiles = lm_even_piece(tiles_all, g->block_tiles);

@@ -5,9 +5,10 @@
 
 #include "backends/cpu/igemm.h"
 
-/* Runs per kernel call at most, the longest run of taps that a border row copies, and floats between copied rows: a
- * line, so that rows of any length begin in different sets of the caches. */
-enum { LM_SPANS = 64, LM_COPY_RUN = 512, LM_ROW_GAP = 16 };
+/* Runs per kernel call at most: those of a chain of single terms; channels of a run of taps along a row at most, and
+ * what a border row copies of such runs for a call; floats between copied rows: a line, so that rows of any length begin
+ * in different sets of the caches. */
+enum { LM_SPANS = LM_CHAIN + 2, LM_RUN = 64, LM_COPY_RUN = LM_CHAIN + 2 * LM_RUN, LM_ROW_GAP = 16 };
 
 static inline int64_t lm_ceil_div(int64_t a, int64_t b)
 {

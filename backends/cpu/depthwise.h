@@ -7,8 +7,8 @@
 /* Rows of a filter, at most; rows of output that a call computes, at most. */
 enum { LM_DEPTHWISE_ROWS = 64, LM_DEPTHWISE_BLOCK = 8 };
 
-/* One row of output pixels, of a range of channels. Each output is one chain over the taps in their order (the rows of
- * the filter, then along the row), finished as a tile is (tile.h). Source pixels outside 0 ... width - 1 count as
+/* One row of output pixels, of a range of channels. Each output sums up the taps in their order (the rows of the filter,
+ * then along the row) in chains, finished as a tile is (tile.h). Source pixels outside 0 ... width - 1 count as
  * zeros. Steps in floats. */
 typedef struct lm_depthwise_run {
     int64_t nrow, ntap, pixels, channels;    /* channels: of the image, from one tap's weights to the next */
@@ -16,6 +16,7 @@ typedef struct lm_depthwise_run {
     const float *x[LM_DEPTHWISE_ROWS];       /* source pixel 0 of the row that a row of the filter meets */
     int64_t x_step[LM_DEPTHWISE_ROWS];       /* from one source pixel to the next; 0 for a row in the padding (zeros) */
     const float *w[LM_DEPTHWISE_ROWS];       /* its weights, [tap][channel] */
+    int64_t k[LM_DEPTHWISE_ROWS];            /* which term its first tap is */
     int64_t origin, stride, dilation, width; /* output o, tap t meet source pixel origin + o * stride + t * dilation */
     float *y;
     const float *bias, *res; /* res: with y's steps, or NULL */

@@ -69,7 +69,7 @@ static lm_status arrange(lm_product *p, const lm_view *v, bool out, lm_relayout 
     return lm_product_relayout(p, v, copy.st, (size_t)lm_shape_count(&v->sh), out, r);
 }
 
-/* x, y and the residual; y's strides for the passes in y_step. */
+/* x, y and what the epilogue takes; y's strides for the passes in y_step. */
 static lm_status operands(lm_product *p, const lm_call *call, int64_t y_step[LM_AXES])
 {
     lm_igemm *g = &p->g;
@@ -78,7 +78,7 @@ static lm_status operands(lm_product *p, const lm_call *call, int64_t y_step[LM_
     int64_t st[LM_RANK];
     for (int i = 0; i < call->y[0].sh.rank; i++)
         st[i] = i == 0 ? g->y_sample : i == 1 ? 1 : y_step[LM_AXES - call->y[0].sh.rank + i];
-    return lm_product_residual(p, call, st);
+    return lm_product_operands(p, call, st);
 }
 
 /* A product in disguise (one tap, no padding) whose rows would push each other out of the first-level cache: the pixels
@@ -163,7 +163,7 @@ lm_status lm_cpu_bind_conv(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     g->samples = s.n;
     g->channels = p->pack.channels;
     /* Few channels: the taps of a row lie side by side in memory, in the very order of the chain. */
-    const bool wide = s.groups == 1 && s.dilation[2] == 1 && g->x_step[2] == s.c && s.k[2] > 1 && s.k[2] * s.c <= 64;
+    const bool wide = s.groups == 1 && s.dilation[2] == 1 && g->x_step[2] == s.c && s.k[2] > 1 && s.k[2] * s.c <= LM_RUN;
     if (wide)
         g->run_step = s.c, g->channels = s.c * s.k[2];
     for (int k = 0; k < LM_AXES; k++) {
@@ -236,7 +236,7 @@ static bool is_patches(lm_cpu *cpu, const lm_call *call, const shape3 *s)
     lm_pack pack;
     const int64_t nr = lm_tiles_of(cpu->level)->nr, taps = s->k[0] * s->k[1] * s->k[2];
     const bool bias = call->nx > 2 && lm_view_present(&call->x[2]);
-    bool ok = s->groups == 1 && taps > 1 && s->m < nr && !bias && !(call->ep && call->ep->residual);
+    bool ok = s->groups == 1 && taps > 1 && s->m < nr && !bias && !lm_epilogue_inputs(call->ep);
     for (int k = 0; k < LM_AXES; k++)
         ok &= s->k[k] == s->stride[k] && s->dilation[k] == 1 && s->pad[k] == 0 && s->out[k] == s->in[k] * s->k[k];
     return ok && lm_pack_patches(&call->x[1], nr, &pack);

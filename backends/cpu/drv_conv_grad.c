@@ -1,6 +1,6 @@
 /* Binds the weight gradient of a convolution: w[m, c, tap] = sum of signal[m] * x[c] over samples, then output pixels
- * in row-major order, one chain per weight, so that a batch in pieces adds up to the same bits when each piece resumes
- * the chain. Pixels whose tap lies outside the image are not part of the sum.
+ * in row-major order. Every sample begins a new chain (tile.h), so that a batch in pieces adds up to the same bits when
+ * each piece goes on with the sum of those before. Pixels whose tap lies outside the image are not part of the sum.
  *
  * One of signal and x supplies the rows of a tile, the other its columns; both are read where they lie, channels
  * contiguous. x is the column side unless it has too few channels to fill a panel. */
@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Pixels per step of the reduction (the chains rest in memory in between), runs of them, tasks worth having. */
-enum { DEPTH = 256, TASKS = 16 };
+/* Pixels per kernel call at most, tasks worth having. */
+enum { DEPTH = LM_CHAIN, TASKS = 16 };
 
 /* x or the signal: floats from one sample to the next and along the three axes, and channels per group. */
 typedef struct side {
@@ -31,8 +31,8 @@ typedef struct grad {
     int64_t samples, in[LM_AXES], out[LM_AXES], kernel[LM_AXES], stride[LM_AXES], dilation[LM_AXES], pad[LM_AXES],
         groups;
     int64_t taps, row_step, column_step, tap_step[LM_AXES], group_step; /* of the result, in floats */
-    int64_t lines, pieces, piece; /* output rows of all samples; each cut into `pieces` of `piece` pixels */
-    int64_t step_lines;           /* pieces of rows per step of the reduction */
+    int64_t pixels, links; /* output pixels of a sample, and the chains that they are cut into */
+    int64_t step_links;    /* chains per kernel call */
     int np;
     int64_t block_rows, row_blocks, panels, block_taps, tap_blocks, tasks; /* block_rows in tiles */
     int64_t scratch_at, scratch_bytes, pack_at;                            /* per worker */
@@ -47,8 +47,8 @@ typedef struct job {
 
 /* The part of the reduction that one tap sees in one step: runs of pixels, x_off at a_off or b_off. */
 typedef struct runs {
-    int64_t n, pixels;
-    lm_span span[LM_SPANS];
+    int64_t n;
+    lm_span span[DEPTH];
 } runs;
 
 static const side *row_side(const grad *g)
@@ -71,39 +71,54 @@ static void clip(const grad *g, int k, int64_t t, int64_t *lo, int64_t *hi)
     *hi = last + 1 < *hi ? last + 1 : *hi;
 }
 
-static void add_run(const grad *g, runs *r, int64_t x_off, int64_t s_off, int64_t len)
+static void add_run(const grad *g, runs *r, int64_t x_off, int64_t s_off, int64_t len, int64_t k)
 {
     const int64_t x_step = g->x.step[2] * g->stride[2], s_step = g->s.step[2];
     const int64_t a = g->x_columns ? s_off : x_off, b = g->x_columns ? x_off : s_off;
     lm_span *last = &r->span[r->n ? r->n - 1 : 0];
-    r->pixels += len;
-    if (r->n > 0 && last->a_off + last->len * (g->x_columns ? s_step : x_step) == a &&
+    if (r->n > 0 && last->k + last->len == k && last->a_off + last->len * (g->x_columns ? s_step : x_step) == a &&
         last->b_off + last->len * (g->x_columns ? x_step : s_step) == b)
         last->len += len;
     else
-        r->span[r->n++] = (lm_span){a, b, len};
+        r->span[r->n++] = (lm_span){a, b, len, k};
 }
 
-/* The runs of tap (tz, ty, tx) in row pieces [first, last). */
+/* What a tap sees: the output pixels [lo, hi) and the source pixel that the first of all meets. */
+typedef struct window {
+    int64_t lo[LM_AXES], hi[LM_AXES], shift[LM_AXES];
+} window;
+
+/* The runs of pixels [p0, p1) of sample n, the first of which is term k. */
+static void add_pixels(const grad *g, const window *v, int64_t n, int64_t p0, int64_t p1, int64_t k, runs *r)
+{
+    const int64_t width = g->out[2];
+    for (int64_t p = p0, next; p < p1; k += next - p, p = next) {
+        const int64_t line = p / width, y = line % g->out[1], z = line / g->out[1], x = p - line * width;
+        next = (line + 1) * width < p1 ? (line + 1) * width : p1;
+        const int64_t end = x + next - p, x0 = x > v->lo[2] ? x : v->lo[2], x1 = end < v->hi[2] ? end : v->hi[2];
+        if (z < v->lo[0] || z >= v->hi[0] || y < v->lo[1] || y >= v->hi[1] || x0 >= x1)
+            continue;
+        int64_t from = n * g->x.sample, at[] = {z, y, x0};
+        for (int i = 0; i < LM_AXES; i++)
+            from += (at[i] * g->stride[i] + v->shift[i]) * g->x.step[i];
+        add_run(g, r, from, n * g->s.sample + z * g->s.step[0] + y * g->s.step[1] + x0 * g->s.step[2], x1 - x0,
+                k + x0 - x);
+    }
+}
+
+/* The runs of a tap in chains [first, last) of all samples. */
 static void find_runs(const grad *g, const int64_t tap[LM_AXES], int64_t first, int64_t last, runs *r)
 {
-    r->n = r->pixels = 0;
-    int64_t lo[LM_AXES] = {0}, hi[LM_AXES], shift[LM_AXES];
-    for (int k = 0; k < LM_AXES; k++) {
-        hi[k] = g->out[k];
-        clip(g, k, tap[k], &lo[k], &hi[k]);
-        shift[k] = tap[k] * g->dilation[k] - g->pad[k];
+    window v = {.lo = {0}};
+    r->n = 0;
+    for (int i = 0; i < LM_AXES; i++) {
+        v.hi[i] = g->out[i];
+        clip(g, i, tap[i], &v.lo[i], &v.hi[i]);
+        v.shift[i] = tap[i] * g->dilation[i] - g->pad[i];
     }
-    for (int64_t i = first; i < last; i++) {
-        const int64_t line = i / g->pieces, start = i % g->pieces * g->piece;
-        const int64_t y = line % g->out[1], z = line / g->out[1] % g->out[0], n = line / (g->out[1] * g->out[0]);
-        const int64_t x0 = start > lo[2] ? start : lo[2], x1 = start + g->piece < hi[2] ? start + g->piece : hi[2];
-        if (z < lo[0] || z >= hi[0] || y < lo[1] || y >= hi[1] || x0 >= x1)
-            continue;
-        const int64_t at[LM_AXES] = {z * g->stride[0] + shift[0], y * g->stride[1] + shift[1],
-                                     x0 * g->stride[2] + shift[2]};
-        add_run(g, r, n * g->x.sample + at[0] * g->x.step[0] + at[1] * g->x.step[1] + at[2] * g->x.step[2],
-                n * g->s.sample + z * g->s.step[0] + y * g->s.step[1] + x0 * g->s.step[2], x1 - x0);
+    for (int64_t link = first; link < last; link++) {
+        const int64_t p0 = link % g->links * LM_CHAIN, p1 = p0 + LM_CHAIN < g->pixels ? p0 + LM_CHAIN : g->pixels;
+        add_pixels(g, &v, link / g->links, p0, p1, (link - first) * LM_CHAIN, r);
     }
 }
 
@@ -152,9 +167,10 @@ static void scatter_row(const grad *g, const float *from, float *to, const int64
 static void scatter(const grad *g, const float *scratch, float *y, int64_t rows, int64_t t0, int64_t t1, int64_t valid)
 {
     const int64_t width = g->np * g->set->nr, taps = t1 - t0;
-    int64_t off[LM_SPANS], tap[LM_AXES];
-    for (int64_t first = t0; first < t1; first += LM_SPANS) {
-        const int64_t n = t1 - first < LM_SPANS ? t1 - first : LM_SPANS;
+    enum { ONCE = 64 };
+    int64_t off[ONCE], tap[LM_AXES];
+    for (int64_t first = t0; first < t1; first += ONCE) {
+        const int64_t n = t1 - first < ONCE ? t1 - first : ONCE;
         for (int64_t t = 0; t < n; t++) {
             tap_of(g, first + t, tap);
             off[t] = tap[0] * g->tap_step[0] + tap[1] * g->tap_step[1] + tap[2] * g->tap_step[2];
@@ -174,7 +190,6 @@ typedef struct block {
 /* One tap of one step of the reduction, for all row tiles of the block. */
 static void run_tap(const job *j, const block *b, int64_t t, runs *r, bool first, bool last)
 {
-    static const float no_bias[LM_TILE_COLS];
     const grad *g = j->g;
     const side *row = row_side(g), *column = column_side(g);
     const int64_t width = g->np * g->set->nr, taps = b->t1 - b->t0, mr = g->set->mr;
@@ -182,7 +197,7 @@ static void run_tap(const job *j, const block *b, int64_t t, runs *r, bool first
     tap_of(g, t, tap);
     const float *rows = (g->x_columns ? j->s : j->x) + b->group * row->channels;
     const float *columns = (g->x_columns ? j->x : j->s) + b->group * column->channels + b->column0;
-    lm_tile tile = {.span = r->span, .nspan = r->n, .b = columns, .b_panel = g->set->nr, .bias = no_bias};
+    lm_tile tile = {.span = r->span, .nspan = r->n, .b = columns, .b_panel = g->set->nr};
     tile.ak_step = row->step[2] * (g->x_columns ? 1 : g->stride[2]);
     tile.b_step = column->step[2] * (g->x_columns ? g->stride[2] : 1);
     tile.resume = !first, tile.last = last;
@@ -218,12 +233,12 @@ static void task(void *ctx, int64_t index, int worker)
     b.valid = columns - b.column0 < width ? columns - b.column0 : width;
     b.direct = g->column_step == 1 && b.valid == width;
     b.scratch = (float *)(j->workspace + g->scratch_at + worker * g->scratch_bytes);
-    b.pack = (float *)(j->workspace + g->pack_at) + worker * width * (DEPTH + 16);
+    b.pack = (float *)(j->workspace + g->pack_at) + worker * width * DEPTH;
     b.y = j->y + b.group * g->group_step + b.row0 * g->row_step + b.column0 * g->column_step;
-    const int64_t all = g->lines * g->pieces;
+    const int64_t all = g->samples * g->links;
     runs r;
-    for (int64_t first = 0; first < all || first == 0; first += g->step_lines) {
-        const int64_t last = first + g->step_lines < all ? first + g->step_lines : all;
+    for (int64_t first = 0; first < all || first == 0; first += g->step_links) {
+        const int64_t last = first + g->step_links < all ? first + g->step_links : all;
         for (int64_t t = b.t0; t < b.t1; t++) {
             int64_t tap[LM_AXES];
             tap_of(g, t, tap);
@@ -260,12 +275,9 @@ static void plan(grad *g)
         if (g->set->column[rows][np] && np * nr <= columns)
             g->np = np;
     g->panels = lm_ceil_div(columns, g->np * nr);
-    g->pieces = lm_ceil_div(g->out[2], DEPTH);
-    g->piece = lm_even_piece(g->out[2], DEPTH);
-    g->lines = g->samples * g->out[0] * g->out[1];
-    g->step_lines = g->piece ? DEPTH / g->piece : 1;
-    if (g->step_lines > LM_SPANS)
-        g->step_lines = LM_SPANS;
+    g->pixels = g->out[0] * g->out[1] * g->out[2];
+    g->links = lm_ceil_div(g->pixels, LM_CHAIN);
+    g->step_links = g->links > 1 || !g->pixels ? 1 : DEPTH / g->pixels;
     const int64_t tiles = lm_ceil_div(rows, mr);
     g->block_rows = tiles < 8 ? tiles : 8;
     while (g->block_rows > 1 && (g->groups * g->panels * lm_ceil_div(tiles, g->block_rows) < TASKS ||
@@ -361,7 +373,7 @@ lm_status lm_cpu_bind_conv_dw(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     const size_t workers = (size_t)lm_pool_threads(cpu->pool), width = (size_t)(g->np * g->set->nr);
     g->scratch_bytes = (int64_t)sizeof(float) * g->block_rows * g->set->mr * g->block_taps * (int64_t)width;
     LM_TRY_OUT(reserve(g, workers, (size_t)g->scratch_bytes, &g->scratch_at));
-    LM_TRY_OUT(reserve(g, workers * (DEPTH + 16) * width, sizeof(float), &g->pack_at));
+    LM_TRY_OUT(reserve(g, workers * DEPTH * width, sizeof(float), &g->pack_at));
     g->k.base.flops = 2.0 * (double)lm_shape_count(&s->sh) * (double)(w->sh.dim[1] * g->taps);
     g->k.base.bytes = 4.0 * (double)(lm_shape_count(&x->sh) + lm_shape_count(&s->sh) + lm_shape_count(&w->sh));
     snprintf(g->k.name, sizeof g->k.name, "cpu.%s.conv_dw_f32_%dx%d", lm_cpu_level_name(cpu->level), g->set->mr,

@@ -50,6 +50,7 @@ static void set_row(lm_depthwise_run *r, const job *j, int64_t sample, int64_t o
             continue;
         r->x[r->nrow] = inside ? a->x + (sample * g->x_sample + z * g->x_step[0] + y * g->x_step[1]) : a->zero;
         r->x_step[r->nrow] = inside ? g->x_step[2] : 0;
+        r->k[r->nrow] = t;
         r->w[r->nrow++] = a->b + g->tap[t].b_off;
     }
     r->origin = p->origin[2], r->stride = p->step[2], r->dilation = j->p->row_dilation, r->width = g->in[2];
@@ -64,7 +65,7 @@ static void task(void *ctx, int64_t index, int worker)
     const job *j = ctx;
     const lm_igemm *g = &j->p->g;
     const lm_pass *p = g->pass;
-    lm_depthwise_run r[LM_DEPTHWISE_BLOCK]; /* a dozen kilobytes, not cleared */
+    lm_depthwise_run r[LM_DEPTHWISE_BLOCK]; /* sixteen kilobytes, not cleared */
     (void)worker;
     const int64_t rows = g->samples * p->out[0] * p->out[1], begin = index / g->column_blocks * g->block_tiles;
     const int64_t first = index % g->column_blocks * g->block_panels;
@@ -76,14 +77,11 @@ static void task(void *ctx, int64_t index, int worker)
         r[n].first = first, r[n].last = last;
     } while (++n < g->block_tiles && begin + n < rows);
     j->fn(r, n);
-    if (!j->a->act)
+    if (!j->a->ending.act && !j->a->ending.slope)
         return;
     for (int k = 0; k < n; k++)
-        for (int64_t i = 0; i < p->out[2]; i++) {
-            float *v = r[k].y + i * r[k].y_step + first;
-            j->a->act(&(lm_ew){
-                .y = v, .x = {v}, .n = (size_t)(last - first), .a = j->a->act_a, .b = j->a->act_b, .bad = -1});
-        }
+        for (int64_t i = 0; i < p->out[2]; i++)
+            lm_ending_at(j->a, r[k].y + i * r[k].y_step + first, last - first);
 }
 
 static void run_all(lm_cpu *cpu, const lm_product *p, const lm_igemm_args *a)

@@ -146,7 +146,7 @@ lm_status lm_cpu_bind_matmul(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
         LM_TRY_OUT(copied(p, &a, alias ? LM_ROW_GAP : 0, false, &p->x));
     if (y.st[last] != 1 && y.sh.dim[last] != 1)
         LM_TRY_OUT(copied(p, &y, 0, true, &p->y));
-    LM_TRY_OUT(lm_product_residual(p, call, y.st));
+    LM_TRY_OUT(lm_product_operands(p, call, y.st));
     shape2 s = {.m = a.sh.dim[a.sh.rank - 2], .k = p->pack.channels, .n = p->pack.columns};
     s.a_row = a.st[a.sh.rank - 2], s.y_row = y.st[last - 1];
     batch_axes(&a, b, &y, &s);

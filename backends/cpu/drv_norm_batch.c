@@ -51,8 +51,7 @@ static lm_view per_channel(const lm_view *v, int rank, bool own)
 lm_status lm_cpu_bind_batchnorm(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
 {
     const lm_view *x = call->x;
-    const bool residual = call->ep && call->ep->residual;
-    bool ok = call->nx - residual == INPUTS && x[X].sh.rank >= 2 && lm_ew_is_float(x[X].dt) &&
+    bool ok = call->nx - lm_epilogue_inputs(call->ep) == INPUTS && x[X].sh.rank >= 2 && lm_ew_is_float(x[X].dt) &&
               lm_ew_is_float(call->y[0].dt);
     for (int i = SCALE; i < INPUTS && ok; i++)
         ok = x[i].dt == LM_F32 && x[i].sh.rank == 1 && x[i].sh.dim[0] == x[X].sh.dim[1];
@@ -61,7 +60,7 @@ lm_status lm_cpu_bind_batchnorm(lm_cpu *cpu, const lm_call *call, lm_kernel **ou
     /* rounded to float16 first, a relu would see other zeros */
     const lm_epilogue *ep = call->ep;
     const bool relu = ep && ep->active && ep->act == LM_OP_RELU;
-    LM_REQUIRE(!ep || (relu && !ep->residual && call->y[0].dt == LM_F32), LM_UNSUPPORTED,
+    LM_REQUIRE(!ep || (relu && !lm_epilogue_inputs(ep) && call->y[0].dt == LM_F32), LM_UNSUPPORTED,
                "%s: on cpu, only a relu of float32 joins it", lm_ops[call->op].name);
 
     int rank = x[X].sh.rank;

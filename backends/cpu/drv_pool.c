@@ -13,6 +13,10 @@
  * its rows are asked for. */
 enum { PART = 256, LINE = 16, AHEAD = 1024 };
 
+/* Channels of small windows that are walked together; tiles of them, about, and rows of results of a tile, at least:
+ * its first row costs more. */
+enum { NEAR_CHANNELS = 1024, NEAR_TILES = 32, NEAR_ROWS = 7 };
+
 /* Maxima over rows wait in a patch of the first cache for those along the row; so many rows a window may have, and so
  * many elements along the row. */
 enum { PATCH = 2048, TAPS = 32 };
@@ -25,6 +29,7 @@ typedef struct pooling {
     bool channels; /* contiguous, otherwise rows */
     bool places;   /* y[1] is wanted */
     bool large;    /* more than the caches hold: results go past them */
+    bool near;     /* maxima of small windows: rows in one step */
     int64_t block; /* channels of a patch; 0: maxima are taken window by window */
     float p;       /* of a power */
     lm_image x, y, index;
@@ -52,14 +57,10 @@ static int64_t plane_base(const pooling *k, int64_t n, int64_t c)
 }
 
 /* A window without any element of the image has index -1. */
-static void put_places(int64_t *index, int64_t st, const int32_t *at, int64_t base, int64_t base_step, int64_t n)
+static void put_places(int64_t *index, int64_t st, const int32_t *at, int64_t base, int64_t n)
 {
-    if (st == 1)
-        for (int64_t i = 0; i < n; i++)
-            index[i] = at[i] < 0 ? -1 : base + i * base_step + at[i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            index[i * st] = at[i] < 0 ? -1 : base + i * base_step + at[i];
+    for (int64_t i = 0; i < n; i++)
+        index[i * st] = at[i] < 0 ? -1 : base + at[i];
 }
 
 /* Ask for what windows further on in the row will read: left alone, memory answers late, since a window's rows come as
@@ -150,6 +151,73 @@ static void largest_rows(const pooling_run *r, int64_t from, int64_t to)
     }
 }
 
+/* Maxima of small windows, `count` from result i of a row on, where the row's windows are `run`. */
+static bool near_part(const pooling *k, float *y, lm_pool_row *run, int64_t i, int64_t count, int64_t ahead)
+{
+    _Alignas(64) float keep[2 * NEAR_CHANNELS];
+    run->at = i * run->stride - k->w.pad[2];
+    run->count = count;
+    run->ahead = ahead;
+    return count > 0 && k->fns->largest_in(y + i * run->y_step, run, keep);
+}
+
+/* What a row of windows wants next are pixels a little further on; of the last results of the row, as many as this, the
+ * next row's first. */
+static int64_t near_tail(const pooling *k)
+{
+    const int64_t step = k->w.stride[2] * k->x.st[2], ahead = k->w.stride[1] == 1 ? 2 * AHEAD : AHEAD;
+    const int64_t tail = step > 0 ? ahead / step + 1 : 1;
+    return tail < k->y.size[2] ? tail : k->y.size[2];
+}
+
+static bool near_row(const pooling *k, float *y, lm_pool_row *run)
+{
+    const int64_t width = k->y.size[2], step = run->stride * run->x_step, high = run->stride * k->x.st[1];
+    const int64_t most = near_tail(k);
+    const bool odd = near_part(k, y, run, 0, width - most, most * step);
+    return near_part(k, y, run, width - most, most, high - (width - most) * step) || odd;
+}
+
+/* Rows from ... to - 1, `run->n` channels from c on; window by window where there is a NaN or a -0. */
+static void near_strip(const pooling_run *r, lm_pool_row *run, int64_t from, int64_t to, int64_t c)
+{
+    const pooling *k = r->k;
+    int64_t image = -1, odd = -1; /* the image, and the last of its rows that has a NaN */
+    for (int64_t row = from; row < to; row++) {
+        const int64_t h = row % k->y.size[1], n = row / k->y.size[1];
+        const lm_span *sh = &k->spans[1][h];
+        const int64_t last = sh->taps - 1, kept = run->size - run->stride;
+        const float *x = r->x + n * k->x.st_n + sh->at * k->x.st[1] + c;
+        float *y = r->y + n * k->y.st_n + h * k->y.st[1] + c;
+        run->past = k->large && (uintptr_t)y % 64 == 0 && run->y_step % LINE == 0;
+        odd = n == image ? odd : -1;
+        for (int64_t i = 0; n != image && i < kept && i < last; i++) { /* rows that no window before has seen */
+            run->row[0] = run->row[1] = run->row[2] = x + i * k->x.st[1];
+            odd = near_row(k, y, run) ? sh->at + i : odd;
+        }
+        image = n;
+        for (int64_t i = 0; i < 3; i++)
+            run->row[i] = x + (i < last ? i : last) * k->x.st[1];
+        odd = near_row(k, y, run) ? sh->at + last : odd;
+        for (int64_t i = 0; odd >= sh->at && i < k->y.size[2]; i++) {
+            const lm_span *sw = &k->spans[2][i];
+            const lm_pool_window w = {{1, sh->taps, sw->taps}, {0, k->x.st[1], k->x.st[2]}, false, 0, 0};
+            k->fns->at[LM_POOL_MAX](y + i * run->y_step, x + sw->at * run->x_step, &w, 0, run->n);
+        }
+    }
+}
+
+static void near_rows(const pooling_run *r, int64_t from, int64_t to)
+{
+    const pooling *k = r->k;
+    lm_pool_row run = {.width = k->x.size[2], .x_step = k->x.st[2], .y_step = k->y.st[2],
+                       .size = (int)k->w.kernel[1], .stride = (int)k->w.stride[1]};
+    for (int64_t c = 0; c < k->y.c; c += NEAR_CHANNELS) {
+        run.n = k->y.c - c < NEAR_CHANNELS ? k->y.c - c : NEAR_CHANNELS;
+        near_strip(r, &run, from, to, c);
+    }
+}
+
 /* Along a row: how many results from i on have windows alike, a stride apart. */
 static int64_t alike(const pooling *k, int64_t i, int64_t most)
 {
@@ -162,14 +230,15 @@ static int64_t alike(const pooling *k, int64_t i, int64_t most)
 }
 
 /* Averages: results i ... end - 1 of one row, `width` channels from c on; neighbours that are alike run as one. */
-static void average_run(const pooling_run *r, int64_t row, int64_t i, int64_t end, int64_t c, int64_t width)
+static void average_run(const pooling_run *r, int64_t row, int64_t i, int64_t end, int64_t c, int64_t width,
+                        int64_t ahead)
 {
     const pooling *k = r->k;
     const int64_t h = row % k->y.size[1], rest = row / k->y.size[1];
     const int64_t d = rest % k->y.size[0], image = rest / k->y.size[0];
     const lm_span *sd = &k->spans[0][d], *sh = &k->spans[1][h];
     lm_pool_window w = {{sd->taps, sh->taps, 0}, {sd->step * k->x.st[0], sh->step * k->x.st[1], 0}, false,
-                        sh->taps < k->w.stride[1] ? sh->taps : k->w.stride[1], k->w.stride[1] * k->x.st[1]};
+                        sh->taps < k->w.stride[1] ? sh->taps : k->w.stride[1], ahead};
     const float *x = r->x + image * k->x.st_n + sd->at * k->x.st[0] + sh->at * k->x.st[1] + c;
     float *y = r->y + image * k->y.st_n + d * k->y.st[0] + h * k->y.st[1] + c;
     w.past = k->large && (uintptr_t)y % 64 == 0 && k->y.st[2] % LINE == 0;
@@ -183,19 +252,19 @@ static void average_run(const pooling_run *r, int64_t row, int64_t i, int64_t en
     }
 }
 
-/* Rows from ... to - 1 of averages, in strips like those of maxima. */
+/* Rows from ... to - 1 of averages. */
 static void average_rows(const pooling_run *r, int64_t from, int64_t to)
 {
-    /* floats that the windows of a strip read in a row of results; its channels; results at once */
-    enum { NEAR = 8192, WIDEST = 256, GROUP = 4 };
+    enum { WIDEST = 1024 }; /* channels of a strip */
     const pooling *k = r->k;
+    const int64_t results = k->y.size[2], high = k->w.stride[1] * k->x.st[1], step = k->w.stride[2] * k->x.st[2];
+    const int64_t head = results - near_tail(k);
     for (int64_t c = 0, width; c < k->y.c; c += width) {
         width = k->y.c - c < WIDEST ? k->y.c - c : WIDEST;
-        const int64_t pixels = NEAR / (width * k->w.kernel[0] * k->w.kernel[1]), results = pixels / k->w.stride[2];
-        const int64_t step = results < GROUP ? GROUP : results / GROUP * GROUP;
-        for (int64_t i = 0; i < k->y.size[2]; i += step)
-            for (int64_t row = from; row < to; row++)
-                average_run(r, row, i, i + step < k->y.size[2] ? i + step : k->y.size[2], c, width);
+        for (int64_t row = from; row < to; row++) {
+            average_run(r, row, 0, head, c, width, (results - head) * step);
+            average_run(r, row, head, results, c, width, high - head * step);
+        }
     }
 }
 
@@ -220,13 +289,17 @@ static void channels_row(const pooling_run *r, int64_t n, int64_t d, int64_t h)
             continue;
         }
         int64_t *index = r->index + n * k->index.st_n + d * k->index.st[0] + h * k->index.st[1] + i * k->index.st[2];
-        int32_t at[PART], step[3] = {(int32_t)sd->step * k->place_step[0], (int32_t)sh->step * k->place_step[1],
-                                     (int32_t)sw->step * k->place_step[2]};
-        int32_t first = (int32_t)(sd->at * k->place_step[0] + sh->at * k->place_step[1] + sw->at * k->place_step[2]);
+        const int64_t first = sd->at * k->place_step[0] + sh->at * k->place_step[1] + sw->at * k->place_step[2];
+        lm_pool_place place = {0, plane_base(k, 0, 1), (int32_t)first,
+                               {(int32_t)sd->step * k->place_step[0], (int32_t)sh->step * k->place_step[1],
+                                (int32_t)sw->step * k->place_step[2]}};
         for (int64_t c = 0; c < k->y.c; c += PART) {
-            int64_t m = k->y.c - c < PART ? k->y.c - c : PART;
-            k->fns->max_at(to + c, at, from + c, &w, first, step, m);
-            put_places(index + c * k->index.st_c, k->index.st_c, at, plane_base(k, n, c), plane_base(k, 0, 1), m);
+            const int64_t m = k->y.c - c < PART ? k->y.c - c : PART;
+            int64_t apart[PART], *at = k->index.st_c == 1 ? index + c : apart;
+            place.base = plane_base(k, n, c);
+            k->fns->max_at(to + c, at, from + c, &w, &place, m);
+            for (int64_t j = 0; j < m && at == apart; j++)
+                index[(c + j) * k->index.st_c] = at[j];
         }
     }
 }
@@ -304,7 +377,20 @@ static void rows_row(const pooling_run *r, int64_t n, int64_t c, int64_t d, int6
         int32_t at[PART];
         int64_t m = k->y.size[2] - i < PART ? k->y.size[2] - i : PART;
         rows_places(r, y, x, sd, sh, i, m, at);
-        put_places(index + i * k->index.st[2], k->index.st[2], at, plane_base(k, n, c), 0, m);
+        put_places(index + i * k->index.st[2], k->index.st[2], at, plane_base(k, n, c), m);
+    }
+}
+
+static void each_row(const pooling_run *r, int64_t from, int64_t to)
+{
+    const pooling *k = r->k;
+    for (int64_t row = from; row < to; row++) {
+        int64_t h = row % k->y.size[1], rest = row / k->y.size[1], d = rest % k->y.size[0];
+        rest /= k->y.size[0];
+        if (k->channels)
+            channels_row(r, rest, d, h);
+        else
+            rows_row(r, rest / k->y.c, rest % k->y.c, d, h);
     }
 }
 
@@ -313,20 +399,15 @@ static void pooling_tile(void *ctx, int64_t tile, int worker)
     const pooling_run *r = ctx;
     const pooling *k = r->k;
     (void)worker;
-    int64_t end = (tile + 1) * k->per_tile < k->rows ? (tile + 1) * k->per_tile : k->rows;
-    const bool strips = k->block || (k->channels && k->op == LM_POOL_AVERAGE);
-    if (k->block)
-        largest_rows(r, tile * k->per_tile, end);
-    else if (strips)
-        average_rows(r, tile * k->per_tile, end);
-    for (int64_t row = tile * k->per_tile; row < end && !strips; row++) {
-        int64_t h = row % k->y.size[1], rest = row / k->y.size[1], d = rest % k->y.size[0];
-        rest /= k->y.size[0];
-        if (k->channels)
-            channels_row(r, rest, d, h);
-        else
-            rows_row(r, rest / k->y.c, rest % k->y.c, d, h);
-    }
+    const int64_t from = tile * k->per_tile, to = from + k->per_tile < k->rows ? from + k->per_tile : k->rows;
+    if (k->near)
+        near_rows(r, from, to);
+    else if (k->block)
+        largest_rows(r, from, to);
+    else if (k->channels && k->op == LM_POOL_AVERAGE)
+        average_rows(r, from, to);
+    else
+        each_row(r, from, to);
     if (k->large)
         k->stream->stream_end();
 }
@@ -370,6 +451,16 @@ static int64_t patch_block(const pooling *k)
     return !fits ? 0 : k->x.c <= room ? k->x.c : room / STEP * STEP;
 }
 
+/* Windows of 2 x 2 that do not overlap, or of 3 x 3. */
+static bool small_windows(const lm_windows *w)
+{
+    const int64_t size = w->kernel[1], stride = w->stride[1];
+    const bool flat = w->in[0] == 1 && w->kernel[0] == 1 && w->out[0] == 1;
+    const bool square = flat && w->kernel[2] == size && w->stride[2] == stride;
+    const bool dense = w->dilation[1] == 1 && w->dilation[2] == 1;
+    return square && dense && ((size == 2 && stride == 2) || (size == 3 && stride <= 2));
+}
+
 static lm_status bind_pooling(lm_cpu *cpu, const lm_call *call, lm_pool_op op, const char *what, lm_kernel **out)
 {
     const lm_view *x = &call->x[0], *y = &call->y[0];
@@ -405,12 +496,15 @@ static lm_status bind_pooling(lm_cpu *cpu, const lm_call *call, lm_pool_op op, c
         lm_windows_taps(&w, (lm_tap_range *)span);
     if (channels && op == LM_POOL_MAX && (call->ny < 2 || !lm_view_present(&call->y[1])))
         k->block = patch_block(k);
+    k->near = k->block && k->fns->largest_in && small_windows(&k->w);
     k->large = cpu->topo && 4.0 * (double)(lm_shape_count(&x->sh) + lm_shape_count(&y->sh)) >
                                 (double)cpu->topo->cache[LM_L3].bytes;
     k->stream = lm_cpu_stream(cpu->level);
     int64_t row = yi.size[2] * (channels ? yi.c : 1);
     k->rows = row == 0 ? 0 : lm_shape_count(&y->sh) / row;
     k->per_tile = lm_rows_per_tile(k->rows, row);
+    if (k->near)
+        k->per_tile = k->rows / NEAR_TILES < NEAR_ROWS ? NEAR_ROWS : k->rows / NEAR_TILES;
     k->k.base.bytes = 4.0 * (double)(lm_shape_count(&x->sh) + lm_shape_count(&y->sh));
     *out = &k->k.base;
     return LM_OK;

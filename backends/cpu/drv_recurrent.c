@@ -74,7 +74,7 @@ static void multiply(const launch *l, const phase *f, const float *state, int64_
     const recurrent *k = l->k;
     const lm_tile_set *set = k->g.set;
     const int64_t nr = set->nr, panel = nr * k->hidden, rows = lm_even_piece(k->batch, set->mr);
-    const lm_span span = {0, 0, k->hidden};
+    const lm_span span = {.len = k->hidden};
     const float *a[LM_TILE_MR];
     float *c[LM_TILE_MR];
     lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = nr, .c = c, .last = true};

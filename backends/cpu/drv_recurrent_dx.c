@@ -1,5 +1,5 @@
-/* The gradient of LSTM through all steps as one kernel, with the bits of its expansion. As on the way forwards the
- * workers walk through time together, each with its own hidden units, whose weights stay in its caches. */
+/* The way back through all steps of a recurrent op as one kernel, with the bits of its expansion. As on the way
+ * forwards the workers walk through time together, each with its own hidden units, whose weights stay in its caches. */
 #include "backends/cpu/bind.h"
 #include "backends/cpu/block.h"
 #include "backends/cpu/elementwise.h"
@@ -9,10 +9,8 @@
 #include <string.h>
 
 /* Operands and results in the op's order. */
-enum { R, SAVED, CELL, FROM_Y, FROM_H, FROM_C, OPERANDS };
-enum { GATES, AT_H, AT_C, RESULTS };
-
-enum { KEPT = 5, WIDE = 4 }; /* rows of hidden units: kept of a step, gates */
+enum { R, SLOPES, FROM_Y, FROM_H, FROM_C, OPERANDS };
+enum { GATES, AT_H, AT_C, AT_CELLS, RESULTS };
 
 typedef struct places {
     int64_t gates, h, cell, bias, pack;
@@ -25,7 +23,8 @@ typedef struct recurrent_dx {
     const lm_stream *stream;
     bool constant; /* r arrives packed */
     int nx, ny, tiles;
-    int64_t ways, steps, batch, hidden, blocks;
+    int64_t ways, steps, batch, hidden, blocks, count; /* count: of gates */
+    int64_t samples; /* that have slopes of their own */
     int64_t gates_pitch, h_pitch; /* from one sample's signals to the next one's */
     bool reverse;
     places at;
@@ -33,8 +32,8 @@ typedef struct recurrent_dx {
 
 typedef struct launch {
     const recurrent_dx *k;
-    const float *r, *bias, *saved, *first, *from_y;
-    float *gates[2], *h, *cell, *out;
+    const float *r, *bias, *slopes, *from_y;
+    float *gates[2], *h, *cell, *out, *at;
 } launch;
 
 /* Signals at the gates of the step before times blocks b0 ... b1 - 1 of the weights: signals at the state between. */
@@ -43,7 +42,7 @@ static void multiply(const launch *l, const float *gates, int64_t way, int64_t b
     const recurrent_dx *k = l->k;
     const lm_tile_set *set = k->set;
     const int64_t panel = lm_pack_panel(&k->pack), rows = lm_even_piece(k->batch, set->mr);
-    const lm_span span = {0, 0, WIDE * k->hidden};
+    const lm_span span = {.len = k->count * k->hidden};
     const float *a[LM_TILE_MR];
     float *c[LM_TILE_MR];
     lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = set->nr, .c = c, .bias = l->bias,
@@ -71,22 +70,19 @@ static void cells(const launch *l, int64_t i, int64_t way, int64_t unit, int64_t
 {
     const recurrent_dx *k = l->k;
     const bool backwards = k->reverse || way == 1;
-    const int64_t t = backwards ? i : k->steps - 1 - i, last = backwards ? t + 1 : t - 1;
-    lm_cell_dx c = {.n = (size_t)count, .apart = (size_t)k->hidden};
+    const int64_t t = backwards ? i : k->steps - 1 - i;
+    lm_cell_dx c = {.n = (size_t)count, .apart = (size_t)k->hidden, .count = (size_t)k->count};
     for (int64_t n = 0; n < k->batch; n++) {
         const int64_t row = way * k->batch + n, at = t * k->ways * k->batch + row;
-        const int64_t before = last * k->ways * k->batch + row;
-        c.saved = l->saved + at * KEPT * k->hidden + unit;
-        if (i + 1 < k->steps)
-            c.before = l->saved + (before * KEPT + KEPT - 1) * k->hidden + unit;
-        else
-            c.before = l->first ? l->first + row * k->hidden + unit : NULL;
+        const int64_t own = (t * k->ways + way) * k->samples + n % k->samples;
+        c.slopes = l->slopes + own * (2 + k->count) * k->hidden + unit;
         c.from_y = l->from_y ? l->from_y + at * k->hidden + unit : NULL;
         c.h = l->h + row * k->h_pitch + unit;
         c.memory = l->cell + row * k->hidden + unit;
         c.gates = l->gates[i % 2] + row * k->gates_pitch + unit;
-        c.out = l->out ? l->out + at * WIDE * k->hidden + unit : NULL;
-        k->stream->lstm_cell_dx(&c);
+        c.out = l->out ? l->out + at * k->count * k->hidden + unit : NULL;
+        c.at = l->at ? l->at + at * k->hidden + unit : NULL;
+        k->stream->recurrent_cell_dx(&c);
     }
 }
 
@@ -119,8 +115,8 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, v
     for (int i = 0; i < k->ny; i++)
         y[i] = p[k->nx + i];
     float *bias = lm_walk_space(workspace, k->at.bias), *pack = lm_walk_space(workspace, k->at.pack);
-    launch l = {.k = k, .r = x[R], .bias = bias, .saved = x[SAVED], .first = x[CELL], .from_y = x[FROM_Y],
-                .out = y[GATES]};
+    launch l = {.k = k, .r = x[R], .bias = bias, .slopes = x[SLOPES], .from_y = x[FROM_Y],
+                .out = y[GATES], .at = y[AT_CELLS]};
     l.gates[0] = lm_walk_space(workspace, k->at.gates), l.gates[1] = l.gates[0] + samples * k->gates_pitch;
     l.h = lm_walk_space(workspace, k->at.h), l.cell = lm_walk_space(workspace, k->at.cell);
     memset(bias, 0, (size_t)(LM_TILE_NP * k->set->nr) * sizeof *bias);
@@ -140,7 +136,6 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, v
 
 static lm_status check(const lm_call *call)
 {
-    const lm_shape *r = &call->x[R].sh, *saved = &call->x[SAVED].sh;
     bool ok = call->x[R].dt == LM_F32;
     for (int i = 1; i < call->nx; i++)
         ok = ok && lm_walk_dense(&call->x[i]);
@@ -148,21 +143,25 @@ static lm_status check(const lm_call *call)
         ok = ok && lm_walk_dense(&call->y[i]);
     LM_REQUIRE(ok, LM_UNSUPPORTED, "%s of %s in this layout has no kernel of its own on cpu", lm_ops[call->op].name,
                lm_dtype_name(call->x[R].dt));
-    LM_REQUIRE(saved->dim[0] < INT32_MAX / 2 && saved->dim[2] > 0 && r->dim[2] > 0, LM_UNSUPPORTED,
-               "%s of nothing, or of too many steps, has no kernel of its own on cpu", lm_ops[call->op].name);
+    LM_REQUIRE(call->x[SLOPES].sh.dim[0] < INT32_MAX / 2, LM_UNSUPPORTED,
+               "%s of too many steps has no kernel of its own on cpu", lm_ops[call->op].name);
     return LM_OK;
 }
 
 static void describe(lm_cpu *cpu, const lm_call *call, recurrent_dx *k)
 {
-    const lm_shape *r = &call->x[R].sh, *saved = &call->x[SAVED].sh;
+    const lm_shape *r = &call->x[R].sh, *slopes = &call->x[SLOPES].sh;
     k->set = lm_tiles_of(cpu->level);
     k->stream = lm_cpu_stream(cpu->level);
     k->reverse = call->a->recurrent.way == LM_REVERSE;
     k->nx = call->nx, k->ny = call->ny;
-    k->ways = r->dim[0], k->steps = saved->dim[0], k->batch = saved->dim[2], k->hidden = r->dim[2];
+    k->ways = r->dim[0], k->steps = slopes->dim[0], k->samples = k->batch = slopes->dim[2], k->hidden = r->dim[2];
+    k->count = r->dim[1] / k->hidden;
+    for (int i = FROM_Y; i < call->nx; i++)
+        if (lm_view_present(&call->x[i]))
+            k->batch = call->x[i].sh.dim[i == FROM_Y ? 2 : 1];
     k->blocks = lm_ceil_div(k->hidden, k->set->nr);
-    k->gates_pitch = WIDE * k->hidden;
+    k->gates_pitch = k->count * k->hidden;
     k->gates_pitch += lm_rows_alias(cpu->topo, k->set, k->batch, k->gates_pitch) ? LM_ROW_GAP : 0;
     k->h_pitch = k->blocks * k->set->nr;
     k->constant = call->constant >> R & 1;
@@ -181,7 +180,7 @@ static lm_status plan_space(recurrent_dx *k)
     return k->constant ? LM_OK : lm_walk_reserve(&k->k, (int64_t)floats, 1, &k->at.pack);
 }
 
-lm_status lm_cpu_bind_lstm_dx(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
+lm_status lm_cpu_bind_recurrent_dx(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
 {
     char what[LM_EW_WHAT];
     recurrent_dx *k;
@@ -199,11 +198,11 @@ lm_status lm_cpu_bind_lstm_dx(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     } else {
         k->k.base.loose |= 1u << R; /* packing reads weights from wherever they lie */
     }
-    const double weights = (double)(k->ways * WIDE * k->hidden) * (double)k->hidden;
+    const double weights = (double)(k->ways * k->count * k->hidden) * (double)k->hidden;
     const double rows = (double)k->steps * (double)k->batch;
     k->tiles = lm_walk_tiles(cpu, 4 * weights * (double)k->batch, k->ways * k->blocks);
     k->k.base.flops = 2 * rows * weights;
-    k->k.base.bytes = 4 * (rows * (double)(k->ways * k->hidden * (KEPT + WIDE + 1)) + weights);
+    k->k.base.bytes = 4 * (rows * (double)(k->ways * k->hidden * (2 * k->count + 3)) + weights);
     *out = &k->k.base;
     return LM_OK;
 }

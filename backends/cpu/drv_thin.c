@@ -70,7 +70,7 @@ static int64_t find_taps(const job *j, const lm_pass *p, int64_t oz, int64_t oy,
             continue;
         const float *row = inside ? j->turned + (z * g->in[1] + y) * g->channels * width : zeros;
         tap[n++] = (lm_thin_tap){row + j->p->thin_lo + p->origin[2] + at->at[2], j->a->b + at->b_off,
-                                 inside ? width : 0};
+                                 inside ? width : 0, t * g->channels};
     }
     return n;
 }
@@ -92,6 +92,17 @@ static void put_row(float *y, int64_t y_step, const float *from, int64_t n, int 
     }
 }
 
+/* Activation and slope of n pixels, column by column; `y`: where they belong. */
+static void end_row(const lm_igemm_args *a, const float *y, int64_t y_step, float *made, int64_t n, int64_t columns)
+{
+    float point[LM_THIN_PIXELS];
+    for (int64_t o = 0; o < columns; o++, made += LM_THIN_PIXELS) {
+        for (int64_t i = 0; i < n && a->point; i++)
+            point[i] = a->point[y - a->y + i * y_step + o];
+        lm_ending_run(&a->ending, made, point, n);
+    }
+}
+
 static void make_row(const job *j, const lm_pass *p, int64_t row)
 {
     const lm_igemm *g = &j->p->g;
@@ -107,10 +118,8 @@ static void make_row(const job *j, const lm_pass *p, int64_t row)
         n = p->out[2] - i < LM_THIN_PIXELS ? p->out[2] - i : LM_THIN_PIXELS;
         r.pixels = lm_ceil_div(n, LINE) * LINE;
         j->fn(&r);
-        for (int64_t o = 0; o < g->columns && a->act; o++) {
-            float *v = made + o * LM_THIN_PIXELS;
-            a->act(&(lm_ew){.y = v, .x = {v}, .n = (size_t)n, .a = a->act_a, .b = a->act_b, .bad = -1});
-        }
+        if (a->ending.act || a->ending.slope)
+            end_row(a, y + i * p->y_step[2], p->y_step[2], made, n, g->columns);
         put_row(y + i * p->y_step[2], p->y_step[2], made, n, r.columns);
         for (int64_t t = 0; t < r.taps; t++)
             tap[t].x += tap[t].step ? n : 0;

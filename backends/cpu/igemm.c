@@ -7,7 +7,7 @@
 
 #include "backends/cpu/block.h"
 
-/* Scratch of one task lives on the worker's stack: about 50 KB. */
+/* Scratch of one task lives on the worker's stack: about 60 KB. */
 enum { EDGE = 512 };
 
 /* An output pixel. */
@@ -27,16 +27,16 @@ typedef struct rows {
     strip strip[LM_TILE_MR];
     const float *x[LM_TILE_MR]; /* the pixel at displacement 0; outside the image perhaps, then never read */
     float *c[LM_TILE_MR];
-    const float *res[LM_TILE_MR];
+    const float *res[LM_TILE_MR], *point[LM_TILE_MR];
 } rows;
 
 typedef struct scratch {
     lm_span span[LM_SPANS];
     const float *point[LM_SPANS * LM_TILE_MR];
     float copy[LM_TILE_MR * LM_COPY_RUN]; /* the runs of border rows */
-    float edge[2][EDGE];                  /* the last panel's outputs and residuals */
+    float edge[3][EDGE];                  /* the last panel's outputs, residuals and mask */
     float *edge_c[LM_TILE_MR];
-    const float *edge_res[LM_TILE_MR];
+    const float *edge_in[2][LM_TILE_MR]; /* rows of the latter two */
 } scratch;
 
 typedef struct job {
@@ -100,9 +100,10 @@ static void find_rows(const lm_igemm *g, const lm_pass *p, const lm_part *part, 
                 at->out[0] = 0, at->sample++;
         }
     } while (count > 0 && !p->chunk && at->sample < g->samples);
-    if (a->res)
-        for (int i = 0; i < r->n; i++)
-            r->res[i] = a->res + (r->c[i] - a->y);
+    for (int i = 0; i < r->n && a->res; i++)
+        r->res[i] = a->res + (r->c[i] - a->y);
+    for (int i = 0; i < r->n && a->point; i++)
+        r->point[i] = a->point + (r->c[i] - a->y);
 }
 
 /* A run of several taps along a row that meets the image's edge: a copy with zeros where it is outside. */
@@ -118,13 +119,13 @@ static const float *edge_run(const lm_igemm *g, const float *x, int64_t at, floa
     return copy;
 }
 
-/* Where the rows of a tile that meets the border read one tap, from channel c0 on. Returns whether any of it is image.
- * A row's part of `copy` serves the runs that lie half outside. */
+/* Where the rows of a tile that meets the border read one tap. Returns whether any of it is image. A row's part of
+ * `copy` serves the runs that lie half outside. */
 static bool border_points(const lm_igemm *g, const lm_igemm_args *a, const lm_pass *p, const rows *r, const lm_tap *tap,
-                          int64_t c0, float *copy, const float **point)
+                          float *copy, const float **point)
 {
     const int64_t width = g->run_step ? g->channels / g->run_step : 1;
-    const uintptr_t off = (uintptr_t)(tap->a_off + c0) * sizeof(float);
+    const uintptr_t off = (uintptr_t)tap->a_off * sizeof(float);
     bool live = false;
     int i = 0;
     for (const strip *own = r->strip; i < r->n; own++) {
@@ -142,36 +143,29 @@ static bool border_points(const lm_igemm *g, const lm_igemm_args *a, const lm_pa
     return live;
 }
 
-/* A step of the reduction: taps [t0, t1), channels [c0, c0 + len). */
-typedef struct slice {
-    int64_t t0, t1, c0, len;
-} slice;
-
-/* The tile's spans of one step. */
-static void find_spans(const lm_igemm *g, const lm_igemm_args *a, const lm_pass *p, const rows *r, slice k, scratch *s,
-                       lm_tile *tile)
+/* The tile's spans for terms [k0, k1). */
+static void find_spans(const lm_igemm *g, const lm_igemm_args *a, const lm_pass *p, const rows *r, int64_t k0,
+                       int64_t k1, scratch *s, lm_tile *tile)
 {
-    const lm_tap *tap = g->tap + p->first_tap;
+    const lm_tap *tap = g->tap + p->first_tap + (k1 > k0 ? k0 / g->channels : 0);
     const int mr = g->set->mr, nr = g->set->nr;
-    tile->a = r->x;
-    tile->a_step = 0;
-    tile->nspan = 0;
-    if (r->inside) {
-        for (int64_t t = k.t0; t < k.t1; t++)
-            s->span[tile->nspan++] = (lm_span){tap[t].a_off + k.c0, tap[t].b_off + k.c0 * nr, k.len};
-    } else {
-        float *copy = s->copy;
-        for (int64_t t = k.t0; t < k.t1; t++) {
-            const float **point = s->point + tile->nspan * mr;
-            const bool live = border_points(g, a, p, r, &tap[t], k.c0, copy, point);
-            copy += g->run_step ? r->n * g->channels : 0;
-            if (live || !a->finite)
-                s->span[tile->nspan++] = (lm_span){0, tap[t].b_off + k.c0 * nr, k.len};
-        }
-        tile->a = s->point;
-        tile->a_step = mr;
-    }
+    float *copy = s->copy;
     tile->span = s->span;
+    tile->nspan = 0;
+    tile->a = r->inside ? r->x : s->point;
+    tile->a_step = r->inside ? 0 : mr;
+    for (int64_t k = k0, c = k1 > k0 ? k0 % g->channels : 0, len; k < k1; k += len, c = 0, tap++) {
+        lm_span *span = &s->span[tile->nspan];
+        len = g->channels - c < k1 - k ? g->channels - c : k1 - k;
+        *span = (lm_span){c, tap->b_off + c * nr, len, k - k0};
+        if (r->inside) {
+            span->a_off += tap->a_off;
+            tile->nspan++;
+        } else {
+            tile->nspan += border_points(g, a, p, r, tap, copy, s->point + tile->nspan * mr) || !a->finite;
+            copy += g->run_step ? r->n * g->channels : 0;
+        }
+    }
 }
 
 static void widen(float *to, const float *from, int64_t valid, int64_t width)
@@ -186,28 +180,25 @@ static void edge_tile(const lm_tile *tile, lm_tile_kernel kernel, const rows *r,
 {
     lm_tile t = *tile;
     const size_t bytes = (size_t)valid * sizeof(float);
+    const float *const *in[2] = {t.res, t.mask};
     for (int i = 0; i < r->n; i++) {
         s->edge_c[i] = s->edge[0] + i * width;
-        s->edge_res[i] = s->edge[1] + i * width;
         if (t.resume)
             widen(s->edge_c[i], r->c[i] + t.col, valid, width);
-        if (t.res && t.last)
-            widen(s->edge[1] + i * width, r->res[i] + t.col, valid, width);
     }
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < r->n && in[k] && t.last; i++) {
+            float *row = s->edge[1 + k] + i * width;
+            widen(row, in[k][i] + t.col, valid, width);
+            s->edge_in[k][i] = row;
+        }
     t.c = s->edge_c;
-    t.res = t.res ? s->edge_res : NULL;
+    t.res = t.res ? s->edge_in[0] : NULL;
+    t.mask = t.mask ? s->edge_in[1] : NULL;
     t.col = 0;
     kernel(&t);
     for (int i = 0; i < r->n; i++)
         memcpy(r->c[i] + tile->col, s->edge[0] + i * width, bytes);
-}
-
-static void activate(const lm_igemm_args *a, const rows *r, int64_t col, int64_t n)
-{
-    for (int i = 0; i < r->n; i++) {
-        float *y = r->c[i] + col;
-        a->act(&(lm_ew){.y = y, .x = {y}, .n = (size_t)n, .a = a->act_a, .b = a->act_b, .bad = -1});
-    }
 }
 
 static void run_panels(const lm_igemm *g, const lm_igemm_args *a, const lm_part *part, const rows *r, int64_t p0,
@@ -233,21 +224,18 @@ static void run_panels(const lm_igemm *g, const lm_igemm_args *a, const lm_part 
         tile->x_ahead += (uintptr_t)steps * tile->x_pace;
         tile->y_ahead += (uintptr_t)steps * tile->y_pace;
     }
-    if (tile->last && a->act) {
+    if (tile->last && (a->ending.act || (a->ending.slope && !a->ending.mask))) {
         const int64_t col = p0 * nr, end = p1 * nr < g->columns ? p1 * nr : g->columns;
-        activate(a, r, col, end - col);
+        for (int i = 0; i < r->n; i++)
+            lm_ending_at(a, r->c[i] + col, end - col);
     }
 }
 
-static slice slice_of(const lm_igemm *g, const lm_pass *p, int64_t b)
+/* Floats from a row's pixel to what only the last of terms [k0, k1) read: the next tile reads on from there. */
+static int64_t newest_term(const lm_igemm *g, const lm_pass *p, int64_t k0, int64_t k1)
 {
-    slice k = {b * g->block_taps, (b + 1) * g->block_taps, 0, g->channels};
-    if (g->pieces > 1) {
-        k.t0 = b / g->pieces, k.t1 = k.t0 + 1, k.c0 = b % g->pieces * g->piece;
-        k.len = k.c0 + g->piece < g->channels ? g->piece : g->channels - k.c0;
-    }
-    k.t1 = k.t1 < p->ntap ? k.t1 : p->ntap;
-    return k;
+    const int64_t tap = (k1 - 1) / g->channels, first = k0 - tap * g->channels;
+    return g->tap[p->first_tap + tap].a_off + (first > 0 ? first : 0);
 }
 
 static void run_block(const lm_igemm *g, const lm_igemm_args *a, const lm_part *part, const lm_pass *p, int64_t tile0,
@@ -265,27 +253,30 @@ static void run_block(const lm_igemm *g, const lm_igemm_args *a, const lm_part *
     const int64_t most = p->chunk ? p->chunk : p->rows;
     const int64_t x_fresh = most * p->step[2] * g->x_step[2] * (int64_t)sizeof(float);
     const int64_t y_fresh = p1 - p0 == g->panels ? most * p->y_step[2] * (int64_t)sizeof(float) : 0;
-    const int64_t blocks = g->pieces > 1 ? p->ntap * g->pieces : lm_ceil_div(p->ntap, g->block_taps);
-    for (int64_t b = 0; b < (blocks ? blocks : 1); b++) {
-        const slice k = slice_of(g, p, b);
-        const int64_t steps = (k.t1 - k.t0) * k.len, all = steps > 0 ? steps * (p1 - p0) : 1;
-        const int64_t newest = k.t1 > k.t0 ? g->tap[p->first_tap + k.t1 - 1].a_off + k.c0 : 0;
+    const int64_t terms = p->ntap * g->channels;
+    int64_t k0 = 0, k1;
+    do {
+        k1 = terms - k0 < g->depth ? terms : k0 + g->depth;
+        const int64_t steps = k1 - k0, all = steps > 0 ? steps * (p1 - p0) : 1;
+        const int64_t newest = steps > 0 ? newest_term(g, p, k0, k1) : 0;
         const uintptr_t y_pace = (uintptr_t)lm_ceil_div(y_fresh, all);
         tile.x_pace = (uintptr_t)lm_ceil_div(x_fresh, all);
-        tile.resume = b > 0;
-        tile.last = b + 1 >= blocks;
+        tile.resume = k0 > 0;
+        tile.last = k1 == terms;
         place at = place_of(p, tile0);
         for (int64_t t = tile0; t < tile1; t++) {
             find_rows(g, p, part, a, &at, &r);
-            find_spans(g, a, p, &r, k, &s, &tile);
+            find_spans(g, a, p, &r, k0, k1, &s, &tile);
             tile.c = r.c;
             tile.res = a->res ? r.res : NULL;
+            tile.mask = a->ending.mask ? r.point : NULL;
             tile.x_ahead = (uintptr_t)r.x[0] + (uintptr_t)newest * sizeof(float) + (uintptr_t)x_fresh;
             tile.y_ahead = (uintptr_t)r.c[0] + (uintptr_t)y_fresh;
             tile.y_pace = t + 1 < tile1 ? y_pace : 0; /* behind the last tile another worker may be writing */
             run_panels(g, a, part, &r, p0, p1, steps, &tile, &s);
         }
-    }
+        k0 = k1;
+    } while (k0 < terms);
 }
 
 static void task(void *ctx, int64_t index, int worker)

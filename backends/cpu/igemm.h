@@ -4,8 +4,9 @@
  * with one tap, rows for pixels and no image around them. A transposed convolution with stride s is s passes (per axis)
  * of plain convolution that each fill every s-th output pixel.
  *
- * Order, the same on every path: tap by tap as the pass lists them, then channel; + bias, + residual, activation.
- * Taps outside the image multiply +0 (see tile.h for when they may be left out). */
+ * Order, the same on every path: the terms of a sum are numbered tap by tap as the pass lists them, then by channel, and
+ * added as tile.h says; + bias, + residual, activation. Taps outside the image multiply +0 (see tile.h for when they
+ * may be left out). */
 #ifndef LM_CPU_IGEMM_H
 #define LM_CPU_IGEMM_H
 
@@ -50,9 +51,8 @@ typedef struct lm_igemm {
     int64_t columns;  /* outputs per part */
     int64_t panel;    /* floats of one packed panel */
     int64_t panels, block_panels, block_tiles, column_blocks;
-    int64_t block_taps;    /* taps per kernel call, when a tap is one run ... */
-    int64_t pieces, piece; /* ... otherwise (pieces > 1) a tap is cut into runs of `piece`, one per kernel call */
-    float lo, hi;          /* clamp of the epilogue */
+    int64_t depth; /* terms of a kernel call, whole chains */
+    float lo, hi;  /* clamp of the epilogue */
     int64_t tasks;
     int npass;
     int64_t nparts;
@@ -61,16 +61,40 @@ typedef struct lm_igemm {
     lm_part *part;
 } lm_igemm;
 
+/* What follows bias, residual and clamp, run on a tile that was just stored; functions may be NULL. */
+typedef struct lm_ending {
+    lm_ew_fn act; /* an activation beyond the clamp */
+    float act_a, act_b;
+    lm_ew_fn slope; /* times the slope of an activation, taken at lm_igemm_args.point */
+    float slope_a, slope_b;
+    bool mask; /* the slope is relu's and follows the clamp: what tiles do themselves */
+} lm_ending;
+
 /* Addresses of one launch. bias: per part at part.bias, padded to whole panels, no -0. finite: no NaN or infinity among
  * the weights. zero: `channels` zeros. */
 typedef struct lm_igemm_args {
-    const float *x, *b, *bias, *res, *zero;
+    const float *x, *b, *bias, *res, *zero, *point; /* res and point have y's strides; either may be NULL */
     float *y;
     char *space; /* the launch's workspace, for engines that have reserved of it */
     bool finite;
-    lm_ew_fn act; /* an activation beyond the clamp, run on a tile that was just stored; or NULL */
-    float act_a, act_b;
+    lm_ending ending;
 } lm_igemm_args;
+
+/* n neighbouring results that wait for nothing else; point: what belongs to the first. */
+static inline void lm_ending_run(const lm_ending *e, float *y, const float *point, int64_t n)
+{
+    if (e->act)
+        e->act(&(lm_ew){.y = y, .x = {y}, .n = (size_t)n, .a = e->act_a, .b = e->act_b, .bad = -1});
+    if (e->slope)
+        e->slope(&(lm_ew){
+            .y = y, .x = {y, point}, .n = (size_t)n, .a = e->slope_a, .b = e->slope_b, .bad = -1});
+}
+
+/* The same for results where they belong. */
+static inline void lm_ending_at(const lm_igemm_args *a, float *y, int64_t n)
+{
+    lm_ending_run(&a->ending, y, a->point ? a->point + (y - a->y) : NULL, n);
+}
 
 /* After the geometry is filled: choose tiles, blocks and the task grid, which depend on shape and caches alone. */
 void lm_igemm_plan(lm_igemm *g, const lm_topo *topo);

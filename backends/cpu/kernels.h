@@ -69,15 +69,15 @@ typedef struct lm_cell {
     bool input_forget, relu;
 } lm_cell;
 
-/* A step of LSTM's gradient for n hidden units of one sample. What there is one of per gate lies `apart` floats behind
- * that of the gate before. */
+/* A step back through a recurrent op for n hidden units of one sample. What there is one of per gate lies `apart`
+ * floats behind that of the gate before. */
 typedef struct lm_cell_dx {
-    size_t n, apart;
-    const float *saved;  /* what the step left: its gates, then the cell */
-    const float *before; /* the cell ahead of the step; NULL: zeros */
+    size_t n, apart, count;  /* count: of gates */
+    const float *slopes;     /* of the cell before, of the state, of the gates */
     const float *h, *from_y; /* signals at the state, from the step behind and from the result; from_y may be NULL */
-    float *memory;       /* the signal at the cell, of the step before afterwards */
-    float *gates, *out;  /* signals at the gates; out: once more, or NULL */
+    float *memory;           /* the signal at the cell, of the step before afterwards */
+    float *gates, *out;      /* signals at the gates; out: once more, or NULL */
+    float *at;               /* the signal at the cell, or NULL */
 } lm_cell_dx;
 
 #define LM_EW(op)

@@ -40,12 +40,21 @@ static void run_tiles(lm_cpu *cpu, const lm_product *p, const lm_igemm_args *a)
     lm_igemm_run(cpu, &p->g, a);
 }
 
+/* An operand, or NULL, in the kernel's layout. */
+static const float *brought(lm_cpu *cpu, const lm_relayout *r, const void *from, void *workspace)
+{
+    if (r->at == LM_NO_SPACE)
+        return from;
+    lm_copy_run(cpu->pool, &r->copy, space(workspace, r->at), from);
+    return space(workspace, r->at);
+}
+
 static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *k, void *const *arg, void *workspace)
 {
     const lm_product *p = (const lm_product *)k;
     const lm_igemm *g = &p->g;
-    lm_igemm_args a = {.x = arg[0], .b = arg[1], .y = arg[k->nargs - 1], .space = workspace,
-                       .act = p->act, .act_a = p->act_a, .act_b = p->act_b};
+    lm_igemm_args a = {.b = arg[1], .y = arg[k->nargs - 1], .space = workspace,
+                       .ending = p->ending};
     if (!g->tasks)
         return LM_OK;
     memset(space(workspace, p->zero_at), 0, (size_t)p->zeros * sizeof(float));
@@ -57,15 +66,9 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *k, void *const *arg, void
         a.b = space(workspace, p->pack_at);
     }
     a.finite = a.b[p->pack.parts * g->panels * g->panel] != 0.0f;
-    if (p->x.at != LM_NO_SPACE) {
-        lm_copy_run(cpu->pool, &p->x.copy, space(workspace, p->x.at), arg[0]);
-        a.x = space(workspace, p->x.at);
-    }
-    a.res = p->res < 0 ? NULL : arg[p->res];
-    if (p->res >= 0 && p->residual.at != LM_NO_SPACE) {
-        lm_copy_run(cpu->pool, &p->residual.copy, space(workspace, p->residual.at), arg[p->res]);
-        a.res = space(workspace, p->residual.at);
-    }
+    a.x = brought(cpu, &p->x, arg[0], workspace);
+    a.res = brought(cpu, &p->residual, p->res < 0 ? NULL : arg[p->res], workspace);
+    a.point = brought(cpu, &p->point, p->slope < 0 ? NULL : arg[p->slope], workspace);
     if (p->y.at != LM_NO_SPACE)
         a.y = space(workspace, p->y.at);
     p->engine(cpu, p, &a);
@@ -94,10 +97,10 @@ lm_status lm_product_new(lm_cpu *cpu, const lm_call *call, const char *what, int
     p->g.nparts = parts;
     p->g.set = lm_tiles_of(cpu->level);
     p->g.lo = -INFINITY, p->g.hi = INFINITY;
-    p->bias = p->res = -1;
+    p->bias = p->res = p->slope = -1;
     p->bias_parts = 1;
     p->engine = run_tiles;
-    p->x.at = p->y.at = p->residual.at = LM_NO_SPACE;
+    p->x.at = p->y.at = p->residual.at = p->point.at = LM_NO_SPACE;
     *out = p;
     return LM_OK;
 }
@@ -105,18 +108,26 @@ lm_status lm_product_new(lm_cpu *cpu, const lm_call *call, const char *what, int
 lm_status lm_product_epilogue(lm_cpu *cpu, lm_product *p, const lm_call *call)
 {
     const lm_epilogue *e = call->ep;
-    const bool residual = e && e->residual;
-    LM_REQUIRE(call->nx - residual >= 2 && call->nx - residual <= 3, LM_INPUT, "%s: %d inputs", lm_ops[call->op].name,
-               call->nx);
-    if (call->nx - residual == 3 && lm_view_present(&call->x[2])) {
+    const lm_stream *stream = lm_cpu_stream(cpu->level);
+    const char *name = lm_ops[call->op].name;
+    const int own = call->nx - lm_epilogue_inputs(e);
+    LM_REQUIRE(own >= 2 && own <= 3, LM_INPUT, "%s: %d inputs", name, call->nx);
+    if (own == 3 && lm_view_present(&call->x[2])) {
         const lm_view *b = &call->x[2];
         LM_REQUIRE(b->dt == LM_F32 && b->sh.rank == 1, LM_UNSUPPORTED, "%s: the bias must be a float32 vector",
-                   lm_ops[call->op].name);
+                   name);
         p->bias = 2;
         p->bias_step = b->sh.dim[0] == 1 ? 0 : b->st[0];
     }
-    if (residual)
-        p->res = call->nx - 1;
+    if (e && e->residual)
+        p->res = own;
+    if (e && e->sloped) {
+        p->slope = call->nx - 1;
+        p->ending.slope = e->slope.of >= 0 && e->slope.of < LM_OPS ? stream->dx[e->slope.of] : NULL;
+        p->ending.slope_a = e->slope.a, p->ending.slope_b = e->slope.b;
+        LM_REQUIRE(p->ending.slope, LM_UNSUPPORTED, "%s: no tile ends in a slope of this kind", name);
+        p->ending.mask = e->slope.of == LM_OP_RELU;
+    }
     if (!e || !e->active)
         return LM_OK;
     if (e->act == LM_OP_RELU) {
@@ -129,10 +140,10 @@ lm_status lm_product_epilogue(lm_cpu *cpu, lm_product *p, const lm_call *call)
         p->g.lo = e->attr.a, p->g.hi = e->attr.b;
         return LM_OK;
     }
-    const lm_stream *stream = lm_cpu_stream(cpu->level);
-    p->act = stream ? stream->ew[e->act] : NULL;
-    p->act_a = e->attr.a, p->act_b = e->attr.b;
-    LM_REQUIRE(p->act && lm_op_is_unary(e->act), LM_UNSUPPORTED, "%s: no tile ends in %s", lm_ops[call->op].name,
+    p->ending.act = stream->ew[e->act];
+    p->ending.mask = false;
+    p->ending.act_a = e->attr.a, p->ending.act_b = e->attr.b;
+    LM_REQUIRE(p->ending.act && lm_op_is_unary(e->act), LM_UNSUPPORTED, "%s: no tile ends in %s", name,
                lm_ops[e->act].name);
     return LM_OK;
 }
@@ -147,13 +158,13 @@ lm_status lm_product_relayout(lm_product *p, const lm_view *v, const int64_t *st
     return lm_product_reserve(p, count, sizeof(float), &r->at);
 }
 
-lm_status lm_product_residual(lm_product *p, const lm_call *call, const int64_t *st)
+static lm_status operand(lm_product *p, const lm_call *call, int input, const int64_t *st, lm_relayout *to)
 {
-    if (p->res < 0)
+    if (input < 0)
         return LM_OK;
-    const lm_view *r = &call->x[p->res], *y = &call->y[0];
+    const lm_view *r = &call->x[input], *y = &call->y[0];
     LM_REQUIRE(r->dt == LM_F32 && lm_shape_equal(&r->sh, &y->sh), LM_UNSUPPORTED,
-               "%s: the residual must be float32 of the result's shape", lm_ops[call->op].name);
+               "%s: the epilogue's operands must be float32 of the result's shape", lm_ops[call->op].name);
     bool same = true;
     size_t span = 1; /* a copy has the gaps of st too */
     for (int i = 0; i < y->sh.rank; i++) {
@@ -161,7 +172,23 @@ lm_status lm_product_residual(lm_product *p, const lm_call *call, const int64_t 
         if (y->sh.dim[i] > 1)
             span += (size_t)st[i] * (size_t)(y->sh.dim[i] - 1);
     }
-    return same ? LM_OK : lm_product_relayout(p, r, st, span, false, &p->residual);
+    return same ? LM_OK : lm_product_relayout(p, r, st, span, false, to);
+}
+
+lm_status lm_product_operands(lm_product *p, const lm_call *call, const int64_t *st)
+{
+    LM_TRY(operand(p, call, p->res, st, &p->residual));
+    return operand(p, call, p->slope, st, &p->point);
+}
+
+static void append_lower(char *name, size_t size, const char *before, const char *id)
+{
+    size_t used = strlen(name);
+    used += (size_t)snprintf(name + used, size - used, "%s", before);
+    for (; *id && used + 1 < size; id++, used++)
+        name[used] = (char)(*id >= 'A' && *id <= 'Z' ? *id + 32 : *id);
+    if (used < size)
+        name[used] = 0;
 }
 
 lm_status lm_product_finish(lm_cpu *cpu, lm_product *p, const lm_call *call, uint32_t packing, int64_t param,
@@ -198,15 +225,15 @@ lm_status lm_product_finish(lm_cpu *cpu, lm_product *p, const lm_call *call, uin
         pixels += (double)(g->samples * g->pass[i].out[0] * g->pass[i].out[1] * g->pass[i].out[2]) * g->pass[i].ntap;
     p->k.base.flops = 2.0 * pixels * (double)g->channels * (double)g->columns * (double)g->nparts;
     p->k.base.bytes = 4.0 * (double)(lm_shape_count(&call->x[0].sh) + lm_shape_count(&call->x[1].sh) +
-                                     lm_shape_count(&call->y[0].sh) * (1 + (p->res >= 0)));
+                                     lm_shape_count(&call->y[0].sh) * (1 + lm_epilogue_inputs(call->ep)));
     char tile[16] = "";
     if (p->engine == run_tiles)
         snprintf(tile, sizeof tile, "_%dx%d", g->set->mr, g->set->nr);
     snprintf(p->k.name, sizeof p->k.name, "cpu.%s.%s_f32%s%s%s%s", lm_cpu_level_name(cpu->level), what, tile,
              p->bias >= 0 ? "+bias" : "", p->res >= 0 ? "+res" : "", call->ep && call->ep->active ? "+" : "");
-    size_t used = strlen(p->k.name);
     if (call->ep && call->ep->active)
-        for (const char *c = lm_ops[call->ep->act].id; *c && used + 1 < sizeof p->k.name; c++)
-            p->k.name[used++] = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+        append_lower(p->k.name, sizeof p->k.name, "", lm_ops[call->ep->act].id);
+    if (p->slope >= 0)
+        append_lower(p->k.name, sizeof p->k.name, "+slope_", lm_ops[call->ep->slope.of].id);
     return LM_OK;
 }

@@ -21,15 +21,14 @@ struct lm_product {
     lm_igemm g;
     lm_pack pack;
     bool packed;                       /* x[1] arrives packed */
-    int bias, res;                     /* which inputs; -1: none */
+    int bias, res, slope;              /* which inputs; -1: none. slope: where the activation's slope is taken */
     int64_t bias_step;                 /* floats between bias values */
     int64_t bias_parts;                /* 1, or one stretch of bias per part */
     int64_t bias_width;                /* of one part, whole panels */
     int64_t zeros;                     /* floats */
     int64_t zero_at, bias_at, pack_at; /* bytes into the workspace */
-    lm_relayout x, y, residual;
-    lm_ew_fn act; /* after the clamp; or NULL */
-    float act_a, act_b;
+    lm_relayout x, y, residual, point; /* point: of `slope` */
+    lm_ending ending;
     int64_t row_taps, row_dilation; /* depthwise: taps along a row of the filter */
     int64_t thin_at, thin_lo, thin_width; /* thin.h: bytes into the workspace; of a turned row, zeros first, and all */
     void (*engine)(lm_cpu *cpu, const lm_product *p, const lm_igemm_args *a);
@@ -39,19 +38,19 @@ struct lm_product {
 lm_status lm_product_new(lm_cpu *cpu, const lm_call *call, const char *what, int64_t passes, int64_t taps,
                          int64_t parts, lm_product **out);
 
-/* Bias, residual and activation. LM_UNSUPPORTED for an activation without a kernel. */
+/* Bias, residual, activation and slope. LM_UNSUPPORTED for an activation without a kernel. */
 lm_status lm_product_epilogue(lm_cpu *cpu, lm_product *p, const lm_call *call);
 
 /* Bytes of workspace, aligned; LM_MEMORY when the sum is beyond addressing. */
 lm_status lm_product_reserve(lm_product *p, size_t count, size_t size, int64_t *at);
 
-/* Have operand `v` (x or residual: copied in; y: copied out) in a layout with strides `st`, reserving workspace for
+/* Have operand `v` (y: copied out, others: copied in) in a layout with strides `st`, reserving workspace for
  * `count` floats. */
 lm_status lm_product_relayout(lm_product *p, const lm_view *v, const int64_t *st, size_t count, bool out,
                               lm_relayout *r);
 
-/* The residual, if there is one, with the strides `st` that the kernel gives y. */
-lm_status lm_product_residual(lm_product *p, const lm_call *call, const int64_t *st);
+/* The epilogue's operands, where there are any, with the strides `st` that the kernel gives y. */
+lm_status lm_product_operands(lm_product *p, const lm_call *call, const int64_t *st);
 
 /* The last step of binding: weights, bias, tiles, blocks, name, costs. */
 lm_status lm_product_finish(lm_cpu *cpu, lm_product *p, const lm_call *call, uint32_t packing, int64_t param,

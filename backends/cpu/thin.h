@@ -1,6 +1,6 @@
 /* Convolutions whose results have few channels, as a signal that reaches an image has: panels would be nearly empty.
- * Vectors run along rows of pixels instead, and of the results' channels each has a register of its own. The chain of
- * an output is that of a tile (tile.h): tap by tap, channel by channel. */
+ * Vectors run along rows of pixels instead, and of the results' channels each has a register of its own. The chains of
+ * an output are those of a tile (tile.h): tap by tap, channel by channel. */
 #ifndef LM_CPU_THIN_H
 #define LM_CPU_THIN_H
 
@@ -9,10 +9,11 @@
 /* Results per pixel, taps of a pass, and pixels of a call, at most. */
 enum { LM_THIN_COLUMNS = 4, LM_THIN_TAPS = 128, LM_THIN_PIXELS = 1024 };
 
-/* Pixel i reads x[c * step + i] of channel c; the weights of a channel, one per column, are `w_step` floats apart. */
+/* Pixel i reads x[c * step + i] of channel c; the weights of a channel, one per column, are `w_step` floats apart. k:
+ * which term channel 0 is. */
 typedef struct lm_thin_tap {
     const float *x, *w;
-    int64_t step;
+    int64_t step, k;
 } lm_thin_tap;
 
 /* y[column * LM_THIN_PIXELS + i] for i < pixels, a multiple of 16, finished by bias and clamp. */

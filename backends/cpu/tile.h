@@ -1,10 +1,14 @@
 /* The register-tiled inner kernels that every instruction level supplies, and the arguments they take.
  *
- * A tile is rows x (np * nr) outputs. Each output is one chain of fused multiply-adds that starts at +0 and walks the
- * spans in order and the elements of a span in order; no kernel may split, skip or reorder it, so every level gives the
- * same bits. After the last span the tile is finished: + bias, + residual, clamp. The bias is never -0 (whoever passes
- * it has added +0), hence no output is -0 either. That is why a tap that meets nothing but padding may be left out when
- * the weights are finite: its products are +-0, and adding them could change nothing but the sign of a zero. */
+ * A tile is rows x (np * nr) outputs. The terms of an output are numbered. Those from one multiple of LM_CHAIN to the
+ * next are a chain of fused multiply-adds that starts at +0; each chain is then added to the sum of those before. No
+ * kernel may cut, skip or reorder otherwise, so every level gives the same bits. The rounding errors of a long sum grow
+ * with the length of a chain and with the number of chains, not with the number of terms.
+ *
+ * After the last chain the tile is finished: + bias, + residual, clamp, mask; column kernels only add +0. The bias is
+ * never -0 (whoever passes it has added +0), hence no output is -0 either. That is why a tap that meets nothing but
+ * padding may be left out when the weights are finite: its products are +-0, and adding them could change nothing but
+ * the sign of a zero. */
 #ifndef LM_CPU_TILE_H
 #define LM_CPU_TILE_H
 
@@ -14,10 +18,20 @@
 /* No level has more rows, panels at a time, columns in a panel or columns in a tile than this. */
 enum { LM_TILE_MR = 14, LM_TILE_NP = 4, LM_TILE_NR = 32, LM_TILE_COLS = 128 };
 
-/* One run of the reduction: len consecutive values of a row (column kernels: steps of ak) and as many rows of a panel.
- */
+/* Terms of a chain: a power of two, and part of the definition of products. Other numbers give other bits. */
+enum { LM_CHAIN = 256 };
+
+/* The first term after term k that begins a chain. */
+static inline int64_t lm_chain_end(int64_t k)
+{
+    return (k | (LM_CHAIN - 1)) + 1;
+}
+
+/* One run of terms: len consecutive values of a row (column kernels: steps of ak) and as many rows of a panel. The first
+ * is term k of the call. A call begins where a chain does, and ends where one does or all end. */
 typedef struct lm_span {
     int64_t a_off, b_off, len; /* offsets in floats */
+    int64_t k;
 } lm_span;
 
 typedef struct lm_tile {
@@ -30,8 +44,9 @@ typedef struct lm_tile {
     const float *b;          /* panels [k][nr]; 64-byte aligned for row kernels */
     int64_t b_panel;         /* floats from one panel to the next */
     int64_t b_step;          /* column kernels: floats from one k to the next (row kernels: always nr) */
-    float *const *c;         /* output rows; np * nr columns from `col` on are read and written */
-    const float *const *res; /* residual rows or NULL, read from `col` on */
+    float *const *c;         /* output rows; np * nr columns from `col` on are written, and read */
+    const float *const *res;  /* residual rows or NULL, read from `col` on */
+    const float *const *mask; /* the same: where these are not above zero the results are +0 */
     int64_t col;
     const float *bias;  /* np * nr values */
     float lo, hi;       /* NaN passes */
@@ -39,8 +54,8 @@ typedef struct lm_tile {
     /* Row kernels ask the caches for what the next tile reads and writes: at every step of the reduction `pace` bytes
      * further. */
     uintptr_t x_ahead, y_ahead, x_pace, y_pace;
-    bool resume;        /* continue the chains stored in c */
-    bool last;          /* the chains end here: finish */
+    bool resume;        /* c holds the sums of earlier calls' chains */
+    bool last;          /* no chains follow: finish */
 } lm_tile;
 
 typedef void (*lm_tile_kernel)(const lm_tile *t);

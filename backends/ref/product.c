@@ -182,15 +182,15 @@ lm_status lm_ref_conv_dw(const lm_ref_call *c)
     return LM_OK;
 }
 
-lm_status lm_ref_epilogue(const lm_ref_call *c, const lm_epilogue *ep, const lm_view *residual)
+lm_status lm_ref_epilogue(const lm_ref_call *c, const lm_epilogue *ep, const lm_view *x)
 {
-    /* y is an input here, and the residual the second one */
-    lm_view inputs[2] = {c->y[0], residual ? *residual : lm_view_absent()};
+    /* y is an input here, and the epilogue's the second one */
+    lm_view inputs[2] = {c->y[0], ep->residual ? *x++ : lm_view_absent()};
     lm_ref_call after = *c;
     after.x = inputs;
     after.nx = 2;
     int64_t n = lm_shape_count(&c->y[0].sh);
-    if (residual) {
+    if (ep->residual) {
         const double *y = lm_ref_floats(&after, 0), *r = lm_ref_floats(&after, 1);
         double *sum = lm_ref_new_floats(c, n);
         LM_REF_NEED(y && r && sum);
@@ -206,5 +206,10 @@ lm_status lm_ref_epilogue(const lm_ref_call *c, const lm_epilogue *ep, const lm_
             out[i] = lm_ref_act(ep->act, y[i], (double)ep->attr.a, (double)ep->attr.b);
         lm_ref_put_floats(c, 0, out);
     }
-    return LM_OK;
+    if (!ep->sloped)
+        return LM_OK;
+    const lm_attrs a = {.actdx = ep->slope};
+    inputs[1] = *x;
+    after.a = &a;
+    return lm_ref_actdx(&after);
 }

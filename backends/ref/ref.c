@@ -26,8 +26,8 @@ typedef struct ref_kernel {
     lm_opid op;
     lm_attrs attrs;
     lm_epilogue ep;
-    bool fused, residual;
-    int nx, ny; /* nx counts the residual, which is the last input */
+    bool fused;
+    int nx, ny, own; /* nx counts the epilogue's inputs, which come last; own does not */
     lm_view view[];
 } ref_kernel;
 
@@ -159,12 +159,19 @@ static lm_status check_epilogue(const lm_call *call)
     }
     LM_REQUIRE(lm_dtype_is_float(call->y[0].dt), LM_INPUT, "%s: an epilogue on type %s; expected a float type", name,
                lm_dtype_name(call->y[0].dt));
-    if (ep->residual) {
-        const lm_view *r = &call->x[call->nx - 1];
+    const int extra = lm_epilogue_inputs(ep);
+    for (int i = 0; i < extra; i++) {
+        const lm_view *r = &call->x[call->nx - extra + i];
         LM_REQUIRE(lm_shape_equal(&r->sh, &call->y[0].sh) && r->dt == call->y[0].dt, LM_INPUT,
-                   "%s: the residual has shape %s; expected the result's, %s", name,
-                   lm_shape_text(&r->sh, (char[LM_SHAPE_TEXT]){0}),
+                   "%s: the %s has shape %s; expected the result's, %s", name,
+                   i < ep->residual ? "residual" : "slope's operand", lm_shape_text(&r->sh, (char[LM_SHAPE_TEXT]){0}),
                    lm_shape_text(&call->y[0].sh, (char[LM_SHAPE_TEXT]){0}));
+    }
+    if (ep->sloped) {
+        lm_attrs a = {.actdx = ep->slope};
+        lm_type at[] = {{call->y[0].dt, call->y[0].sh}, {call->y[0].dt, call->y[0].sh}}, y[LM_OUT_MAX] = {0};
+        lm_shape_args args = {.op = LM_OP_ACT_DX, .a = &a, .nx = 2, .ny = 1, .x = at};
+        LM_TRY(lm_context(lm_op_infer(&args, y), "%s", name));
     }
     return LM_OK;
 }
@@ -180,9 +187,9 @@ static lm_status bind(lm_device *d, const lm_call *call, lm_kernel **out)
     LM_REQUIRE((unsigned)call->op < LM_OPS, LM_INPUT, "ref: op number %d does not exist", (int)call->op);
     LM_REQUIRE(functions[call->op], LM_UNSUPPORTED, "ref: %s is made of other ops and has no kernel of its own",
                lm_ops[call->op].name);
-    bool residual = call->ep && call->ep->residual;
-    LM_REQUIRE(call->nx > residual, LM_INPUT, "%s: %d inputs", lm_ops[call->op].name, call->nx);
-    LM_TRY(check_types(call, call->nx - residual));
+    const int extra = lm_epilogue_inputs(call->ep);
+    LM_REQUIRE(call->nx > extra, LM_INPUT, "%s: %d inputs", lm_ops[call->op].name, call->nx);
+    LM_TRY(check_types(call, call->nx - extra));
     if (call->ep)
         LM_TRY(check_epilogue(call));
     size_t views = (size_t)call->nx + (size_t)call->ny;
@@ -195,13 +202,13 @@ static lm_status bind(lm_device *d, const lm_call *call, lm_kernel **out)
     k->nx = call->nx;
     k->ny = call->ny;
     k->fused = call->ep != NULL;
-    k->residual = residual;
+    k->own = call->nx - extra;
     if (call->ep)
         k->ep = *call->ep;
     memcpy(k->view, call->x, (size_t)call->nx * sizeof k->view[0]);
     memcpy(k->view + call->nx, call->y, (size_t)call->ny * sizeof k->view[0]);
-    snprintf(k->name, sizeof k->name, "ref.%s%s%s", lm_ops[k->op].name, residual ? "+residual" : "",
-             k->fused && k->ep.active ? "+act" : "");
+    snprintf(k->name, sizeof k->name, "ref.%s%s%s%s", lm_ops[k->op].name, k->ep.residual ? "+residual" : "",
+             k->ep.active ? "+act" : "", k->ep.sloped ? "+slope" : "");
     k->base.name = k->name;
     k->base.flops = flops_of(call);
     for (size_t i = 0; i < views; i++)
@@ -270,9 +277,9 @@ static lm_status run(const ref_kernel *k, const lm_arg *arg, lm_arena *arena)
     lm_view *view = lm_arena_alloc(arena, (size_t)(k->nx + k->ny), sizeof *view);
     LM_REF_NEED(view);
     LM_TRY(place(k, arg, view));
-    lm_ref_call c = {k->op, &k->attrs, k->nx - k->residual, k->ny, view, view + k->nx, arena};
+    lm_ref_call c = {k->op, &k->attrs, k->own, k->ny, view, view + k->nx, arena};
     LM_TRY(functions[k->op](&c));
-    return k->fused ? lm_ref_epilogue(&c, &k->ep, k->residual ? &view[k->nx - 1] : NULL) : LM_OK;
+    return k->fused ? lm_ref_epilogue(&c, &k->ep, view + k->own) : LM_OK;
 }
 
 static lm_status launch(lm_device *d, const lm_kernel *kernel, const lm_arg *arg, lm_buffer *workspace)

@@ -92,7 +92,8 @@ lm_status lm_ref_windows_of(const lm_ref_call *c, const lm_ref_geometry *g, lm_r
 double lm_ref_act(lm_opid op, double x, double a, double b);
 double lm_ref_act_slope(lm_opid op, double v, double a, double b);
 
-/* y = act(y + residual), each step stored, so that a fused call gives the same bits as separate ones. */
-lm_status lm_ref_epilogue(const lm_ref_call *c, const lm_epilogue *ep, const lm_view *residual);
+/* Residual, activation and slope of y, each step stored, so that a fused call gives the same bits as separate ones.
+ * `x`: the epilogue's own inputs. */
+lm_status lm_ref_epilogue(const lm_ref_call *c, const lm_epilogue *ep, const lm_view *x);
 
 #endif

@@ -8,7 +8,7 @@
  *   shrink              0 at both ends of the dead zone
  *   sign, floor ...     0 everywhere
  *
- * NaN is above no threshold. */
+ * NaN is above no threshold, but behind a rectifier, which passes it on, the signal goes back through it too. */
 #include <math.h>
 
 #include "backends/ref/ref.h"
@@ -61,7 +61,7 @@ SLOPE_X(cosh_, sinh(x))
 SLOPE_X(asinh_, 1 / hypot(x, 1))
 SLOPE_X(acosh_, 1 / (sqrt(x - 1) * sqrt(x + 1)))
 SLOPE_X(atanh_, 1 / ((1 - x) * (1 + x)))
-SLOPE_Y(relu, y > 0)
+SLOPE_Y(relu, y <= 0 ? 0 : 1)
 SLOPE_X(leakyrelu, x > 0 ? 1 : a)
 SLOPE_X(elu, x > 0 ? 1 : a * exp(x))
 SLOPE_X(selu, b * (x > 0 ? 1 : a * exp(x)))

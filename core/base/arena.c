@@ -16,6 +16,19 @@ enum { ALIGN = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
 /* The header's size, rounded up so that what follows it stays aligned. */
 #define HEADER ((sizeof(lm_arena_block) + ALIGN - 1) / ALIGN * ALIGN)
 
+/* A spare block of exactly this room, or NULL: work that repeats asks for the same blocks again. */
+static lm_arena_block *take_spare(lm_arena *arena, size_t room)
+{
+    for (lm_arena_block **at = &arena->spare; *at; at = &(*at)->older) {
+        lm_arena_block *block = *at;
+        if (block->room == room) {
+            *at = block->older;
+            return block;
+        }
+    }
+    return NULL;
+}
+
 static lm_arena_block *add_block(lm_arena *arena, size_t bytes)
 {
     size_t room = arena->blocks ? arena->blocks->room * 2 : FIRST_BLOCK;
@@ -28,7 +41,9 @@ static lm_arena_block *add_block(lm_arena *arena, size_t bytes)
         lm_fail(LM_MEMORY, "%zu bytes do not fit in memory", bytes);
         return NULL;
     }
-    lm_arena_block *block = lm_malloc(total, 1);
+    lm_arena_block *block = take_spare(arena, room);
+    if (!block)
+        block = lm_malloc(total, 1);
     if (!block)
         return NULL;
     *block = (lm_arena_block){.older = arena->blocks, .room = room};
@@ -66,11 +81,35 @@ char *lm_arena_strdup(lm_arena *arena, const char *text)
     return lm_arena_copy(arena, text, strlen(text) + 1, 1);
 }
 
+static void free_blocks(lm_arena_block *block)
+{
+    while (block) {
+        lm_arena_block *older = block->older;
+        lm_free(block);
+        block = older;
+    }
+}
+
 void lm_arena_free(lm_arena *arena)
 {
-    while (arena->blocks) {
-        lm_arena_block *older = arena->blocks->older;
-        lm_free(arena->blocks);
-        arena->blocks = older;
+    free_blocks(arena->blocks);
+    free_blocks(arena->spare);
+    *arena = (lm_arena){0};
+}
+
+void lm_arena_clear(lm_arena *arena, size_t keep)
+{
+    lm_arena_block *block = arena->blocks, *spare = NULL, *too_much = NULL;
+    while (block) {
+        lm_arena_block *older = block->older, **to = block->room <= keep ? &spare : &too_much;
+        if (to == &spare)
+            keep -= block->room;
+        block->older = *to;
+        block->used = 0;
+        *to = block;
+        block = older;
     }
+    free_blocks(too_much);
+    free_blocks(arena->spare);
+    *arena = (lm_arena){.spare = spare};
 }

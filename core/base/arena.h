@@ -12,6 +12,7 @@ typedef struct lm_arena_block lm_arena_block;
 /* Starts as {0}; freed with lm_arena_free. */
 typedef struct lm_arena {
     lm_arena_block *blocks; /* newest first */
+    lm_arena_block *spare;  /* empty */
 } lm_arena;
 
 /* `count * size` cleared bytes, aligned to 16; NULL with the message set when memory is short or the product wraps.
@@ -29,5 +30,9 @@ char *lm_arena_strdup(lm_arena *arena, const char *text);
     } while (0)
 
 void lm_arena_free(lm_arena *arena); /* everything; the arena may be used again */
+
+/* Take everything back, and keep blocks of at most `keep` bytes in all for work of the same kind, which then asks the
+ * system for nothing. */
+void lm_arena_clear(lm_arena *arena, size_t keep);
 
 #endif

@@ -7,7 +7,7 @@
 /* Tables end with a row whose name is NULL. */
 typedef struct lm_embedded {
     const char *name;          /* the file's name without its folder */
-    const unsigned char *data; /* `size` bytes, aligned to 16, and a NUL after them, so that text may be used as a string */
+    const unsigned char *data; /* `size` bytes, aligned to 16, and a NUL after them that makes text a string */
     size_t size;
 } lm_embedded;
 

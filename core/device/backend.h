@@ -17,7 +17,7 @@
 #include "core/tensor/tensor.h"
 
 /* Raised when anything in the headers this file includes changes its meaning or layout. */
-#define LM_BACKEND_ABI 3u
+#define LM_BACKEND_ABI 4u
 
 typedef struct lm_device lm_device;
 typedef struct lm_kernel lm_kernel;
@@ -40,13 +40,22 @@ typedef struct lm_devinfo {
 } lm_devinfo;
 
 /* What follows the sum of a product op on the hot tile, in this order: bias (the op's own last input, per output
- * channel), residual, activation. The residual is one more input after the op's own, of y's shape. */
+ * channel), residual, activation, slope. Residual and slope take one more input each after the op's own, in this order,
+ * of y's type and shape. */
 typedef struct lm_epilogue {
     bool residual;
-    bool active;      /* an activation follows */
-    lm_opid act;      /* any one-operand elementwise op */
-    lm_attr_act attr; /* its parameters */
+    bool active;         /* an activation follows */
+    lm_opid act;         /* any one-operand elementwise op */
+    lm_attr_act attr;    /* its parameters */
+    bool sloped;         /* the sum is a signal on its way back through an activation: its ACT_DX follows */
+    lm_attr_actdx slope; /* the attributes of that; its second operand is the input */
 } lm_epilogue;
+
+/* Inputs after the op's own. `ep` may be NULL. */
+static inline int lm_epilogue_inputs(const lm_epilogue *ep)
+{
+    return ep ? ep->residual + ep->sloped : 0;
+}
 
 /* One op to be bound. Views carry type, shape and strides; their buffers are NULL except those of constants, which hold
  * readable host memory that outlives the kernel, at any address (lm_view_is_aligned). */

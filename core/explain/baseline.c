@@ -59,6 +59,23 @@ static const lm_view *file_for(const lm_inquiry *in, const char *text, int entry
     return part ? part : v;
 }
 
+/* Words with a number behind them. */
+static const struct {
+    const char *word, *wants;
+} numbered[] = {
+    {"blur:", "a width in pixels above 0, as in blur:10"},
+    {"value:", "a finite number, as in value:0.5"},
+    {"token:", "a whole number from 0 up, as in token:101"},
+};
+
+static lm_status unknown_word(const char *text)
+{
+    for (size_t i = 0; i < LM_COUNT(numbered); i++)
+        if (strncmp(text, numbered[i].word, strlen(numbered[i].word)) == 0)
+            return lm_fail(LM_USAGE, "baseline '%s': behind the colon goes %s", text, numbered[i].wants);
+    return unknown(text);
+}
+
 static lm_status read_spec(const lm_inquiry *in, spec *out)
 {
     const char *text = in->baseline;
@@ -80,7 +97,7 @@ static lm_status read_spec(const lm_inquiry *in, spec *out)
         out->kind = FROM_FILE;
         for (int i = 0; i < in->entries; i++)
             if (!file_for(in, text, i))
-                return unknown(text);
+                return unknown_word(text);
     }
     return LM_OK;
 }

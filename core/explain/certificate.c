@@ -15,14 +15,24 @@ static double sum_of(const lm_task *t, int target)
     return sum;
 }
 
+static double seed_of(const lm_task *t, int target)
+{
+    const int64_t n = lm_shape_count(&t->seeds->sh) / t->targets;
+    double sum = 0;
+    for (int64_t e = 0; e < n; e++)
+        sum += lm_at(t->seeds, target * n + e);
+    return sum;
+}
+
 /* Results of all sites together make up what is explained. */
 static void gap(const lm_task *t, int target, lm_certificate *c)
 {
     const lm_target *at = &t->target[target];
-    bool complete = t->method->flags & LM_METHOD_COMPLETE;
-    if (!complete && !(t->method->flags & LM_METHOD_CONSERVES))
+    const uint32_t flags = t->method->flags;
+    const bool complete = flags & LM_METHOD_COMPLETE, seed = flags & LM_METHOD_SEED;
+    if (!complete && !seed && !(flags & LM_METHOD_CONSERVES))
         return;
-    double whole = complete ? at->value - at->baseline : at->value;
+    double whole = complete ? at->value - at->baseline : seed ? seed_of(t, target) : at->value;
     c->gap_abs = fabs(sum_of(t, target) - whole);
     c->gap_rel = c->gap_abs / fmax(fabs(whole), 1e-12);
 }

@@ -87,14 +87,18 @@ static lm_status keep_result(const lm_inquiry *in, const lm_task *t, int target,
     LM_REQUIRE(n == room, LM_UNSUPPORTED,
                "%s: sample %lld has %lld results, the first one had %lld; explain them one at a time", t->method->id,
                (long long)number, (long long)n, (long long)room);
-    for (int64_t e = 0; e < n; e++)
-        lm_put(&row->values, number * n + e, r->at[e]);
+    float *to = (float *)lm_view_data(&row->values) + number * n;
+    if (row->values.dt == LM_F64)
+        memcpy((double *)lm_view_data(&row->values) + number * n, r->at, (size_t)n * sizeof *r->at);
+    else
+        for (int64_t e = 0; e < n; e++)
+            to[e] = (float)r->at[e];
     if (!row->target)
         row->target = t->target[target].text;
     lm_target *goal = (lm_target *)&row->goal[number];
     *goal = t->target[target];
     if (!(t->method->flags & LM_METHOD_BASELINE))
-        goal->baseline = NAN;
+        goal->baseline = r->start ? *r->start : (double)NAN;
     return keep_certificate(arena, &r->certificate, (lm_certificate *)&row->certificate[number]);
 }
 
@@ -130,15 +134,19 @@ static lm_status keep_fallbacks(lm_study *s, lm_answer *out)
 
 static lm_status explain_sample(lm_inquiry *in, int64_t number, int first, int aims, lm_answer *out)
 {
-    lm_sample s = {.job = NULL};
+    lm_arena *scratch = lm_study_scratch(in->study);
+    lm_sample s = {.arena = *scratch};
     if (in->q->cancel && atomic_load(in->q->cancel))
         return lm_fail(LM_INTERRUPTED, "interrupted");
+    *scratch = (lm_arena){0};
     lm_status status = lm_sample_run(in, number, &s);
     if (status == LM_OK && out->rows.count == 0)
         status = open_rows(in, aims, &s, out);
     if (status == LM_OK)
         status = keep_sample(in, &s, number, first, aims, out);
-    lm_arena_free(&s.arena);
+    lm_arena_free(scratch);
+    *scratch = s.arena;
+    lm_study_cleared(in->study);
     return in->samples > 1 && status != LM_INTERRUPTED ? lm_context(status, "sample %lld", (long long)number) : status;
 }
 
@@ -147,12 +155,15 @@ static lm_status explain(lm_inquiry *in, const lm_named *feed, int nfeed, lm_ans
     LM_TRY(lm_inquire(in, feed, nfeed));
     lm_aim *aim = in->aim;
     const int aims = in->aims;
-    for (int64_t i = 0; i < in->samples; i++)
+    for (int64_t i = 0; i < in->samples; i++) {
         for (int first = 0; first < aims; first += TARGETS) {
             in->aim = aim + first;
             in->aims = aims - first < TARGETS ? aims - first : TARGETS;
             LM_TRY(explain_sample(in, i, first, aims, out));
         }
+        if (in->q->progress)
+            in->q->progress(in->q->with, (size_t)i + 1, (size_t)in->samples);
+    }
     out->compat = in->compat;
     out->samples = in->samples;
     return keep_fallbacks(in->study, out);

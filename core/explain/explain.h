@@ -33,6 +33,8 @@ typedef struct lm_question {
     uint64_t seed;
     bool after_softmax;
     const atomic_bool *cancel; /* may be NULL */
+    void (*progress)(void *with, size_t done, size_t samples); /* may be NULL */
+    void *with;
     lm_memo *memo;             /* may be NULL */
 } lm_question;
 

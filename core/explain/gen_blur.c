@@ -70,12 +70,17 @@ static lm_status state_gap(void *own, int64_t row, const lm_swept *r)
     lm_task *t = b->t;
     (void)row;
     for (int k = 0; k < t->targets; k++) {
-        double sum = 0, whole = t->target[k].value - lm_task_value(t, &r->goal, k);
+        double *start = lm_arena_alloc(t->arena, 1, sizeof *start), sum = 0;
+        if (!start)
+            return LM_MEMORY;
+        *start = lm_task_value(t, &r->goal, k);
+        const double whole = t->target[k].value - *start;
         for (int i = 0; i < t->ninput; i++)
             for (int64_t e = 0, n = lm_shape_count(&t->x[i].sh); e < n; e++)
                 sum += b->sum[i * t->targets + k][e];
         for (int i = 0; i < t->ninput; i++) {
             lm_certificate *c = &t->result[i * t->targets + k].certificate;
+            t->result[i * t->targets + k].start = start;
             c->gap_abs = fabs(sum - whole);
             c->gap_rel = c->gap_abs / fmax(fabs(whole), 1e-12);
         }

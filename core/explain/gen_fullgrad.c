@@ -104,14 +104,37 @@ static lm_status read_bias(lm_task *t, const lm_graph *g, const lm_node *n, plac
     return LM_OK;
 }
 
+/* By value: does the output that is explained hang on it? In the arena; NULL when memory is short. */
+static bool *ahead_of_goal(const lm_task *t, const lm_graph *g)
+{
+    bool *ahead = lm_arena_alloc(t->arena, g->values.count, sizeof *ahead);
+    if (!ahead)
+        return NULL;
+    ahead[g->outputs.at[t->goal.output]] = true;
+    for (size_t i = g->nodes.count; i-- > 0;) {
+        const lm_node *n = g->nodes.at[i];
+        bool any = false;
+        for (int k = 0; k < n->ny; k++)
+            any |= ahead[n->y[k]];
+        for (int k = 0; any && k < n->nx; k++)
+            ahead[n->x[k]] = true;
+    }
+    return ahead;
+}
+
 static lm_status find_places(lm_task *t, fullgrad *own)
 {
     const lm_built *b;
     LM_TRY(lm_study_built(t->study, t->feed, &b));
+    const bool *ahead = ahead_of_goal(t, b->graph);
+    if (!ahead)
+        return LM_MEMORY;
     for (size_t i = 0; i < b->graph->nodes.count; i++) {
         const lm_node *n = b->graph->nodes.at[i];
         place p = {.site.port = -1};
         bool any;
+        if (!ahead[n->y[0]])
+            continue;
         LM_TRY(read_bias(t, b->graph, n, &p, &any));
         const char *name = any ? lm_cam_name(b, n->y[0]) : NULL;
         if (!name)

@@ -218,15 +218,31 @@ lm_status lm_need_deeplift(lm_task *t)
 /* How the numbers of a walk become results. */
 typedef enum readout { READ_SIGNAL, READ_SIZE, READ_TIMES_VALUE, READ_TIMES_CHANGE, READ_VALUE } readout;
 
-static double read_at(readout how, const lm_view *s, const lm_view *x, const lm_view *x0, int64_t e)
+/* to[e] = element e of a dense view */
+static void read_dense(const lm_view *v, int64_t n, double *to)
 {
-    switch (how) {
-    case READ_SIZE: return fabs(lm_at(s, e));
-    case READ_TIMES_VALUE: return lm_at(s, e) * lm_at(x, e);
-    case READ_TIMES_CHANGE: return lm_at(s, e) * (lm_at(x, e) - lm_at(x0, e));
-    case READ_VALUE: return lm_at(x, e);
-    default: return lm_at(s, e);
-    }
+    const float *from = lm_view_data(v);
+    if (v->dt == LM_F64)
+        memcpy(to, lm_view_data(v), (size_t)n * sizeof *to);
+    else
+        for (int64_t e = 0; e < n; e++)
+            to[e] = (double)from[e];
+}
+
+/* What a signal is multiplied with, the same for all targets; NULL: nothing. */
+static lm_status read_factor(lm_task *t, readout how, const lm_view *x, const lm_view *x0, double **out)
+{
+    const int64_t n = lm_shape_count(&x->sh);
+    *out = NULL;
+    if (how != READ_TIMES_VALUE && how != READ_TIMES_CHANGE)
+        return LM_OK;
+    *out = lm_arena_alloc(t->arena, (size_t)n, sizeof **out);
+    if (!*out)
+        return LM_MEMORY;
+    read_dense(x, n, *out);
+    for (int64_t e = 0; e < n && how == READ_TIMES_CHANGE; e++)
+        (*out)[e] -= lm_at(x0, e);
+    return LM_OK;
 }
 
 static lm_status keep_trace(lm_task *t, const point_own *own, int target, lm_certificate *c)
@@ -241,19 +257,25 @@ static lm_status keep_trace(lm_task *t, const point_own *own, int target, lm_cer
 static lm_status read_all(lm_task *t, readout how)
 {
     const point_own *own = t->own;
-    for (int i = 0; i < t->nsite; i++)
+    for (int i = 0; i < t->nsite; i++) {
+        double *factor = NULL;
         for (int target = 0; target < t->targets; target++) {
             const lm_view *s = own->walk >= 0 ? lm_point_signal(t, own->walk, i, target) : NULL;
             const lm_view *x = own->value >= 0 ? lm_point_value(t, own->value) : t->layered ? s : &t->x[i];
-            const lm_view *x0 = own->start ? &own->start[i] : NULL;
+            const int64_t n = lm_shape_count(&x->sh);
             lm_result *r;
+            if (target == 0)
+                LM_TRY(read_factor(t, how, x, own->start ? &own->start[i] : NULL, &factor));
             LM_TRY(lm_task_result(t, i, target, &x->sh, &r));
-            int64_t n = lm_shape_count(&x->sh);
-            for (int64_t e = 0; e < n; e++)
-                r->at[e] = read_at(how, s, x, x0, e);
+            read_dense(how == READ_VALUE ? x : s, n, r->at);
+            for (int64_t e = 0; e < n && how == READ_SIZE; e++)
+                r->at[e] = fabs(r->at[e]);
+            for (int64_t e = 0; e < n && factor; e++)
+                r->at[e] *= factor[e];
             if (own->walk >= 0)
                 LM_TRY(keep_trace(t, own, target, &r->certificate));
         }
+    }
     return LM_OK;
 }
 

@@ -138,6 +138,9 @@ static lm_status read_draws(draws *d, const char *file)
     for (int64_t i = 0; i < d->samples; i++) {
         d->alpha[i] = lm_view_get(alpha, alpha->sh.rank == 1 ? i : i * alpha->sh.dim[1] + t->sample);
         d->index[i] = (int64_t)lm_view_get(index, index->sh.rank == 1 ? i : i * index->sh.dim[1] + t->sample);
+        LM_REQUIRE(d->alpha[i] >= 0 && d->alpha[i] <= 1, LM_INPUT,
+                   "alpha %lld of draws=%s is %g; it says where between baseline and input, from 0 to 1", (long long)i,
+                   file, d->alpha[i]);
         LM_REQUIRE(d->index[i] >= 0 && d->index[i] < t->baselines, LM_INPUT,
                    "index %lld of draws=%s is %lld, but there are %lld baselines", (long long)i, file,
                    (long long)d->index[i], (long long)t->baselines);

@@ -43,6 +43,7 @@ enum {
     LM_METHOD_CONSERVES = 256, /* results sum to the target */
     LM_METHOD_NO_TARGET = 512, /* the same for all targets: only the first one's result has to be made */
     LM_METHOD_TOKENS = 1024, /* results are [1, T], or [1, T, T], over the tokens of an attention */
+    LM_METHOD_SEED = 4096,   /* results sum to what the walk began with: a probability of 1 */
     LM_METHOD_POINT = 2048   /* run makes no sweeps of its own: it lives on what need asked for */
 };
 
@@ -80,6 +81,7 @@ typedef struct lm_certificate {
 typedef struct lm_result {
     lm_shape sh;  /* axis 0 is 1 */
     double *at;   /* in the task's arena */
+    const double *start; /* the target where the method's own path begins; NULL: it has none */
     lm_certificate certificate;
 } lm_result;
 

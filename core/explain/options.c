@@ -68,6 +68,26 @@ static lm_status value_of(const lm_inquiry *in, const lm_method *m, const lm_opt
     return *out ? LM_OK : LM_MEMORY;
 }
 
+/* The samples are as many as a file of draws has. */
+static lm_status count_draws(const lm_inquiry *in, lm_asked *asked)
+{
+    const int draws = lm_method_option_find(asked->method, "draws");
+    const int samples = lm_method_option_find(asked->method, "samples");
+    if (draws < 0 || samples < 0 || !asked->setting[draws][0])
+        return LM_OK;
+    lm_str text = {0};
+    lm_str_printf(&text, "%s/alpha", asked->setting[draws]);
+    const lm_view *alpha = text.status == LM_OK ? lm_question_file(in->q, lm_str_text(&text)) : NULL;
+    if (alpha && alpha->sh.rank > 0) {
+        lm_str_clear(&text);
+        lm_str_printf(&text, "%lld", (long long)alpha->sh.dim[0]);
+        asked->setting[samples] = text.status == LM_OK ? lm_arena_strdup(in->arena, lm_str_text(&text)) : NULL;
+    }
+    lm_status status = text.status == LM_OK && !asked->setting[samples] ? LM_MEMORY : text.status;
+    lm_str_free(&text);
+    return status;
+}
+
 /* "steps=50 quadrature=gauss"; common options only where they are not what is usual. */
 static lm_status describe(const lm_inquiry *in, lm_asked *asked)
 {
@@ -141,6 +161,7 @@ lm_status lm_options_read(lm_inquiry *in)
             return LM_MEMORY;
         for (int i = 0; (o = lm_method_option(asked->method, i)); i++)
             LM_TRY(lm_context(value_of(in, asked->method, o, &asked->setting[i]), "%s", asked->method->id));
+        LM_TRY(count_draws(in, asked));
         LM_TRY(describe(in, asked));
     }
     return LM_OK;

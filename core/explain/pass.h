@@ -1,6 +1,7 @@
 /* The inside of a study: builds of the model for some number of rows, and passes, the graphs and plans that sweeps run.
  *
  *   study.c      opening, builds, names
+ *   open.c       attention taken apart
  *   sites.c      values that users point to, and what targets are functions of
  *   pass.c       passes found again or made
  *   pass_emit.c  from a build to the graph of a pass
@@ -20,8 +21,9 @@ typedef struct study_build {
     uint8_t contents[32]; /* digest of the feeds that decided something */
     int64_t rows;
     lm_built *built;
-    lm_graph *wide;  /* the built graph in the study's type; NULL: that is the built one's already */
+    lm_graph *wide;  /* the built graph in the study's type, or with attention taken apart; NULL: as it was built */
     lm_val *map;     /* from values of the built graph to those of `wide` */
+    lm_map opened;   /* names to values of `wide`: probabilities of attention that was taken apart */
     uint64_t clock;
 } study_build;
 
@@ -85,6 +87,7 @@ struct lm_study {
     const lm_chain *chain;
     lm_dtype type;
     bool plain;
+    bool open_attention; /* take attention apart in builds from now on */
     lm_arena arena;  /* names */
     lm_map names;    /* to the interned text */
     study_build *build[STUDY_BUILDS]; /* NULL: free */
@@ -93,6 +96,7 @@ struct lm_study {
     lm_profile *profile; /* NULL: nobody asks for times */
     LM_VEC(const char *) fallbacks;
     lm_buffer *room[2]; /* what batches and single rows left behind, for the next */
+    lm_arena scratch;   /* of one sample's explanation; empty in between */
 };
 
 /* The form in which a walk wants the model. */
@@ -118,6 +122,10 @@ static inline lm_val study_mapped(const study_build *b, lm_val v)
 {
     return b->map ? b->map[v] : v;
 }
+
+/* open.c: take the attention of a build apart; the name of probabilities by the number of their operator. */
+lm_status lm_study_open_attention(lm_study *s, study_build *b);
+lm_status lm_study_attention_name(lm_study *s, int number, const char **out);
 
 /* sites.c: the goal's value in the build's graph. */
 lm_status lm_study_goal_value(const study_build *b, lm_goal_at at, lm_val *out, int *space);

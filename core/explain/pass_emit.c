@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/explain/pass.h"
+#include "core/graph/blocks.h"
 #include "core/graph/cut.h"
 #include "core/graph/emit_move.h"
 #include "core/graph/passes.h"
@@ -111,7 +112,9 @@ static lm_status cut_open(emission *x)
         return LM_MEMORY;
     for (int i = 0; i < x->w->ncut; i++) {
         LM_TRY(value_of(x, x->w->cut[i].name, &cut[i]));
-        LM_REQUIRE(!lm_graph_value(x->g, cut[i])->constant, LM_USAGE, "value '%s' is constant", x->w->cut[i].name);
+        LM_REQUIRE(!lm_graph_value(x->g, cut[i])->constant, LM_USAGE,
+                   "value '%s' is constant, so nothing leads to it from a baseline; layer_gradient and saliency take it",
+                   x->w->cut[i].name);
         inner += !is_input(x->g, cut[i]);
     }
     if (inner == 0 || !x->w->fill)
@@ -212,6 +215,32 @@ typedef struct walking {
     lm_val *wrt, *baseline, *signal;
 } walking;
 
+/* Why the goal does not depend on a site. */
+static lm_status refuse_site(emission *x, const lm_site *site, lm_val v)
+{
+    bool *behind = lm_arena_alloc(&x->arena, x->g->values.count, sizeof *behind);
+    if (!behind)
+        return LM_MEMORY;
+    behind[x->goal] = true;
+    for (size_t i = 0; i < x->g->nodes.count; i++) {
+        const lm_node *n = x->g->nodes.at[i];
+        bool any = false;
+        for (int k = 0; k < n->nx; k++)
+            any |= behind[n->x[k]];
+        for (int k = 0; k < n->ny; k++)
+            behind[n->y[k]] |= any;
+    }
+    lm_val goal;
+    int space;
+    LM_TRY(lm_study_goal_value(x->b, x->w->goal, &goal, &space));
+    if (behind[v] && v != x->goal)
+        return lm_fail(LM_USAGE, "'%s' lies behind what is explained, %s'%s'; name an earlier layer%s", site->name,
+                       space == LM_SPACE_LOGIT ? "the value ahead of the final softmax or sigmoid of " : "", goal_name(x),
+                       space == LM_SPACE_LOGIT ? ", or explain the output as it is (--after-softmax)" : "");
+    return lm_fail(LM_USAGE, "'%s' does not depend on '%s'%s", goal_name(x), site->name,
+                   x->w->ncut ? " once other values are given" : "");
+}
+
 static lm_status find_sites(emission *x, walking *k)
 {
     const lm_walk *walk = k->walk;
@@ -223,8 +252,8 @@ static lm_status find_sites(emission *x, walking *k)
         return LM_MEMORY;
     for (int i = 0; i < walk->nsite; i++) {
         LM_TRY(value_of(x, walk->site[i].name, &k->wrt[i]));
-        LM_REQUIRE(x->depends[k->wrt[i]], LM_USAGE, "'%s' does not depend on '%s'%s", goal_name(x),
-                   walk->site[i].name, x->w->ncut ? " once other values are given" : "");
+        if (!x->depends[k->wrt[i]])
+            return refuse_site(x, &walk->site[i], k->wrt[i]);
         if (!walk->baseline)
             continue;
         const lm_type type = one_row(x, k->wrt[i]);
@@ -400,9 +429,20 @@ static lm_status find_goal(emission *x)
     return x->e.status;
 }
 
+/* Signals of several targets part ways once they are larger than this. */
+static const size_t apart_bytes = (size_t)1 << 20;
+
 static lm_status lower(emission *x)
 {
     lm_graph *once;
+    if (x->wish->targets > 1) {
+        lm_graph *apart;
+        LM_TRY(lm_block_by_block(x->g, x->s->chain, x->seed, x->wish->targets, apart_bytes, &apart));
+        if (apart) {
+            lm_graph_free(x->g);
+            x->g = apart;
+        }
+    }
     LM_TRY(lm_once_for_all(x->g, x->s->chain, &once, NULL));
     lm_status status = lm_lower(once, x->s->chain, &x->p->graph, NULL);
     lm_graph_free(once);

@@ -53,14 +53,9 @@ static void add_set(lm_str *key, const lm_ruleset *set)
 
 static void add_options(lm_str *key, const lm_rule_options *o)
 {
-    const double numbers[] = {o->eps,    o->stab,  o->gamma,  o->alpha,  o->beta,
-                              o->smooth, o->still, o->lowest, o->highest};
-    const uint8_t words[] = {(uint8_t)o->softmax_mean, o->relu6,   o->pool_still,  o->pool_eps,   o->norm_eps,
-                             o->no_bias,               o->bounded, o->square_bias, o->whole_input};
-    const uint32_t canon[] = {o->canon_also, o->canon_not};
-    ADD(numbers);
-    ADD(words);
-    ADD(canon);
+#define LM_RULE_OPTION(type, name, what) ADD(o->name);
+#include "core/rules/options.def"
+#undef LM_RULE_OPTION
 }
 
 static void add_bound(lm_str *key, const lm_view *v)

@@ -12,13 +12,12 @@ void lm_point_free(lm_point *p)
 
 static bool same_options(const lm_rule_options *a, const lm_rule_options *b)
 {
-    return a->eps == b->eps && a->stab == b->stab && a->gamma == b->gamma && a->alpha == b->alpha &&
-           a->beta == b->beta && a->smooth == b->smooth && a->still == b->still &&
-           a->softmax_mean == b->softmax_mean && a->relu6 == b->relu6 && a->pool_still == b->pool_still &&
-           a->pool_eps == b->pool_eps && a->norm_eps == b->norm_eps && a->no_bias == b->no_bias &&
-           a->square_bias == b->square_bias && a->whole_input == b->whole_input && a->bounded == b->bounded &&
-           a->lowest == b->lowest && a->highest == b->highest && a->canon_also == b->canon_also &&
-           a->canon_not == b->canon_not;
+#define LM_RULE_OPTION(type, name, what)                                                                               \
+    if (a->name != b->name)                                                                                            \
+        return false;
+#include "core/rules/options.def"
+#undef LM_RULE_OPTION
+    return true;
 }
 
 /* Views of nothing are equal; others are when their contents are. */

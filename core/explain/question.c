@@ -49,8 +49,12 @@ lm_status lm_question_rules(lm_inquiry *in, const char *name, const lm_ruleset *
     LM_REQUIRE(lm_dtype_size(v->dt) == 1 && lm_view_is_row(v), LM_INPUT, "rules '%s' must be the bytes of a text",
                name);
     lm_rules_read r = {.name = name};
+    const lm_built *b;
+    LM_TRY(lm_study_built(in->study, in->first, &b));
     LM_TRY(lm_ruleset_read(lm_view_data(v), (size_t)lm_shape_count(&v->sh), name, &r.file));
-    lm_status status = lm_vec_push(&in->rules, r);
+    lm_status status = lm_ruleset_check(r.file, b->graph);
+    if (status == LM_OK)
+        status = lm_vec_push(&in->rules, r);
     if (status != LM_OK)
         lm_ruleset_free(r.file);
     else
@@ -150,6 +154,32 @@ void lm_sample_feed(const lm_inquiry *in, int64_t number, lm_feed *out)
     }
 }
 
+/* Does the text say which row of the output it means, or all of them? */
+static bool names_row(const char *text)
+{
+    const bool indices = strchr(text, ':') && strncmp(text, "label:", 6) != 0;
+    return indices || text[0] == '@' || strcmp(text, "sum") == 0;
+}
+
+/* What looks like a batch, and is one sample because the file fixes it, has rows that would pass for classes. */
+static lm_status check_fixed_rows(const lm_inquiry *in, const char *output, const lm_shape *whole)
+{
+    for (int p = 0; p < in->ports; p++) {
+        const lm_port *port = &in->port[p];
+        char a[LM_SHAPE_TEXT], b[LM_SHAPE_TEXT];
+        const bool rows = in->samples == 1 && whole->rank > 1 && whole->dim[0] > 1 && port->rank > 1;
+        if (!rows || !lm_view_present(&in->all[p]) || port->dim[0] != whole->dim[0])
+            continue;
+        for (int i = 0; i < in->aims; i++)
+            LM_REQUIRE(names_row(in->aim[i].text), LM_USAGE,
+                       "target '%s': input '%s' %s and output '%s' %s have %lld rows that the model fixes; name the "
+                       "row too, as in 0:%s, or export the model with a free batch",
+                       in->aim[i].text, port->name, lm_shape_text(&in->all[p].sh, a), output, lm_shape_text(whole, b),
+                       (long long)whole->dim[0], in->aim[i].text[0] == 't' ? "1" : in->aim[i].text);
+    }
+    return LM_OK;
+}
+
 static lm_status find_goal(lm_inquiry *in, int output)
 {
     int n, space;
@@ -172,7 +202,47 @@ static lm_status find_goal(lm_inquiry *in, int output)
         has == needs && has > 0, LM_UNSUPPORTED,
         "output '%s': one sample is %s, but what stands before its last step is %s; explain it after the softmax",
         port[output].name, lm_shape_text(&in->classes.sh, a), lm_shape_text(&in->goal_type.sh, b));
-    return lm_aims_read(in->q, &in->classes, in->samples, in->arena, &in->aim, &in->aims);
+    LM_TRY(lm_aims_read(in->q, &in->classes, in->samples, in->arena, &in->aim, &in->aims));
+    return check_fixed_rows(in, port[output].name, &whole.sh);
+}
+
+/* One sample alone against its row of the prediction. */
+static lm_status check_alone(const lm_inquiry *in, int64_t number, const char *output)
+{
+    lm_feed *feed = lm_arena_alloc(in->arena, (size_t)in->ports, sizeof *feed);
+    if (!feed)
+        return LM_MEMORY;
+    lm_sample_feed(in, number, feed);
+    lm_forward f = {.study = in->study, .feed = feed, .goal = {.output = in->goal.output, .after = true},
+                    .cancel = in->q->cancel, .rows = 1, .arena = in->arena};
+    LM_TRY(lm_forward_run(&f));
+    const int64_t n = lm_shape_count(&in->predicted.sh) / in->samples;
+    double most = 0, off = 0;
+    if (lm_shape_count(&f.goals.sh) != n)
+        return LM_OK;
+    for (int64_t i = 0; i < n; i++) {
+        const double together = lm_view_get(&in->predicted, number * n + i), alone = lm_view_get(&f.goals, i);
+        const double d = fabs(together - alone);
+        most = fabs(alone) > most ? fabs(alone) : most;
+        off = d > off ? d : off;
+    }
+    LM_REQUIRE(off <= 1e-4 * most + 1e-6, LM_UNSUPPORTED,
+               "output '%s': sample %lld is off by %g when it is alone, so the rows of a batch look at each other; "
+               "explain the samples one at a time",
+               output, (long long)number, off);
+    return LM_OK;
+}
+
+/* Samples are explained one by one, which is right where they do not meet. */
+static lm_status check_rows(const lm_inquiry *in)
+{
+    int n;
+    const lm_port *port = lm_model_outputs(lm_study_model(in->study), &n);
+    const lm_view *y = &in->predicted;
+    if (in->samples < 2 || !lm_view_present(y) || y->sh.rank == 0 || y->sh.dim[0] != in->samples)
+        return LM_OK;
+    LM_TRY(check_alone(in, 0, port[in->goal.output].name));
+    return check_alone(in, in->samples - 1, port[in->goal.output].name);
 }
 
 /* What may be explained of one port. */
@@ -254,7 +324,8 @@ static lm_status named_entry(lm_inquiry *in, const candidate *c, const char *nam
             status = lm_vec_push(&known, in->port[i].name);
         lm_list_words(known.at, known.count, &text);
         if (status == LM_OK)
-            status = lm_fail(LM_USAGE, "input '%s': does not exist; the model has %s", name, lm_str_text(&text));
+            status = lm_fail(LM_USAGE, "input '%s': does not exist; the model has %s; inner values and parameters are named "
+                                       "with --layer", name, lm_str_text(&text));
         lm_vec_free(&known);
         lm_str_free(&text);
         return status;
@@ -327,5 +398,6 @@ lm_status lm_inquire(lm_inquiry *in, const lm_named *feed, int nfeed)
     LM_TRY(find_goal(in, in->goal.output));
     LM_TRY(find_entries(in));
     LM_TRY(find_layers(in));
+    LM_TRY(check_rows(in));
     return lm_baseline_check(in);
 }

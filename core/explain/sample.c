@@ -192,16 +192,29 @@ static void share_costs(scene *s, lm_job *job)
     }
 }
 
+/* A map [1,1,T] over the tokens of an embedding is [1,T], as everything that tokens get. */
+static void drop_plane(const scene *s, lm_result *r)
+{
+    for (int i = 0; i < s->in->entries; i++)
+        if (s->in->entry[i].embedded && r->sh.rank == 3 && r->sh.dim[1] == 1 && s->x[i].sh.rank == 3 &&
+            r->sh.dim[2] == s->x[i].sh.dim[1])
+            r->sh = LM_SHAPE(1, r->sh.dim[2]);
+}
+
 /* Of an embedding, tokens get the sum of what its numbers got. */
 static lm_status add_up_tokens(const scene *s, lm_job *job)
 {
     lm_task *t = &job->task;
-    if (t->layered || lm_task_word(t, "tokens") > 0)
+    if (t->layered && !(t->method->flags & LM_METHOD_AUTO)) /* the result is the layer's, not the input's */
         return LM_OK;
     for (int i = 0; i < t->nsite * t->targets; i++) {
         const lm_entry *entry = &s->in->entry[i / t->targets];
         lm_result *r = &t->result[i];
-        if (!entry->embedded || !lm_shape_equal(&r->sh, &s->x[i / t->targets].sh))
+        if (!entry->embedded || !lm_shape_equal(&r->sh, &s->x[i / t->targets].sh)) {
+            drop_plane(s, r);
+            continue;
+        }
+        if (lm_task_word(t, "tokens") > 0)
             continue;
         const lm_shape *ids = &s->feed[entry->port].sh;
         int64_t n = lm_shape_count(ids), inner = n ? lm_shape_count(&r->sh) / n : 0;

@@ -74,6 +74,9 @@ lm_status lm_study_layer(lm_study *s, const lm_feed *feed, const char *text, lm_
     lm_layers layers = {0};
     lm_layer_point point;
     LM_TRY(start(s, feed, &l));
+    const lm_cell *value = lm_map_gets(&l.b->values, text);
+    if (value && value->num != LM_NOVAL) /* which is what lm_layers_find tries first */
+        return lm_context(site_of(&l, (lm_val)value->num, out), "layer '%s'", text);
     LM_TRY(lm_layers_list(l.b, &layers));
     lm_status status = lm_layers_find(&layers, text, &point);
     if (status == LM_OK)
@@ -141,8 +144,16 @@ lm_status lm_study_attention(lm_study *s, const lm_feed *feed, lm_site **list, i
     lm_status status = lm_graph_live(l.g, &live);
     if (status != LM_OK)
         return status;
-    for (size_t i = 0; i < l.g->nodes.count && status == LM_OK; i++) {
+    for (size_t i = 0, whole = 0; i < l.g->nodes.count && status == LM_OK; i++) {
         const lm_node *node = l.g->nodes.at[i];
+        if (node->op == LM_OP_ATTENTION && live[node->y[0]]) {
+            lm_site inside = {NULL, -1};
+            s->open_attention = true;
+            status = lm_study_attention_name(s, (int)whole++, &inside.name);
+            if (status == LM_OK)
+                status = lm_vec_push(&found, inside);
+            continue;
+        }
         const int rank = lm_graph_value(l.g, node->y[0])->type.sh.rank;
         lm_site site;
         if (node->op != LM_OP_SOFTMAX || rank < 3 || node->a->axis.axis != rank - 1 || !live[node->y[0]] ||

@@ -45,6 +45,7 @@ static void build_free(study_build *b)
     lm_built_free(b->built);
     lm_graph_free(b->wide);
     lm_free(b->map);
+    lm_map_free(&b->opened);
     lm_free(b);
 }
 
@@ -61,7 +62,22 @@ void lm_study_close(lm_study *s)
     lm_vec_free(&s->fallbacks);
     lm_map_free(&s->names);
     lm_arena_free(&s->arena);
+    lm_arena_free(&s->scratch);
     lm_free(s);
+}
+
+lm_arena *lm_study_scratch(lm_study *s)
+{
+    return &s->scratch;
+}
+
+/* Where memory is bounded it goes back at once. */
+void lm_study_cleared(lm_study *s)
+{
+    enum { KEEP = 64 << 20 };
+    uint64_t cap = 0;
+    const bool bounded = lm_env_size(LM_ENV_MEM, &cap) != LM_OK || cap > 0;
+    lm_arena_clear(&s->scratch, bounded ? 0 : KEEP);
 }
 
 void lm_study_time(lm_study *s, lm_profile *profile)
@@ -131,6 +147,7 @@ static lm_status type_key(lm_study *s, const lm_feed *feed, int64_t rows, lm_str
     int n;
     lm_model_inputs(lm_study_model(s), &n);
     lm_str_add_bytes(key, &rows, sizeof rows);
+    lm_str_add_bytes(key, &s->open_attention, sizeof s->open_attention);
     for (int i = 0; i < n; i++) {
         const int32_t head[] = {(int32_t)feed[i].dt, feed[i].sh.rank};
         lm_str_add_bytes(key, head, sizeof head);
@@ -161,7 +178,7 @@ static lm_status make(lm_study *s, const lm_feed *feed, study_build *b)
     if (lm_graph_is_narrow(b->built->graph, s->type))
         LM_TRY(lm_context(lm_graph_widen(b->built->graph, s->type, s->chain, &b->wide, &b->map), "%s",
                           lm_model_onnx(lm_study_model(s))->path));
-    return LM_OK;
+    return s->open_attention ? lm_study_open_attention(s, b) : LM_OK;
 }
 
 lm_status lm_study_build(lm_study *s, const lm_feed *feed, int64_t rows, study_build **out)
@@ -213,6 +230,11 @@ lm_status lm_study_built(lm_study *s, const lm_feed *feed, const lm_built **out)
 lm_status lm_study_value(const study_build *b, const char *name, lm_val *out)
 {
     const lm_cell *cell = name ? lm_map_gets(&b->built->values, name) : NULL;
+    const lm_cell *opened = name ? lm_map_gets(&b->opened, name) : NULL;
+    if (opened) {
+        *out = (lm_val)opened->num;
+        return LM_OK;
+    }
     LM_REQUIRE(name, LM_USAGE, "a value without a name is asked for");
     if (cell && cell->num != LM_NOVAL) {
         *out = study_mapped(b, (lm_val)cell->num);

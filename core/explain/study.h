@@ -136,6 +136,10 @@ static inline const lm_view *lm_swept_signal(const lm_sweep *w, const lm_swept *
  * provably treat rows alone (rows of a batch give bit for bit what they give alone), they run one by one. */
 lm_status lm_sweep_run(lm_study *s, lm_sweep *w);
 
+/* An empty arena whose blocks the study keeps from one sample to the next; lm_study_cleared when the sample is done. */
+lm_arena *lm_study_scratch(lm_study *s);
+void lm_study_cleared(lm_study *s);
+
 /* Add the time of every step of the sweeps from now on to `profile`; NULL: no longer. */
 void lm_study_time(lm_study *s, lm_profile *profile);
 

@@ -5,10 +5,10 @@
 #include "core/explain/sweep.h"
 #include "core/run/plan_copy.h"
 
-/* Large models hardly run faster for several rows at once, small ones hide the cost of starting: as many rows as
- * keep the values below this, within limits. */
-enum { ROWS_LEAST = 4, ROWS_MOST = 64, TARGETS = 16 };
-static const size_t near_bytes = (size_t)32 << 20, most_bytes = (size_t)1 << 30;
+/* Several rows at once hide the cost of starting, and fill tiles; but values that leave the caches before they are read
+ * again cost more than that saves: as many rows as keep all values below this. */
+enum { ROWS_MOST = 64, TARGETS = 16 };
+static const size_t near_bytes = (size_t)20 << 20, most_bytes = (size_t)1 << 30;
 
 static lm_status check(const lm_study *s, const lm_sweep *w)
 {
@@ -16,7 +16,8 @@ static lm_status check(const lm_study *s, const lm_sweep *w)
     const lm_port *port = lm_model_inputs(lm_study_model(s), &n);
     LM_REQUIRE(w->rows >= 0 && (w->fill || w->rows <= 1), LM_USAGE, "a sweep of %lld rows that nobody fills",
                (long long)w->rows);
-    LM_REQUIRE(!w->aim || w->rows == 1, LM_USAGE, "a sweep of %lld rows that finds its targets out", (long long)w->rows);
+    LM_REQUIRE(!w->aim || w->rows == 1, LM_USAGE, "a sweep of %lld rows that finds its targets out",
+               (long long)w->rows);
     LM_REQUIRE(w->targets >= 0 && (w->targets > 0 || w->nwalk == 0), LM_USAGE, "walks without a target");
     LM_REQUIRE(w->ntangent == 0 || (w->ncut > 0 && w->direction), LM_USAGE, "tangents without a direction");
     for (int i = 0; i < n; i++)
@@ -219,9 +220,7 @@ static size_t bytes_per_row(const sweeping *x)
 static int64_t choose_rows(const sweeping *x)
 {
     const size_t bytes = bytes_per_row(x), fit = budget() / bytes, near = near_bytes / bytes;
-    int64_t most = near < ROWS_LEAST ? ROWS_LEAST : near > ROWS_MOST ? ROWS_MOST : (int64_t)near;
-    if (near < ROWS_LEAST && x->w->rows < 2 * ROWS_LEAST)
-        most = 1; /* not worth another plan */
+    int64_t most = near < 1 ? 1 : near > ROWS_MOST ? ROWS_MOST : (int64_t)near;
     most = fit < (size_t)most ? (int64_t)fit : most;
     for (int g = 0; g < x->groups; g++)
         if (x->group[g].one->alone)
@@ -234,7 +233,6 @@ static int64_t choose_rows(const sweeping *x)
     const int64_t batches = (x->w->rows + most - 1) / most;
     return (x->w->rows + batches - 1) / batches;
 }
-
 
 static void run_alone(sweeping *x)
 {

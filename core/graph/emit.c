@@ -36,6 +36,8 @@ static bool result_nonneg(const lm_emit *e, const lm_node *n)
     const lm_value *y = lm_graph_value(e->g, n->y[0]);
     if (!lm_dtype_is_float(y->type.dt))
         return y->nonneg;
+    if (n->ep && n->ep->sloped)
+        return false;
     if (n->ep && n->ep->active)
         return sign_rule[n->ep->act] == SIGN_ALWAYS || (n->ep->act == LM_OP_CLIP && n->ep->attr.a >= 0);
     if (n->op == LM_OP_CLIP)

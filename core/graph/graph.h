@@ -40,7 +40,7 @@ typedef struct lm_value {
 struct lm_node {
     lm_opid op;
     int32_t id; /* position in the graph */
-    int32_t nx, ny; /* nx counts the residual of an epilogue, which comes last */
+    int32_t nx, ny; /* nx counts the operands of an epilogue, which come last */
     const lm_epilogue *ep; /* what follows a product on its way out; NULL: nothing */
     const lm_attrs *a; /* bytes past the op's own kind are zero, so equal attributes are equal bytes */
     const lm_val *x, *y;

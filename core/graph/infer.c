@@ -10,20 +10,24 @@ static lm_status check_epilogue(const lm_node_desc *d)
     if (!d->ep)
         return LM_OK;
     LM_REQUIRE(lm_ops[d->op].flags & LM_FLAG_EPILOGUE, LM_USAGE, "%s: it cannot carry an epilogue", name);
-    LM_REQUIRE(!d->ep->active || lm_op_is_unary(d->ep->act), LM_USAGE, "%s: its activation takes more than one operand",
+    LM_REQUIRE(d->nx >= lm_epilogue_inputs(d->ep), LM_USAGE, "%s: its epilogue takes more operands than there are",
                name);
+    LM_REQUIRE((!d->ep->active || lm_op_is_unary(d->ep->act)) &&
+                   (!d->ep->sloped || lm_op_is_unary((lm_opid)d->ep->slope.of)),
+               LM_USAGE, "%s: its activation takes more than one operand", name);
     return LM_OK;
 }
 
-/* The residual has the result's type and shape, so an epilogue changes neither. */
-static lm_status check_residual(const lm_node_desc *d, const lm_type *x, const lm_type *y)
+/* An epilogue's inputs have the result's type and shape, so it changes neither. `x`: the first of them. */
+static lm_status check_operands(const lm_node_desc *d, const lm_type *x, const lm_type *y)
 {
     const char *name = lm_ops[d->op].name;
-    const lm_type *r = &x[d->nx - 1];
     char is[LM_SHAPE_TEXT], should[LM_SHAPE_TEXT];
-    LM_REQUIRE(r->dt == y->dt && lm_shape_equal(&r->sh, &y->sh), LM_INPUT,
-               "%s: the residual is %s%s; expected %s%s like the result", name, lm_dtype_name(r->dt),
-               lm_shape_text(&r->sh, is), lm_dtype_name(y->dt), lm_shape_text(&y->sh, should));
+    for (int i = 0; i < lm_epilogue_inputs(d->ep); i++)
+        LM_REQUIRE(x[i].dt == y->dt && lm_shape_equal(&x[i].sh, &y->sh), LM_INPUT,
+                   "%s: the %s is %s%s; expected %s%s like the result", name,
+                   i < d->ep->residual ? "residual" : "slope's operand", lm_dtype_name(x[i].dt),
+                   lm_shape_text(&x[i].sh, is), lm_dtype_name(y->dt), lm_shape_text(&y->sh, should));
     return LM_OK;
 }
 
@@ -47,11 +51,11 @@ lm_status lm_infer_node(const lm_graph *g, const lm_node_desc *d, lm_type *y)
     }
     lm_attrs none;
     memset(&none, 0, sizeof none);
-    const int own = d->nx - (d->ep && d->ep->residual);
+    const int own = d->nx - lm_epilogue_inputs(d->ep);
     lm_shape_args args = {.op = d->op, .a = d->a ? d->a : &none, .nx = own, .ny = d->ny, .x = type, .value = value};
     lm_status status = lm_op_infer(&args, y);
     if (status == LM_OK && own < d->nx)
-        status = check_residual(d, type, y);
+        status = check_operands(d, type + own, y);
     lm_free(far);
     return status;
 }

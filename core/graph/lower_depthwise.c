@@ -62,7 +62,9 @@ bool lm_lower_depthwise(lm_rewrite *r, const lm_node *n)
         c->size[i] = 0;
     }
     e->name = NULL;
-    lm_val x[3] = {spread(e, lm_rewrite_in(r, n->x[0]), &n->a->conv), turned(e, lm_rewrite_in(r, n->x[1]), c->nd)};
+    lm_val x[3];
+    lm_lower_take_gain(r, n, x);
+    x[0] = spread(e, x[0], &n->a->conv), x[1] = turned(e, x[1], c->nd);
     for (int i = 0; i < c->nd; i++)
         c->stride[i] = 1;
     if (n->nx > 2)

@@ -50,18 +50,18 @@ bool lm_lower_transpose(lm_rewrite *r, const lm_node *n)
     return found;
 }
 
-/* The most operands of an op that carries an epilogue, with the residual. */
-enum { OPERANDS = 6 };
+/* The most operands of an op that carries an epilogue, with those of that. */
+enum { OPERANDS = 7 };
 
-/* The product or norm once more, with more behind it. */
-static lm_val with_epilogue(lm_rewrite *r, const lm_node *p, const lm_epilogue *ep, lm_val residual)
+/* The product or norm once more, with more behind it; `operand`: what that takes, or LM_NOVAL. */
+static lm_val with_epilogue(lm_rewrite *r, const lm_node *p, const lm_epilogue *ep, lm_val operand)
 {
     lm_val x[OPERANDS] = {LM_NOVAL};
     int nx = 0;
     for (; nx < p->nx; nx++)
         x[nx] = p->x[nx];
-    if (residual != LM_NOVAL)
-        x[nx++] = residual;
+    if (operand != LM_NOVAL)
+        x[nx++] = operand;
     const lm_node_desc d = {.op = p->op, .a = p->a, .ep = ep, .nx = nx, .ny = 1, .x = x};
     lm_val y;
     lm_emit_node(&r->e, &d, &y);
@@ -107,12 +107,40 @@ bool lm_lower_activation(lm_rewrite *r, const lm_node *n)
     if (!lm_op_is_unary(n->op) || lm_ops[n->op].cls != LM_CLASS_ACT || !is_float32(r, n->x[0], y))
         return false;
     const lm_node *p = lm_graph_value(r->e.g, r->map[n->x[0]])->producer;
-    if (!p || !(lm_ops[p->op].flags & LM_FLAG_EPILOGUE) || (p->ep && p->ep->active) ||
+    if (!p || !(lm_ops[p->op].flags & LM_FLAG_EPILOGUE) || (p->ep && (p->ep->active || p->ep->sloped)) ||
         lm_rewrite_consumer(r, n->x[0]) != n)
         return false;
     lm_epilogue ep = {.residual = p->ep && p->ep->residual, .active = true, .act = n->op};
     if (lm_ops[n->op].attrs == LM_ATTR_act)
         ep.attr = n->a->act;
     r->map[n->y[0]] = with_epilogue(r, p, &ep, LM_NOVAL);
+    return true;
+}
+
+/* A value that is repeated along its axes would have to be written out for the tile that reads it. */
+static bool is_repeated(const lm_graph *g, lm_val v)
+{
+    const lm_node *n = lm_graph_value(g, v)->producer;
+    while (n && n->op == LM_OP_RESHAPE)
+        n = lm_graph_value(g, n->x[0])->producer;
+    return n && n->op == LM_OP_EXPAND;
+}
+
+/* A relu's slope is a mask, which costs a tile that is being stored next to nothing. Those of other activations take
+ * longer, tile by tile, than over the whole value. */
+bool lm_lower_slope(lm_rewrite *r, const lm_node *n)
+{
+    const lm_type *y = &lm_graph_value(r->from, n->y[0])->type;
+    if (n->op != LM_OP_ACT_DX || n->a->actdx.of != LM_OP_RELU || !is_float32(r, n->x[0], y) ||
+        !is_float32(r, n->x[1], y) || is_repeated(r->from, n->x[1]))
+        return false;
+    const lm_node *p = lm_graph_value(r->e.g, r->map[n->x[0]])->producer;
+    const bool back = p && (p->op == LM_OP_CONV_T || p->op == LM_OP_MATMUL);
+    if (!back || (p->ep && p->ep->sloped) || lm_rewrite_consumer(r, n->x[0]) != n)
+        return false;
+    lm_epilogue ep = p->ep ? *p->ep : (lm_epilogue){0};
+    ep.sloped = true;
+    ep.slope = n->a->actdx;
+    r->map[n->y[0]] = with_epilogue(r, p, &ep, r->map[n->x[1]]);
     return true;
 }

@@ -1,14 +1,19 @@
-/* Factors per channel that follow a linear layer go into its weights, once, instead of into every result. */
+/* Factors per channel around a linear layer go into its weights, once, instead of into every value. */
 #include "core/graph/emit_move.h"
 #include "core/graph/lower.h"
 
-/* Only where the new weights are computed now. */
-static bool may_fold(const lm_rewrite *r, const lm_node *p)
+/* Only where the new weights are computed now. `x`: operands of a product. */
+static bool may_fold_into(const lm_rewrite *r, int nx, const lm_val *x)
 {
-    const lm_value *w = lm_graph_value(r->e.g, p->x[1]);
-    const lm_val bias = p->nx > 2 ? p->x[2] : LM_NOVAL;
+    const lm_value *w = lm_graph_value(r->e.g, x[1]);
+    const lm_val bias = nx > 2 ? x[2] : LM_NOVAL;
     return r->e.fold && r->e.fold->compute == LM_F32 && w->constant && w->type.dt == LM_F32 &&
            (bias == LM_NOVAL || lm_graph_value(r->e.g, bias)->constant);
+}
+
+static bool may_fold(const lm_rewrite *r, const lm_node *p)
+{
+    return may_fold_into(r, p->nx, p->x);
 }
 
 static lm_val reshape(lm_emit *e, lm_val v, lm_shape to)
@@ -86,6 +91,60 @@ bool lm_lower_batchnorm(lm_rewrite *r, const lm_node *n)
 {
     const lm_node *p = n->op == LM_OP_BATCHNORM ? lm_product_before(r, n->x[0], n) : NULL;
     return p && may_fold(r, p) && merge_norm(r, n, p, LM_F32);
+}
+
+/* One number per channel of x, the operand of a product: those of axis 1, or of a matrix the columns. */
+static bool is_per_channel(const lm_graph *g, lm_val v, const lm_shape *x, int axis)
+{
+    const lm_value *c = lm_graph_value(g, v);
+    const int rank = c->type.sh.rank, at = rank - (x->rank - axis);
+    if (!c->constant || rank > x->rank || at < 0)
+        return false;
+    for (int i = 0; i < rank; i++)
+        if (c->type.sh.dim[i] != (i == at ? x->dim[axis] : 1))
+            return false;
+    return true;
+}
+
+bool lm_lower_take_gain(lm_rewrite *r, const lm_node *n, lm_val x[2])
+{
+    lm_emit *e = &r->e;
+    x[0] = r->map[n->x[0]], x[1] = r->map[n->x[1]];
+    const lm_value *w = lm_graph_value(e->g, x[1]);
+    const lm_shape shape = *lm_emit_shape(e, x[0]);
+    const bool matrix = n->op == LM_OP_MATMUL;
+    const lm_node *mul = lm_made_by(e->g, x[0], LM_OP_MUL);
+    if ((!matrix && n->op != LM_OP_CONV_T) || !mul || n->ep || !may_fold_into(r, 2, x) ||
+        (matrix && (n->a->matmul.ta || w->type.sh.rank != 2)) || lm_rewrite_consumer(r, n->x[0]) != n)
+        return false;
+    const int axis = matrix ? shape.rank - 1 : 1;
+    for (int i = 0; i < 2; i++) {
+        if (!is_per_channel(e->g, mul->x[1 - i], &shape, axis) || !lm_shape_equal(lm_emit_shape(e, mul->x[i]), &shape))
+            continue;
+        lm_shape along = {.rank = w->type.sh.rank};
+        for (int k = 0; k < along.rank; k++)
+            along.dim[k] = 1;
+        along.dim[matrix && n->a->matmul.tb] = shape.dim[axis];
+        x[1] = lm_emit1(e, LM_OP_MUL, NULL, x[1], reshape(e, mul->x[1 - i], along));
+        x[0] = mul->x[i];
+        return true;
+    }
+    return false;
+}
+
+bool lm_lower_gain(lm_rewrite *r, const lm_node *n)
+{
+    lm_val x[3];
+    const char *name = r->e.name;
+    r->e.name = NULL;
+    const bool taken = lm_lower_take_gain(r, n, x);
+    r->e.name = name;
+    if (!taken)
+        return false;
+    if (n->nx > 2)
+        x[2] = r->map[n->x[2]];
+    r->map[n->y[0]] = lm_emit_one(&r->e, n->op, n->a, n->nx, x);
+    return true;
 }
 
 /* Also where weights are computed when the graph runs, because it runs in doubles. */

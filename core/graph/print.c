@@ -143,16 +143,20 @@ static void print_attrs(lm_str *out, const lm_graph *g, const lm_node *n)
     lm_str_add(out, strcmp(sep, " {") == 0 ? "" : "}");
 }
 
-/* " +%7 relu": what follows the product itself, in this order. */
+/* " +%7 relu slope of relu at %5": what follows the product itself, in this order. */
 static void print_epilogue(lm_str *out, const lm_node *n)
 {
-    if (n->ep && n->ep->residual)
-        lm_str_printf(out, " +%%%d", n->x[n->nx - 1]);
-    if (!n->ep || !n->ep->active)
+    const lm_epilogue *ep = n->ep;
+    if (!ep)
         return;
-    lm_str_printf(out, " %s", lm_ops[n->ep->act].name);
-    if (n->ep->attr.a != 0 || n->ep->attr.b != 0)
-        lm_str_printf(out, "(%.9g,%.9g)", (double)n->ep->attr.a, (double)n->ep->attr.b);
+    if (ep->residual)
+        lm_str_printf(out, " +%%%d", n->x[n->nx - 1 - ep->sloped]);
+    if (ep->active)
+        lm_str_printf(out, " %s", lm_ops[ep->act].name);
+    if (ep->active && (ep->attr.a != 0 || ep->attr.b != 0))
+        lm_str_printf(out, "(%.9g,%.9g)", (double)ep->attr.a, (double)ep->attr.b);
+    if (ep->sloped)
+        lm_str_printf(out, " slope of %s at %%%d", lm_ops[ep->slope.of].name, n->x[n->nx - 1]);
 }
 
 static void print_value(lm_str *out, const lm_graph *g, lm_val v)
@@ -175,7 +179,7 @@ static void print_node(lm_str *out, const lm_graph *g, const lm_node *n, int ind
         print_value(out, g, n->y[i]);
     }
     lm_str_printf(out, " = %s(", lm_ops[n->op].name);
-    const int own = n->nx - (n->ep && n->ep->residual);
+    const int own = n->nx - lm_epilogue_inputs(n->ep);
     for (int i = 0; i < own; i++) {
         lm_str_add(out, i ? ", " : "");
         if (n->x[i] == LM_NOVAL)

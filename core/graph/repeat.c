@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/graph/blocks.h"
 #include "core/graph/emit_move.h"
 
 /* What a value of the old graph is made of. */
@@ -41,23 +42,15 @@ static lm_val repeated(lm_emit *e, lm_val one, int64_t times)
     return lm_emit_reshape(e, lm_emit_expand(e, one, &split), &all);
 }
 
-/* What an op makes of blocks in operand i, where the others are the same for all blocks. */
-typedef enum role {
-    MIXES,  /* blocks: or it is not known */
-    KEEPS,  /* element i0 of the result is made of elements i0 of it */
-    SERVES, /* every block: weights */
-    BROADCASTS /* it has an axis 0 as the result has, or one of size 1, or none */
-} role;
-
-static role role_of(const lm_rewrite *r, const lm_node *n, int i)
+lm_block_role lm_block_role_of(const lm_graph *g, const lm_node *n, int i)
 {
-    const int rank = shape_of(r, n->x[i])->rank;
+    const int rank = lm_graph_value(g, n->x[i])->type.sh.rank;
     if (lm_ops[n->op].reach == LM_REACH_SAME && lm_ops[n->op].cls != LM_CLASS_MOVE && n->op != LM_OP_BATCHNORM)
-        return BROADCASTS;
+        return LM_BLOCKS_BROADCAST;
     switch (n->op) {
     case LM_OP_IDENTITY:
     case LM_OP_CAST:
-        return KEEPS;
+        return LM_BLOCKS_KEEP;
     case LM_OP_CONV:
     case LM_OP_CONV_T:
     case LM_OP_MAXPOOL:
@@ -65,23 +58,25 @@ static role role_of(const lm_rewrite *r, const lm_node *n, int i)
     case LM_OP_GLOBAL_AVG:
     case LM_OP_GLOBAL_MAX:
     case LM_OP_BATCHNORM:
-        return i == 0 ? KEEPS : SERVES;
+        return i == 0 ? LM_BLOCKS_KEEP : LM_BLOCKS_SERVE;
     case LM_OP_MATMUL:
-        return rank > 2 || (i == 2 && rank > 1) ? BROADCASTS : i > 0 ? SERVES : n->a->matmul.ta ? MIXES : KEEPS;
+        if (rank > 2 || (i == 2 && rank > 1))
+            return LM_BLOCKS_BROADCAST;
+        return i > 0 ? LM_BLOCKS_SERVE : n->a->matmul.ta ? LM_BLOCKS_MIX : LM_BLOCKS_KEEP;
     case LM_OP_SOFTMAX:
     case LM_OP_LOGSOFTMAX:
     case LM_OP_CONCAT:
-        return n->a->axis.axis > 0 ? KEEPS : MIXES;
+        return n->a->axis.axis > 0 ? LM_BLOCKS_KEEP : LM_BLOCKS_MIX;
     case LM_OP_REDUCE_SUM:
     case LM_OP_REDUCE_MEAN:
     case LM_OP_REDUCE_MAX:
     case LM_OP_REDUCE_MIN:
     case LM_OP_REDUCE_SUMSQ:
-        return n->a->reduce.axes & 1 ? MIXES : KEEPS;
+        return n->a->reduce.axes & 1 ? LM_BLOCKS_MIX : LM_BLOCKS_KEEP;
     case LM_OP_TRANSPOSE:
-        return n->a->perm.perm[0] == 0 ? KEEPS : MIXES;
+        return n->a->perm.perm[0] == 0 ? LM_BLOCKS_KEEP : LM_BLOCKS_MIX;
     default:
-        return MIXES;
+        return LM_BLOCKS_MIX;
     }
 }
 
@@ -96,11 +91,11 @@ static int64_t times_of(lm_rewrite *r, const lm_node *n)
             continue;
         const lm_shape *x = shape_of(r, n->x[i]);
         const int64_t known = of(r, n->x[i])->times;
-        const role does = role_of(r, n, i);
-        const bool stretched = does == BROADCASTS && (x->rank < y->rank || x->dim[0] == 1);
-        if (does == SERVES || stretched)
+        const lm_block_role does = lm_block_role_of(r->from, n, i);
+        const bool stretched = does == LM_BLOCKS_BROADCAST && (x->rank < y->rank || x->dim[0] == 1);
+        if (does == LM_BLOCKS_SERVE || stretched)
             continue;
-        if (does == MIXES || !known || (times && times != known) || x->rank < 1 || y->rank < 1)
+        if (does == LM_BLOCKS_MIX || !known || (times && times != known) || x->rank < 1 || y->rank < 1)
             return 0;
         times = known;
     }
@@ -110,8 +105,8 @@ static int64_t times_of(lm_rewrite *r, const lm_node *n)
 /* The operand as it goes into one block. */
 static lm_val operand(lm_rewrite *r, const lm_node *n, int i)
 {
-    const role does = n->x[i] != LM_NOVAL ? role_of(r, n, i) : SERVES;
-    const bool whole = does == SERVES || shape_of(r, n->x[i])->rank < shape_of(r, n->y[0])->rank ||
+    const lm_block_role does = n->x[i] != LM_NOVAL ? lm_block_role_of(r->from, n, i) : LM_BLOCKS_SERVE;
+    const bool whole = does == LM_BLOCKS_SERVE || shape_of(r, n->x[i])->rank < shape_of(r, n->y[0])->rank ||
                        !of(r, n->x[i])->times;
     return whole ? lm_rewrite_in(r, n->x[i]) : of(r, n->x[i])->one;
 }

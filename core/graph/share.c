@@ -40,6 +40,9 @@ void lm_share_node_key(const lm_node_desc *d, lm_share_key *key)
         put_number(key, d->ep->active ? (int32_t)d->ep->act : -1);
         if (key->bytes != SIZE_MAX)
             put(key, &d->ep->attr, sizeof d->ep->attr);
+        put_number(key, d->ep->sloped);
+        if (key->bytes != SIZE_MAX)
+            put(key, &d->ep->slope, sizeof d->ep->slope);
     }
     if (key->bytes != SIZE_MAX)
         put(key, d->a, lm_attr_size(d->op));

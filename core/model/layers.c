@@ -262,12 +262,30 @@ static lm_val main_output(const lm_graph *g)
     return g->outputs.at[0];
 }
 
-/* By value: does it hang on an input? What is computed from constants alone need not be a constant yet. NULL when
- * memory is short. */
+/* Floats, and numbers of tokens that are looked up; a mask of tokens is neither. */
+static bool is_content(const lm_graph *g, lm_val v, int depth)
+{
+    bool content = lm_dtype_is_float(lm_graph_value(g, v)->type.dt);
+    for (const lm_use *u = lm_graph_value(g, v)->use; u && depth && !content; u = u->next) {
+        const lm_opid op = u->node->op;
+        content = op == LM_OP_GATHER && u->input == 1 &&
+                  lm_dtype_is_float(lm_graph_value(g, u->node->y[0])->type.dt);
+        if (op == LM_OP_IDENTITY || op == LM_OP_RESHAPE ||
+            (op == LM_OP_CAST && lm_dtype_is_int(lm_graph_value(g, u->node->y[0])->type.dt)))
+            content = is_content(g, u->node->y[0], depth - 1);
+    }
+    return content;
+}
+
+/* By value: does it hang on an input with content, or, where none has any, on an input? What is computed from constants
+ * alone need not be a constant yet. NULL when memory is short. */
 static bool *reach_on(const lm_graph *g)
 {
-    bool *fed = lm_calloc(g->values.count, sizeof *fed);
+    enum { DEPTH = 8 };
+    bool *fed = lm_calloc(g->values.count, sizeof *fed), any_content = false;
     for (size_t i = 0; fed && i < g->inputs.count; i++)
+        any_content |= fed[g->inputs.at[i]] = is_content(g, g->inputs.at[i], DEPTH);
+    for (size_t i = 0; fed && !any_content && i < g->inputs.count; i++)
         fed[g->inputs.at[i]] = true;
     for (size_t i = 0; fed && i < g->nodes.count; i++) {
         const lm_node *n = g->nodes.at[i];

@@ -57,29 +57,38 @@ lm_status lm_shape_recurrent(const lm_shape_args *args, lm_type *y)
     return LM_OK;
 }
 
-/* (r [D,4*H,H], saved [T,D,N,5*H], c [D,N,H]?, signals at y [T,D,N,H]?, last h [D,N,H]?, last c [D,N,H]?) -> signals at
- * what goes into the gates [T,D,N,4*H], at h and at c [D,N,H]. */
-lm_status lm_shape_lstm_dx(const lm_shape_args *args, lm_type *y)
+/* (r [D,G*H,H], slopes [T,D,N,(2+G)*H], signals at y [T,D,B,H]?, last h [D,B,H]?, last c [D,B,H]?) -> signals at what
+ * goes into the gates [T,D,B,G*H], at h and at c [D,B,H], at the cells [T,D,B,H]. B is N, or a multiple of it. */
+lm_status lm_shape_recurrent_dx(const lm_shape_args *args, lm_type *y)
 {
-    const lm_shape *r = &args->x[0].sh, *saved = &args->x[1].sh;
+    const lm_shape *r = &args->x[0].sh, *slopes = &args->x[1].sh;
     const lm_way way = args->a->recurrent.way;
     LM_TRY(lm_rule_range(args, "direction", (int64_t)way, LM_FORWARD, LM_BOTH));
     LM_TRY(lm_rule_type(args, 0, LM_SET_FLOAT));
     for (int i = 1; i < args->nx; i++)
         LM_RULE(!lm_rule_has(args, i) || args->x[i].dt == args->x[0].dt, "input %d has type %s; expected %s", i,
                 lm_dtype_name(args->x[i].dt), lm_dtype_name(args->x[0].dt));
-    LM_RULE(r->rank == 3 && saved->rank == 4 && saved->dim[0] > 0, "inputs 0 and 1 have shapes %s and %s; expected "
-            "[directions,4*hidden,hidden] and [steps,directions,batch,5*hidden]", LM_TEXT(*r), LM_TEXT(*saved));
-    int64_t ways = way == LM_BOTH ? 2 : 1, hidden = r->dim[2], rows;
-    LM_RULE(lm_mul_i64(hidden, 5, &rows), "too many hidden units");
-    const lm_shape state = LM_SHAPE(ways, saved->dim[2], hidden);
-    LM_TRY(lm_rule_shape(args, 0, LM_SHAPE(ways, rows - hidden, hidden), "[directions,4*hidden,hidden]"));
-    LM_TRY(lm_rule_shape(args, 1, LM_SHAPE(saved->dim[0], ways, saved->dim[2], rows), "what LSTM keeps of its steps"));
+    LM_RULE(r->rank == 3 && slopes->rank == 4 && slopes->dim[0] > 0 && slopes->dim[2] > 0 && r->dim[2] > 0,
+            "inputs 0 and 1 have shapes %s and %s; expected [directions,gates*hidden,hidden] and "
+            "[steps,directions,batch,(2+gates)*hidden]", LM_TEXT(*r), LM_TEXT(*slopes));
+    int64_t ways = way == LM_BOTH ? 2 : 1, hidden = r->dim[2], count = r->dim[1] / hidden, batch = slopes->dim[2], rows;
+    LM_RULE(count >= 1 && count <= 4 && r->dim[1] % hidden == 0, "input 0 has shape %s; expected one to four gates",
+            LM_TEXT(*r));
+    LM_RULE(lm_mul_i64(hidden, count + 2, &rows), "too many hidden units");
+    LM_TRY(lm_rule_shape(args, 0, LM_SHAPE(ways, r->dim[1], hidden), "[directions,gates*hidden,hidden]"));
+    LM_TRY(lm_rule_shape(args, 1, LM_SHAPE(slopes->dim[0], ways, batch, rows), "a slope per gate and two more"));
+    for (int i = args->nx - 1; i >= 2; i--)
+        if (lm_rule_has(args, i) && args->x[i].sh.rank >= 3)
+            batch = args->x[i].sh.dim[i == 2 ? 2 : 1];
+    LM_RULE(batch % slopes->dim[2] == 0, "signals of %lld samples for slopes of %lld", (long long)batch,
+            (long long)slopes->dim[2]);
+    const lm_shape steps = LM_SHAPE(slopes->dim[0], ways, batch, hidden), state = LM_SHAPE(ways, batch, hidden);
     for (int i = 2; i < args->nx; i++)
         if (lm_rule_has(args, i))
-            LM_TRY(lm_rule_shape(args, i, i == 3 ? LM_SHAPE(saved->dim[0], ways, saved->dim[2], hidden) : state,
-                                 i == 3 ? "[steps,directions,batch,hidden]" : "[directions,batch,hidden]"));
-    y[0] = (lm_type){args->x[0].dt, LM_SHAPE(saved->dim[0], ways, saved->dim[2], rows - hidden)};
+            LM_TRY(lm_rule_shape(args, i, i == 2 ? steps : state,
+                                 i == 2 ? "[steps,directions,batch,hidden]" : "[directions,batch,hidden]"));
+    y[0] = (lm_type){args->x[0].dt, LM_SHAPE(slopes->dim[0], ways, batch, r->dim[1])};
     y[1] = y[2] = (lm_type){args->x[0].dt, state};
+    y[3] = (lm_type){args->x[0].dt, steps};
     return LM_OK;
 }

@@ -39,7 +39,7 @@ static lm_val gathered(lm_walk_state *w, int k, lm_val v)
 
 static const char *called(const lm_node *n)
 {
-    return n->name ? n->name : n->scope ? n->scope : "(unnamed)";
+    return n->name && *n->name ? n->name : n->scope && *n->scope ? n->scope : "(unnamed)";
 }
 
 /* Signals of the node's results; false when none came. */

@@ -8,12 +8,14 @@
 
 #include "core/base/arena.h"
 #include "core/rules/linear.h"
+#include "core/rules/match.h"
 #include "core/rules/sets.h"
 
 struct lm_ruleset_file {
     lm_arena arena;
     lm_ruleset set;
     LM_VEC(lm_row) rows;
+    LM_VEC(int) lines; /* by row */
 };
 
 /* A place in the text, of which `line` to `end` is the line being read. */
@@ -243,6 +245,7 @@ static lm_status read_line(reader *r)
     for (size_t i = 0; i < r->file->rows.count; i++)
         if (same_match(&r->file->rows.at[i], &row))
             return WRONG(r, start, "an earlier line matches the same");
+    LM_TRY(lm_vec_push(&r->file->lines, r->number));
     return lm_vec_push(&r->file->rows, row);
 }
 
@@ -277,6 +280,8 @@ lm_status lm_ruleset_read(const char *text, size_t n, const char *name, lm_rules
     LM_NEW(f);
     reader r = {.name = name, .file = f};
     lm_status status = read_lines(&r, text, n);
+    if (status == LM_OK && !f->rows.count)
+        status = lm_fail(LM_USAGE, "%s:1:1: no row in it; write lines such as '*: eps', 'conv: gamma gamma=0.25'", name);
     char *kept = status == LM_OK ? lm_arena_strdup(&f->arena, name) : NULL;
     if (status == LM_OK && !kept)
         status = LM_MEMORY;
@@ -298,11 +303,37 @@ const lm_ruleset *lm_ruleset_of(const lm_ruleset_file *file)
     return &file->set;
 }
 
+/* Does the row mean this node, or what may become of it? */
+static bool may_match(const lm_row *row, const lm_node *n)
+{
+    if (row->match == LM_MATCH_NAME)
+        return lm_has_name(n, row->name);
+    return (int)n->op == row->key || (n->op == LM_OP_GEMM && row->key == LM_OP_MATMUL) || lm_ops[n->op].composite;
+}
+
+lm_status lm_ruleset_check(const lm_ruleset_file *file, const lm_graph *g)
+{
+    for (size_t i = 0; i < file->rows.count; i++) {
+        const lm_row *row = &file->rows.at[i];
+        const bool op = row->match == LM_MATCH_OP;
+        bool found = !op && row->match != LM_MATCH_NAME;
+        found |= op && lm_ops[row->key].composite; /* made by joining others */
+        for (size_t k = 0; k < g->nodes.count && !found; k++)
+            found = may_match(row, g->nodes.at[k]);
+        if (!found)
+            return lm_fail(LM_USAGE, "%s:%d:1: the model has no %s '%s'; `limn summary` lists what it has",
+                           file->set.name, file->lines.at[i], op ? "operator" : "node or module",
+                           op ? lm_ops[row->key].name : row->name);
+    }
+    return LM_OK;
+}
+
 void lm_ruleset_free(lm_ruleset_file *file)
 {
     if (!file)
         return;
     lm_vec_free(&file->rows);
+    lm_vec_free(&file->lines);
     lm_arena_free(&file->arena);
     lm_free(file);
 }

@@ -17,6 +17,10 @@ typedef struct lm_ruleset_file lm_ruleset_file;
 /* `name`: what messages, which give line and column, and the set call it. LM_USAGE for what is wrong in the text. */
 lm_status lm_ruleset_read(const char *text, size_t n, const char *name, lm_ruleset_file **out);
 const lm_ruleset *lm_ruleset_of(const lm_ruleset_file *file); /* borrowed */
+/* LM_USAGE, with file and line, for a row with the name of a node or an operator that the model does not have: `g` as
+ * the model was built. Operators that are made on the way, by joining others or by taking them apart, may be missing. */
+lm_status lm_ruleset_check(const lm_ruleset_file *file, const lm_graph *g);
+
 void lm_ruleset_free(lm_ruleset_file *file);                  /* NULL is fine */
 
 #endif

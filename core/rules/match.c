@@ -52,7 +52,7 @@ static bool in_group(const lm_path *path, const lm_node *n, int group)
     return (group == LM_GROUP_CONV ? conv : n->op == LM_OP_MATMUL) && lm_is_layer(path, n);
 }
 
-static bool has_name(const lm_node *n, const char *name)
+bool lm_has_name(const lm_node *n, const char *name)
 {
     return (n->name && strcmp(n->name, name) == 0) || (n->scope && strcmp(n->scope, name) == 0);
 }
@@ -67,7 +67,7 @@ static bool has_class(const lm_path *path, const lm_node *n, lm_class wanted)
 static bool matches(const lm_row *row, const lm_path *path, const lm_node *n)
 {
     switch (row->match) {
-    case LM_MATCH_NAME: return has_name(n, row->name);
+    case LM_MATCH_NAME: return lm_has_name(n, row->name);
     case LM_MATCH_FIRST: return is_first(path, n);
     case LM_MATCH_OP:
         return (int)n->op == row->key && (row->rule != lm_rule_linear || lm_node_class(path, n) == LM_CLASS_LINEAR);

@@ -15,4 +15,7 @@ bool lm_is_layer(const lm_path *path, const lm_node *n);
 /* The first row that matches, of the set or its bases; NULL: none. */
 const lm_row *lm_match_row(const lm_ruleset *set, const lm_path *path, const lm_node *n);
 
+/* Is it the node's name, or that of the module it is part of? */
+bool lm_has_name(const lm_node *n, const char *name);
+
 #endif

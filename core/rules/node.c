@@ -2,6 +2,7 @@
 #include "core/graph/expand.h"
 #include "core/rules/linear.h"
 #include "core/rules/match.h"
+#include "core/rules/sets.h"
 #include "core/rules/trace.h"
 #include "core/rules/walk.h"
 #include "core/rules/wide.h"
@@ -166,6 +167,14 @@ static bool show(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OUT
     return show_operands(w, n, v) && w->e->status == LM_OK;
 }
 
+static void refuse(lm_walk_state *w, const lm_node *n)
+{
+    const lm_row *other = lm_match_row(&lm_set_attn_lrp, &w->path, n);
+    const bool two = lm_node_class(&w->path, n) == LM_CLASS_BILINEAR;
+    lm_emit_fail(w->e, LM_UNSUPPORTED, "%s: rule set %s has no rule for %s%s", lm_ops[n->op].name, w->b->set->name,
+                 two ? "a product of two activations" : "it", other ? "; method attnlrp has one" : "");
+}
+
 /* Run the rule over what it was shown. A rule for one signal gets both as one. */
 static void answer(lm_walk_state *w, const lm_node *n, const lm_row *row, view *v, lm_val *out[LM_SIGNALS])
 {
@@ -182,7 +191,7 @@ static void answer(lm_walk_state *w, const lm_node *n, const lm_row *row, view *
     else if (w->b->set->deflt == LM_DEFAULT_GRAD)
         lm_rule_grad(r);
     else
-        lm_emit_fail(w->e, LM_UNSUPPORTED, "%s: rule set %s has no rule for it", lm_ops[n->op].name, w->b->set->name);
+        refuse(w, n);
     for (int i = 0; w->nsig > 1 && !both && i < n->nx; i++)
         out[1][i] = out[0][i];
 }
@@ -216,6 +225,11 @@ static void apply(lm_walk_state *w, const lm_node *n, const lm_row *row, lm_val 
         w->e->status = lm_vec_push(w->b->trace, v.row);
 }
 
+void lm_rule_inside(const lm_rx *r)
+{
+    lm_emit_fail(r->e, LM_USAGE, "%s: there is nothing inside it to go into", lm_ops[r->n->op].name);
+}
+
 void lm_walk_node(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OUT_MAX], const bool *want,
                   lm_val *out[LM_SIGNALS])
 {
@@ -232,6 +246,8 @@ void lm_walk_node(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OU
         set.rows = same;
         set.nrows = 1;
         walk_inside(w, n, &set, s, want, out);
+    } else if (composite && row && row->rule == lm_rule_inside) {
+        walk_inside(w, n, row->cfg, s, want, out);
     } else if (composite && (!row || row->rule == lm_rule_grad)) {
         if (!lm_walk_recurrent(w, n, s, want, out))
             walk_inside(w, n, w->b->set, s, want, out);

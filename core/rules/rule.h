@@ -11,26 +11,12 @@
 /* Over what the mean is taken that DeepLIFT's softmax multipliers are freed of. */
 typedef enum lm_mean { LM_MEAN_AXIS, LM_MEAN_WHOLE, LM_MEAN_NONE } lm_mean;
 
-/* Numbers and conventions that rules of several sets take. */
+/* Numbers and conventions that rules of several sets take: options.def. */
 typedef struct lm_rule_options {
-    double eps;         /* stabiliser of the epsilon rule */
-    double stab;        /* that of all other quotients in relevance rules */
-    double gamma;
-    double alpha, beta; /* alpha - beta = 1 */
-    double smooth;      /* steepness of the smooth rectifier */
-    double still;       /* DeepLIFT: a smaller change has no quotient; the derivative stands in for it */
-    lm_mean softmax_mean;
-    bool relu6;         /* guided and deconv treat Clip(0, .) as they do Relu */
-    bool pool_still;    /* DeepLIFT: the derivative stands in at max-pools too, and otherwise zero */
-    bool pool_eps;      /* relevance through max-pools by the epsilon rule, and otherwise all to the winner */
-    bool norm_eps;      /* the same for batch norms that are not part of a product; otherwise they pass it on */
-    bool no_bias;       /* biases take no share: they are left out of every denominator */
-    bool square_bias;   /* w2 counts the bias squared in its denominator */
-    bool whole_input;   /* z+ and gamma change weights alone, whatever the sign of the input, and keep the bias */
-    lm_val low, high;   /* for the box rule: bounds of the input that broadcast to it, or LM_NOVAL ... */
-    bool bounded;       /* ... where these two numbers count */
-    double lowest, highest;
-    uint32_t canon_also, canon_not; /* LM_CANON_*: other than the set would have it (lm_set_canon) */
+#define LM_RULE_OPTION(type, name, what) type name;
+#include "core/rules/options.def"
+#undef LM_RULE_OPTION
+    lm_val low, high; /* for the box rule: bounds of the input that broadcast to it, or LM_NOVAL */
 } lm_rule_options;
 
 #define LM_RULE_OPTIONS_DEFAULT                                                                                        \
@@ -140,6 +126,9 @@ typedef struct lm_ruleset {
 
 /* Every op's vector-Jacobian product, for any set's rows. */
 void lm_rule_grad(const lm_rx *r);
+
+/* For rows of composites: go inside, with another set (cfg: const lm_ruleset *). */
+void lm_rule_inside(const lm_rx *r);
 
 extern const lm_ruleset lm_set_grad;
 

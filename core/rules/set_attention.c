@@ -1,5 +1,7 @@
-/* Relevance through transformers: what LRP refuses gets rules here. Softmax is expanded around its scores, products of
- * two activations give each factor half, norms count their statistic as a constant. */
+/* Relevance through transformers and recurrent layers: what LRP refuses gets rules here. Softmax is expanded around its
+ * scores, products of two activations give each factor half, norms count their statistic as a constant. In recurrent
+ * cells a gate only says how much passes, and what passes keeps all: with halves, relevance would grow at every step by
+ * what cancels in the gates' sums, to infinity within a hundred steps. */
 #include "core/graph/passes.h"
 #include "core/rules/grad.h"
 #include "core/rules/linear.h"
@@ -41,6 +43,26 @@ static void two_factors(const lm_rx *r)
         r->out[1] = LM_NOVAL;
 }
 
+/* Behind a sigmoid, or one less that. */
+static bool is_gate(const lm_graph *g, lm_val v)
+{
+    const lm_node *by = lm_graph_value(g, v)->producer;
+    if (by && by->op == LM_OP_SUB)
+        by = lm_graph_value(g, by->x[1])->producer;
+    return by && (by->op == LM_OP_SIGMOID || by->op == LM_OP_HARDSIGMOID);
+}
+
+static void gated(const lm_rx *r)
+{
+    const bool gate[] = {is_gate(r->e->g, r->n->x[0]), is_gate(r->e->g, r->n->x[1])};
+    const int passes = gate[0];
+    if (r->n->op != LM_OP_MUL || gate[0] == gate[1] ||
+        !lm_shape_equal(lm_emit_shape(r->e, r->x[passes]), lm_emit_shape(r->e, r->s)))
+        two_factors(r);
+    else
+        r->out[passes] = r->s;
+}
+
 /* y = (x - mean) / deviation * scale + bias, or without the mean, with 1 / deviation taken for a constant. */
 static void statistic_cut(const lm_rx *r)
 {
@@ -72,9 +94,19 @@ static void statistic_cut(const lm_rx *r)
 #define OP(op_, rule_) {.match = LM_MATCH_OP, .key = LM_OP_##op_, .rule = rule_}
 #define CLASS(class_, rule_) {.match = LM_MATCH_CLASS, .key = LM_CLASS_##class_, .rule = rule_}
 
+static const lm_row cell_rows[] = {CLASS(BILINEAR, gated)};
+static const lm_ruleset cells = {.name = "attn_lrp", .base = &lm_set_attn_lrp, .rows = cell_rows,
+                                 .nrows = (int)LM_COUNT(cell_rows), .deflt = LM_DEFAULT_REFUSE,
+                                 .canon = LM_CANON_MERGE | LM_CANON_RAISE, .eps = 1e-9};
+
 /* Products are matched by their class, so that those with weights stay linear. */
 static const lm_row rows[] = {
-    OP(SOFTMAX, taylor), OP(LAYERNORM, statistic_cut), OP(RMSNORM, statistic_cut), CLASS(BILINEAR, two_factors),
+    OP(SOFTMAX, taylor),
+    OP(LAYERNORM, statistic_cut),
+    OP(RMSNORM, statistic_cut),
+    CLASS(BILINEAR, two_factors),
+    {.match = LM_MATCH_OP, .key = LM_OP_LSTM, .rule = lm_rule_inside, .cfg = &cells},
+    {.match = LM_MATCH_OP, .key = LM_OP_GRU, .rule = lm_rule_inside, .cfg = &cells},
 };
 const lm_ruleset lm_set_attn_lrp = {.name = "attn_lrp", .base = &lm_set_lrp_eps, .rows = rows,
                                     .nrows = (int)LM_COUNT(rows), .deflt = LM_DEFAULT_REFUSE,

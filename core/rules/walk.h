@@ -36,7 +36,7 @@ lm_status lm_walk_run(lm_walk_state *w, const lm_walk_state *outer);
 void lm_walk_node(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OUT_MAX], const bool *want,
                   lm_val *out[LM_SIGNALS]);
 
-/* recurrent.c: the same for LSTM without going inside; false, and nothing done, where that has to be. */
+/* recurrent.c: the same for recurrent ops without going inside; false, and nothing done, where that has to be. */
 bool lm_walk_recurrent(lm_walk_state *w, const lm_node *n, lm_val s[LM_SIGNALS][LM_OUT_MAX], const bool *want,
                        lm_val *out[LM_SIGNALS]);
 

@@ -234,15 +234,18 @@ static lm_status add_launch(lm_exec *ex, const lm_node *n, const lm_call *call, 
 
 static lm_status place_nodes(lm_exec *ex, size_t first, size_t last, const lm_epilogue *ep);
 
-/* What follows a composite that is expanded, as nodes of their own. */
-static lm_val after_composite(lm_emit *e, const lm_epilogue *ep, lm_val y, lm_val residual)
+/* What follows a composite that is expanded, as nodes of their own; `x`: the epilogue's operands. */
+static lm_val after_composite(lm_emit *e, const lm_epilogue *ep, lm_val y, const lm_val *x)
 {
     lm_attrs a;
     memset(&a, 0, sizeof a);
     a.act = ep->attr;
     if (ep->residual)
-        y = lm_emit1(e, LM_OP_ADD, NULL, y, residual);
-    return ep->active ? lm_emit1(e, ep->act, &a, y) : y;
+        y = lm_emit1(e, LM_OP_ADD, NULL, y, *x++);
+    if (ep->active)
+        y = lm_emit1(e, ep->act, &a, y);
+    a.actdx = ep->slope;
+    return ep->sloped ? lm_emit1(e, LM_OP_ACT_DX, &a, y, *x) : y;
 }
 
 /* Steps for a composite that no device runs as one: those of its expansion. */
@@ -256,10 +259,10 @@ static lm_status expand(lm_exec *ex, const lm_node *n, const lm_epilogue *ep)
     lm_val y[LM_OUT_MAX];
     lm_emit e = {.g = ex->graph, .scope = n->name};
     size_t first = ex->graph->nodes.count;
-    lm_composite c = {.op = n->op, .a = n->a, .nx = n->nx - (ep && ep->residual), .ny = n->ny, .x = xs, .y = y};
+    lm_composite c = {.op = n->op, .a = n->a, .nx = n->nx - lm_epilogue_inputs(ep), .ny = n->ny, .x = xs, .y = y};
     LM_TRY(lm_expand(&e, &c));
     if (ep)
-        y[0] = after_composite(&e, ep, y[0], xs[n->nx - 1]);
+        y[0] = after_composite(&e, ep, y[0], xs + c.nx);
     LM_TRY(e.status);
     LM_TRY(grow_places(ex));
     LM_TRY(place_nodes(ex, first, ex->graph->nodes.count, NULL));
@@ -326,12 +329,12 @@ static bool apart(const lm_view *v)
     return true;
 }
 
-/* Do the described results agree with what the op gives? The residual of an epilogue is not the op's own input. */
+/* Do the described results agree with what the op gives? The operands of an epilogue are not the op's own inputs. */
 static lm_status check_call(lm_exec *ex, const lm_call *call)
 {
     const char *name = lm_ops[call->op].name;
     char is[LM_SHAPE_TEXT], said[LM_SHAPE_TEXT];
-    int own = call->nx - (call->ep && call->ep->residual);
+    int own = call->nx - lm_epilogue_inputs(call->ep);
     lm_type *x = lm_arena_alloc(&ex->graph->arena, (size_t)call->nx, sizeof *x);
     const lm_view **value = lm_arena_alloc(&ex->graph->arena, (size_t)call->nx, sizeof(lm_view *));
     if (!x || !value)

@@ -135,12 +135,12 @@ static lm_status expand(lm_plan *p, const plan_item *it)
     return LM_OK;
 }
 
-/* The product alone, then the residual, then the activation, each a call of its own. */
+/* The product alone, then each step of the epilogue as a call of its own. */
 static lm_status split(lm_plan *p, const plan_item *it)
 {
     const lm_epilogue *ep = it->ep;
     const lm_node *bare;
-    lm_node_desc d = {.op = it->op, .a = it->a, .nx = it->nx - ep->residual, .ny = 1, .x = it->x};
+    lm_node_desc d = {.op = it->op, .a = it->a, .nx = it->nx - lm_epilogue_inputs(ep), .ny = 1, .x = it->x};
     size_t first = p->graph->nodes.count;
     LM_TRY(lm_graph_node(p->graph, &d, &lm_graph_value(p->graph, it->y[0])->type, &bare));
     lm_emit e = {.g = p->graph, .scope = it->name};
@@ -149,9 +149,12 @@ static lm_status split(lm_plan *p, const plan_item *it)
     memset(&a, 0, sizeof a);
     a.act = ep->attr;
     if (ep->residual)
-        y = lm_emit1(&e, LM_OP_ADD, NULL, y, it->x[it->nx - 1]);
+        y = lm_emit1(&e, LM_OP_ADD, NULL, y, it->x[it->nx - 1 - ep->sloped]);
     if (ep->active)
         y = lm_emit1(&e, ep->act, &a, y);
+    a.actdx = ep->slope;
+    if (ep->sloped)
+        y = lm_emit1(&e, LM_OP_ACT_DX, &a, y, it->x[it->nx - 1]);
     LM_TRY(e.status);
     LM_TRY(visit_from(p, first, it->name));
     p->values.at[it->y[0]].same_as = lm_plan_resolve(p, y);
@@ -168,7 +171,7 @@ static lm_status visit_item(lm_plan *p, const plan_item *it)
         /* where the first device would not take the product alone either, it goes whole to one that may */
         plan_item bare = *it;
         bare.ep = NULL;
-        bare.nx -= it->ep->residual;
+        bare.nx -= lm_epilogue_inputs(it->ep);
         status = composite ? LM_OK : probe(p, &bare);
         if (status == LM_OK)
             return split(p, it);

@@ -32,7 +32,8 @@ typedef struct limn_question {
     const char *output;   /* which of several outputs */
     const char *input;    /* which inputs are explained; default: those of floats, or where there are none the tokens, at
                            * their embeddings. The others stay at their values */
-    const char *layer;    /* stop here: a name, "layer4", "Conv@-1", "auto" */
+    const char *layer;    /* stop here: a name, "layer4", "Conv@-1", "auto"; a parameter by its name in the file,
+                           * "fc.weight", for gradients with respect to it */
     const char *baseline; /* "zero" (default), "mean", "min", "max", "blur:10", "noise", "value:0.5", "token:101", a file */
     const char *noise;    /* average over noise: "smoothgrad:samples=50,stdev=0.1" */
     const char *compat;   /* whose conventions: "limn" (default), "captum", "zennit", "innvestigate" ... */
@@ -45,6 +46,8 @@ typedef struct limn_question {
     size_t files;
     uint64_t seed;
     int after_softmax;    /* 1: explain the output as it is; 0: what stands before a final softmax or sigmoid */
+    void (*progress)(void *with, size_t done, size_t samples); /* called as samples are done; NULL: nobody wants to know */
+    void *with;
     int unpredicted;      /* 1: the prediction is not asked for, which saves a run of a single sample */
 } limn_question;
 
@@ -88,7 +91,8 @@ typedef struct limn_explanation limn_explanation;
 
 /* Explain. Feeds are as for limn_session_run; a batch gives one result per sample. Several methods and targets share what
  * they have in common: ask for them in one call. LIMN_USAGE: an unknown word, with the nearest that exist;
- * LIMN_UNSUPPORTED: no gradient or no rule passes a node, which the message names. */
+ * LIMN_UNSUPPORTED: no gradient or no rule passes a node, which the message names, or samples are not what they are
+ * alone, because the rows of a batch look at each other. */
 LIMN_API limn_status limn_explain(limn_session *session, const limn_feed *feed, size_t feeds, const limn_question *ask,
                                   limn_explanation **out);
 LIMN_API void limn_explanation_free(limn_explanation *why); /* NULL is fine */

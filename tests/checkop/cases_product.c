@@ -12,6 +12,8 @@ static const ck_row rows[] = {
      .sweep = "m=1,2,5,6,7,8,11,12,13,14,15,17,28,29 k=7 n=1,7,8,9,11,12,13,15,16,17,31,32,33,63,64,65"},
     {MATMUL, .label = "depth", .x = {"m,k", "k,n"}, .constant = 2, .values = CK_BIT(CK_WHOLE),
      .sweep = "m=1,6,14 k=0,1,2,3,15,16,17,64,127,255,256,257,383,384,385,513,1009 n=1,17"},
+    {MATMUL, .label = "deep", .x = {"m,k", "k,n"}, .constant = 2, .values = CK_BIT(CK_EXTREMES), .split = 1,
+     .sweep = "m=1,9 k=511,512,513,768,20011 n=9,33"},
     {MATMUL, .label = "plain", .x = {"13,19", "19,37"}, .types = CK_FLOATS | CK_BIT(LM_I32) | CK_BIT(LM_I64),
      .layouts = CK_PLAIN_LAYOUTS | CK_BIT(CK_COLUMN), .values = CK_ALL_VALUES, .constant = 2, .split = 1},
     {MATMUL, .label = "ta", .x = {"k,m", "k,n"}, .a = MM(true, false), .sweep = "m=1,6,13,17 k=1,19 n=1,16,33",

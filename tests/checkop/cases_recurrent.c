@@ -8,7 +8,7 @@
 #define CELL_WITH(f, g, h, ...)                                                                                        \
     {.recurrent = {.act = {f, g, h, f, g, h}, .alpha = {1, 1, 1, 1, 1, 1}, .beta = {1, 1, 1, 1, 1, 1}, __VA_ARGS__}}
 #define LSTM .op = LM_OP_LSTM
-#define LSTM_DX .op = LM_OP_LSTM_DX
+#define BACK .op = LM_OP_RECURRENT_DX
 #define GRU .op = LM_OP_GRU
 #define RNN .op = LM_OP_RNN
 
@@ -36,13 +36,16 @@ static const ck_row rows[] = {
      .a = CELL_WITH(LM_OP_HARDSIGMOID, TANH, TANH, .input_forget = true), .ny = 4},
     {LSTM, .label = "keeps_ended", .x = {"3,2,9", "1,132,9", "1,132,33", "-", "i32:2@idx4"},
      .a = CELL(SIGMOID, TANH, TANH), .ny = 4},
-    {LSTM_DX, .label = "plain", .x = {"1,28,7", "t,1,2,35", "1,2,7", "t,1,2,7", "1,2,7", "1,2,7"},
-     .a = CELL(SIGMOID, TANH, TANH), .ny = 3, .sweep = "t=1,2,9", .types = CK_FLOATS, .layouts = CK_PLAIN_LAYOUTS,
-     .constant = 1},
-    {LSTM_DX, .label = "wide", .x = {"2,280,70", "t,2,n,350", "-", "t,2,n,70", "2,n,70"},
+    {BACK, .label = "plain", .x = {"1,28,7", "t,1,2,42", "t,1,2,7", "1,2,7", "1,2,7"}, .a = CELL(SIGMOID, TANH, TANH),
+     .ny = 4, .sweep = "t=1,2,9", .types = CK_FLOATS, .layouts = CK_PLAIN_LAYOUTS, .constant = 1},
+    {BACK, .label = "wide", .x = {"2,280,70", "t,2,n,420", "t,2,n,70", "2,n,70"},
      .a = CELL_WITH(SIGMOID, TANH, TANH, .way = LM_BOTH), .ny = 3, .sweep = "t=1,4 n=1,2,5,17", .constant = 1},
-    {LSTM_DX, .label = "last", .x = {"1,512,128", "3,1,n,640", "-", "-", "1,n,128"},
+    {BACK, .label = "last", .x = {"1,512,128", "3,1,n,768", "-", "-", "1,n,128"},
      .a = CELL_WITH(SIGMOID, TANH, TANH, .way = LM_REVERSE), .ny = 2, .sweep = "n=1,9", .constant = 1},
+    {BACK, .label = "shared", .x = {"1,99,33", "3,1,2,165", "3,1,10,33", "1,10,33"}, .a = CELL(SIGMOID, TANH, 0),
+     .ny = 4, .constant = 1},
+    {BACK, .label = "one_gate", .x = {"2,33,33", "t,2,3,99", "-", "2,3,33"},
+     .a = CELL_WITH(SIGMOID, TANH, 0, .way = LM_BOTH), .ny = 4, .sweep = "t=1,4", .constant = 1},
     {GRU, .label = "plain", .x = {"t,2,5", "1,21,5", "1,21,7", "1,42"}, .a = CELL(SIGMOID, TANH, 0), .ny = 2,
      .sweep = "t=1,2,9", .constant = 14},
     {GRU, .label = "late", .x = {"3,2,5", "1,9,5", "1,9,3", "1,18", "-", "1,2,3"},

@@ -9,7 +9,7 @@
 
 typedef struct subject {
     const ck_case *c;
-    ck_tensor x[CK_X + 1];
+    ck_tensor x[CK_X + CK_MORE];
     ck_call call;
     ck_truth truth;
     bool has_base; /* `base` is the scalar level's answer */
@@ -18,7 +18,7 @@ typedef struct subject {
 
 static bool subject_make(const ck_case *c, subject *s, char why[CK_WHY])
 {
-    static char residual_fill[] = "";
+    static char plain_fill[] = "";
     ck_case filled = *c;
     lm_type y[CK_Y];
     *s = (subject){.c = c};
@@ -31,11 +31,11 @@ static bool subject_make(const ck_case *c, subject *s, char why[CK_WHY])
     }
     if (c->fused) {
         s->call.ep = &c->ep;
-        if (c->ep.residual) {
-            filled.fill[c->nx] = residual_fill;
-            s->x[c->nx] = ck_tensor_new(y[0].dt, &y[0].sh);
-            ck_fill(&s->x[c->nx], &filled, c->nx);
-            s->call.nx++;
+        for (int i = 0; i < lm_epilogue_inputs(&c->ep); i++) {
+            const int at = s->call.nx++;
+            filled.fill[at] = plain_fill;
+            s->x[at] = ck_tensor_new(y[0].dt, &y[0].sh);
+            ck_fill(&s->x[at], &filled, at);
         }
     }
     return ck_truth_make(c, s->x, &s->truth, why);
@@ -75,7 +75,7 @@ static bool split_check(const subject *s, const ck_lane *lane, const ck_tensor *
     if (samples < 2 || (c->row->split & c->constant))
         return true;
     for (int64_t b = 0; b < samples; b++) {
-        ck_tensor x[CK_X + 1], y[CK_Y];
+        ck_tensor x[CK_X + CK_MORE], y[CK_Y];
         ck_call call = s->call;
         lm_status status;
         char text[CK_WHY];
@@ -240,7 +240,7 @@ static bool check_case(const ck_case *c, void *ctx)
         snprintf(first, sizeof first, "the reference gives no answer: %.400s", why);
         ck_fail("check", c->name, NULL, first);
     }
-    ck_tensors_free(s.x, CK_X + 1);
+    ck_tensors_free(s.x, CK_X + CK_MORE);
     ck_tensors_free(s.base, CK_Y);
     ck_truth_free(&s.truth);
     return true;

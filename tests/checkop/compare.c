@@ -112,7 +112,7 @@ static const tolerance tolerances[] = {
     {LM_OP_RNN, SCALE, 128},
     {LM_OP_GRU, SCALE, 128},
     {LM_OP_LSTM, SCALE, 128},
-    {LM_OP_LSTM_DX, SCALE, 128},
+    {LM_OP_RECURRENT_DX, SCALE, 128},
     {LM_OP_LOSS_MSE, SCALE, 8},
     {LM_OP_LOSS_BCE, SCALE, 16},
     {LM_OP_LOSS_NLL, SCALE, 8},
@@ -183,8 +183,8 @@ bool ck_truth_make(const ck_case *c, const ck_tensor *x, ck_truth *out, char why
 {
     tolerance t = tolerance_of(c->op);
     bool widen = t.how != EXACT && has_float(c);
-    int nx = c->nx + (c->fused && c->ep.residual ? 1 : 0);
-    ck_tensor wide[CK_X + 1];
+    int nx = c->nx + (c->fused ? lm_epilogue_inputs(&c->ep) : 0);
+    ck_tensor wide[CK_X + CK_MORE];
     lm_status status;
     *out = (ck_truth){0};
     for (int i = 0; i < nx; i++)
@@ -196,7 +196,8 @@ bool ck_truth_make(const ck_case *c, const ck_tensor *x, ck_truth *out, char why
             for (int64_t k = 0; wide[i].bytes && wide[i].dt == LM_F64 && k < wide[i].n; k++)
                 ck_set(&wide[i], k, fabs(ck_get(&wide[i], k)));
         lm_epilogue ep = c->ep;
-        ep.active = false;
+        call.nx -= ep.sloped;
+        ep.active = ep.sloped = false;
         call.ep = c->fused ? &ep : NULL;
         ran = ck_run_unfused(&ck_oracle.chain, &call, out->size, &status, why) == CK_RAN;
     }

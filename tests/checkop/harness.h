@@ -13,7 +13,7 @@
 #include "core/device/chain.h"
 #include "core/ops/op.h"
 
-enum { CK_X = 8, CK_Y = LM_OUT_MAX, CK_LANES = 48, CK_NAME = 128, CK_WHY = 512 };
+enum { CK_X = 8, CK_MORE = 2, CK_Y = LM_OUT_MAX, CK_LANES = 48, CK_NAME = 128, CK_WHY = 512 };
 
 /* How the operands lie in memory. Bits of ck_row.layouts; the plain row-major layout is always there. */
 typedef enum ck_layout {
@@ -50,8 +50,8 @@ typedef enum ck_values {
 #define CK_ALL_VALUES (CK_BIT(CK_VALUES) - 1)
 
 enum {
-    CK_EPILOGUES = 1,    /* also with residual, with each activation, and with both */
-    CK_FEW_EPILOGUES = 2 /* also with residual, relu, clip, and residual + relu */
+    CK_EPILOGUES = 1,    /* also with residual, with each activation, with both, and with slopes */
+    CK_FEW_EPILOGUES = 2 /* also with residual, relu, clip, residual + relu, and the slope of relu */
 };
 
 /* An operand is written as "[type:]size,size,...[@fill]": `f32:2,3`, `i64:4@idx7`, `` (empty: a scalar). Without a type
@@ -100,9 +100,9 @@ typedef struct ck_case {
     ck_layout layout;
     ck_values values;
     uint32_t constant;
-    int nx, ny;          /* nx without the residual */
-    lm_type x[CK_X + 1]; /* [nx] is the residual's */
-    const char *fill[CK_X + 1];
+    int nx, ny; /* nx without the epilogue's operands, up to CK_MORE */
+    lm_type x[CK_X + CK_MORE];
+    const char *fill[CK_X + CK_MORE];
 } ck_case;
 
 /* Call `fn` for every case that passes the filters, in table order, until it returns false. */
@@ -170,7 +170,7 @@ ck_outcome ck_run(const lm_chain *chain, const ck_call *call, ck_tensor *y, lm_s
 /* Result types of a call, by the op table. */
 lm_status ck_infer(const ck_call *call, lm_type *y);
 
-/* The op, then the residual's Add, then the activation, each on its own. */
+/* The op, then the residual's Add, then the activation, then its slope, each on its own. */
 ck_outcome ck_run_unfused(const lm_chain *chain, const ck_call *call, ck_tensor *y, lm_status *status,
                           char why[CK_WHY]);
 

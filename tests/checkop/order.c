@@ -7,7 +7,7 @@
 
 #include "tests/checkop/harness.h"
 
-enum { LANES = 16, LONG = 65536, CHUNK = 16384 };
+enum { LANES = 16, LONG = 65536, CHUNK = 16384, CHAIN = 256 };
 
 static float at(const ck_tensor *t, int64_t i)
 {
@@ -40,7 +40,24 @@ static int64_t spread(const lm_shape *sh, int dims, const int64_t *index, int ra
     return flat;
 }
 
-/* One chain of fused multiply-adds from +0 over the inner axis, then the bias. Ranks of 2 and more. */
+/* The sum of products so far, of `terms`. */
+typedef struct product {
+    float whole, chain;
+    int64_t terms;
+} product;
+
+/* CHAIN terms are a chain of fused multiply-adds from +0; chains are added one after the other. */
+static void add_term(product *s, float a, float b)
+{
+    if (s->terms > 0 && s->terms % CHAIN == 0) {
+        s->whole += s->chain;
+        s->chain = 0;
+    }
+    s->chain = fmaf(a, b, s->chain);
+    s->terms++;
+}
+
+/* Over the inner axis, then the bias. Ranks of 2 and more. */
 static bool matmul(const ck_case *c, const ck_tensor *x, ck_tensor *y)
 {
     const lm_shape *a = &x[0].sh, *b = &x[1].sh;
@@ -55,13 +72,42 @@ static bool matmul(const ck_case *c, const ck_tensor *x, ck_tensor *y)
         int64_t m = index[r - 2], n = index[r - 1];
         int64_t from_a = spread(a, a->rank - 2, index, r - 2) * a->dim[a->rank - 2] * a_cols;
         int64_t from_b = spread(b, b->rank - 2, index, r - 2) * b->dim[b->rank - 2] * b_cols;
-        float sum = 0;
+        product s = {0};
         for (int64_t k = 0; k < k_all; k++)
-            sum = fmaf(at(&x[0], from_a + (ta ? k * a_cols + m : m * a_cols + k)),
-                       at(&x[1], from_b + (tb ? n * b_cols + k : k * b_cols + n)), sum);
-        put(y, i, c->nx > 2 && x[2].bytes ? sum + at(&x[2], n) : sum);
+            add_term(&s, at(&x[0], from_a + (ta ? k * a_cols + m : m * a_cols + k)),
+                     at(&x[1], from_b + (tb ? n * b_cols + k : k * b_cols + n)));
+        put(y, i, s.whole + s.chain + (c->nx > 2 && x[2].bytes ? at(&x[2], n) : 0));
     }
     return true;
+}
+
+static int64_t tap_count(const lm_attr_conv *a)
+{
+    int64_t taps = 1;
+    for (int k = 0; k < a->nd; k++)
+        taps *= a->kernel[k];
+    return taps;
+}
+
+/* The pixel of `in` that a tap meets: where output `index` looks (both count axes from the batch), or, for the transposed
+ * direction, whence it is reached: -2 where the stride passes over it. -1: outside. *pixels: of an image. */
+static int64_t meets(const lm_attr_conv *a, const lm_shape *in, const int64_t *index, int64_t tap, bool back,
+                     int64_t *pixels)
+{
+    int64_t pixel = 0;
+    bool inside = true, reached = true;
+    *pixels = 1;
+    for (int k = a->nd - 1; k >= 0; k--) {
+        int64_t way = tap % a->kernel[k] * a->dilation[k] - a->pad_lo[k];
+        int64_t p = back ? index[k + 2] - way : index[k + 2] * a->stride[k] + way;
+        tap /= a->kernel[k];
+        reached = reached && !(back && p % a->stride[k]);
+        p = back ? p / a->stride[k] : p;
+        inside = inside && p >= 0 && p < in->dim[k + 2];
+        pixel += p * *pixels;
+        *pixels *= in->dim[k + 2];
+    }
+    return !reached ? -2 : !inside ? -1 : pixel;
 }
 
 /* Tap (row-major), then channel; padding is zeros. */
@@ -69,30 +115,71 @@ static bool conv(const ck_case *c, const ck_tensor *x, ck_tensor *y)
 {
     const lm_attr_conv *a = &c->a.conv;
     const lm_shape *in = &x[0].sh, *w = &x[1].sh;
-    int64_t channels = w->dim[1], per_group = w->dim[0] / a->groups, taps = 1;
-    for (int k = 0; k < a->nd; k++)
-        taps *= a->kernel[k];
+    int64_t channels = w->dim[1], per_group = w->dim[0] / a->groups, taps = tap_count(a), pixels;
     for (int64_t i = 0; i < y->n; i++) {
         int64_t index[LM_RANK];
         unflatten(&y->sh, i, index);
-        float sum = 0;
+        product s = {0};
         for (int64_t tap = 0; tap < taps; tap++) {
-            int64_t rest = tap, pixel = 0, pixels = 1;
-            bool inside = true;
-            for (int k = a->nd - 1; k >= 0; k--) {
-                int64_t p = index[k + 2] * a->stride[k] - a->pad_lo[k] + rest % a->kernel[k] * a->dilation[k];
-                rest /= a->kernel[k];
-                inside = inside && p >= 0 && p < in->dim[k + 2];
-                pixel += p * pixels;
-                pixels *= in->dim[k + 2];
-            }
+            int64_t pixel = meets(a, in, index, tap, false, &pixels);
             for (int64_t ch = 0; ch < channels; ch++) {
                 int64_t source = index[1] / per_group * channels + ch;
-                sum = fmaf(inside ? at(&x[0], (index[0] * in->dim[1] + source) * pixels + pixel) : 0,
-                           at(&x[1], (index[1] * channels + ch) * taps + tap), sum);
+                add_term(&s, pixel >= 0 ? at(&x[0], (index[0] * in->dim[1] + source) * pixels + pixel) : 0,
+                         at(&x[1], (index[1] * channels + ch) * taps + tap));
             }
         }
-        put(y, i, c->nx > 2 && x[2].bytes ? sum + at(&x[2], index[1]) : sum);
+        put(y, i, s.whole + s.chain + (c->nx > 2 && x[2].bytes ? at(&x[2], index[1]) : 0));
+    }
+    return true;
+}
+
+/* The taps that reach a pixel, in the order of the signal's pixels, that is backwards; then channel of the signal. */
+static bool conv_t(const ck_case *c, const ck_tensor *x, ck_tensor *y)
+{
+    const lm_attr_conv *a = &c->a.conv;
+    const lm_shape *in = &x[0].sh, *w = &x[1].sh;
+    int64_t channels = w->dim[0] / a->groups, per_group = w->dim[1], taps = tap_count(a), pixels;
+    for (int64_t i = 0; i < y->n; i++) {
+        int64_t index[LM_RANK];
+        unflatten(&y->sh, i, index);
+        product s = {0};
+        for (int64_t tap = taps - 1; tap >= 0; tap--) {
+            int64_t pixel = meets(a, in, index, tap, true, &pixels);
+            for (int64_t ch = 0; ch < channels && pixel != -2; ch++) {
+                int64_t source = index[1] / per_group * channels + ch;
+                add_term(&s, pixel >= 0 ? at(&x[0], (index[0] * in->dim[1] + source) * pixels + pixel) : 0,
+                         at(&x[1], (source * per_group + index[1] % per_group) * taps + tap));
+            }
+        }
+        put(y, i, s.whole + s.chain + (c->nx > 2 && x[2].bytes ? at(&x[2], index[1]) : 0));
+    }
+    return true;
+}
+
+/* The output pixels of a sample, row-major; those whose tap lies outside count, but are not added. Every sample begins a
+ * chain. */
+static bool conv_dw(const ck_case *c, const ck_tensor *x, ck_tensor *y)
+{
+    const lm_attr_conv *a = &c->a.conv;
+    const lm_shape *in = &x[0].sh, *out = &x[1].sh;
+    int64_t taps = tap_count(a), channels = y->sh.dim[1], per_group = y->sh.dim[0] / a->groups, places = 1, pixels;
+    for (int k = 0; k < a->nd; k++)
+        places *= out->dim[k + 2];
+    for (int64_t i = 0; i < y->n; i++) {
+        int64_t tap = i % taps, m = i / taps / channels, source = m / per_group * channels + i / taps % channels;
+        float sum = 0;
+        for (int64_t n = 0; n < in->dim[0]; n++) {
+            product s = {.whole = sum};
+            for (int64_t p = 0; p < places; p++) {
+                int64_t index[LM_RANK];
+                unflatten(out, p, index);
+                int64_t pixel = meets(a, in, index, tap, false, &pixels);
+                add_term(&s, pixel >= 0 ? at(&x[0], (n * in->dim[1] + source) * pixels + pixel) : 0,
+                         pixel >= 0 ? at(&x[1], (n * out->dim[1] + m) * places + p) : 0);
+            }
+            sum = s.whole + s.chain;
+        }
+        put(y, i, sum + 0.0f);
     }
     return true;
 }
@@ -154,14 +241,15 @@ static bool reduce_sum(const ck_case *c, const ck_tensor *x, ck_tensor *y)
 
 bool ck_ordered(const ck_case *c, const ck_tensor *x, const lm_shape *sh, ck_tensor *y)
 {
-    bool (*const rule)(const ck_case *, const ck_tensor *, ck_tensor *) = c->op == LM_OP_MATMUL       ? matmul
-                                                                          : c->op == LM_OP_CONV       ? conv
-                                                                          : c->op == LM_OP_REDUCE_SUM ? reduce_sum
-                                                                                                      : NULL;
-    if (!rule || c->fused || c->type != LM_F32)
+    static bool (*const rules[LM_OPS])(const ck_case *, const ck_tensor *, ck_tensor *) = {
+        [LM_OP_MATMUL] = matmul,   [LM_OP_CONV] = conv,
+        [LM_OP_CONV_T] = conv_t,   [LM_OP_CONV_DW] = conv_dw,
+        [LM_OP_REDUCE_SUM] = reduce_sum,
+    };
+    if (!rules[c->op] || c->fused || c->type != LM_F32)
         return false;
     *y = ck_tensor_new(LM_F32, sh);
-    if (rule(c, x, y))
+    if (rules[c->op](c, x, y))
         return true;
     ck_tensor_free(y);
     return false;

@@ -8,7 +8,7 @@
 #include "core/run/exec.h"
 #include "tests/checkop/harness.h"
 
-enum { GUARD = 192, OPERANDS = CK_X + 1 + CK_Y };
+enum { GUARD = 192, OPERANDS = CK_X + CK_MORE + CK_Y };
 
 /* An operand as it lies in memory: `before` is what was copied to the device, `mask` tells elements from gaps. */
 typedef struct placed {
@@ -227,11 +227,11 @@ static lm_status bind(lm_device *d, const lm_call *call, lm_kernel **out)
 
 lm_status ck_infer(const ck_call *call, lm_type *y)
 {
-    lm_type x[CK_X + 1];
-    lm_view view[CK_X + 1];
-    const lm_view *value[CK_X + 1];
-    lm_buffer *wrap[CK_X + 1] = {0};
-    int own = call->nx - (call->ep && call->ep->residual ? 1 : 0);
+    lm_type x[CK_X + CK_MORE];
+    lm_view view[CK_X + CK_MORE];
+    const lm_view *value[CK_X + CK_MORE];
+    lm_buffer *wrap[CK_X + CK_MORE] = {0};
+    int own = call->nx - lm_epilogue_inputs(call->ep);
     for (int i = 0; i < own; i++) {
         x[i] = (lm_type){call->x[i].dt, call->x[i].sh};
         value[i] = NULL;
@@ -351,18 +351,25 @@ ck_outcome ck_run_unfused(const lm_chain *chain, const ck_call *call, ck_tensor 
 {
     ck_call step = *call;
     step.ep = NULL;
-    step.nx -= call->ep && call->ep->residual ? 1 : 0;
+    step.nx -= lm_epilogue_inputs(call->ep);
+    const ck_tensor *more = call->x + step.nx;
     ck_outcome outcome = ck_run(chain, &step, y, status, why);
-    if (!call->ep || outcome != CK_RAN)
+    const lm_epilogue *ep = call->ep;
+    if (!ep)
         return outcome;
-    lm_attrs a = {0};
-    for (int stage = 0; stage < 2 && outcome == CK_RAN; stage++) {
-        if (!(stage == 0 ? call->ep->residual : call->ep->active))
+    const struct {
+        bool is;
+        lm_opid op;
+        int nx;
+        lm_attrs a;
+    } stage[] = {{.is = ep->residual, .op = LM_OP_ADD, .nx = 2},
+                 {ep->active, ep->act, 1, {.act = ep->attr}},
+                 {ep->sloped, LM_OP_ACT_DX, 2, {.actdx = ep->slope}}};
+    for (size_t i = 0; i < sizeof stage / sizeof stage[0] && outcome == CK_RAN; i++) {
+        if (!stage[i].is)
             continue;
-        ck_tensor x[2] = {y[0], stage == 0 ? call->x[call->nx - 1] : (ck_tensor){0}};
-        a.act = call->ep->attr;
-        step =
-            (ck_call){.op = stage == 0 ? LM_OP_ADD : call->ep->act, .a = &a, .nx = stage == 0 ? 2 : 1, .ny = 1, .x = x};
+        ck_tensor x[2] = {y[0], stage[i].nx == 2 ? *more++ : (ck_tensor){0}};
+        step = (ck_call){.op = stage[i].op, .a = &stage[i].a, .nx = stage[i].nx, .ny = 1, .x = x};
         outcome = ck_run(chain, &step, y, status, why);
         ck_tensor_free(&x[0]);
     }

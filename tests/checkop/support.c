@@ -12,7 +12,7 @@ typedef struct tally {
 static bool count(const ck_case *c, void *ctx)
 {
     tally *t = ctx;
-    ck_tensor x[CK_X + 1];
+    ck_tensor x[CK_X + CK_MORE];
     if (c->fused)
         return true;
     ck_inputs(c, x);

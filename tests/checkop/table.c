@@ -162,6 +162,8 @@ static void case_name(ck_case *c, const sweep *s)
         p += snprintf(p, (size_t)(end - p), ".res");
     if (c->fused && c->ep.active)
         p += snprintf(p, (size_t)(end - p), ".%s", lm_ops[c->ep.act].id);
+    if (c->fused && c->ep.sloped)
+        p += snprintf(p, (size_t)(end - p), ".slope_%s", lm_ops[c->ep.slope.of].id);
     for (char *q = c->name; *q; q++)
         *q = (char)tolower((unsigned char)*q);
 }
@@ -227,6 +229,17 @@ static void emit_epilogues(walk *w, ck_case c, const sweep *s)
         if (acts[i].few || acts[i].act == LM_OP_SIGMOID)
             emit(w, &c, s);
     }
+    static const lm_attr_actdx slopes[] = {{LM_OP_RELU, 0, 0}, {LM_OP_CLIP, 0, 1}, {LM_OP_GELU, 0, 0},
+                                           {LM_OP_LEAKYRELU, 0.1f, 0}};
+    for (size_t i = 0; i < (few ? 1 : sizeof slopes / sizeof slopes[0]); i++) {
+        c.ep = (lm_epilogue){.sloped = true, .slope = slopes[i]};
+        emit(w, &c, s);
+        c.ep.residual = true;
+        emit(w, &c, s);
+        c.ep.active = true, c.ep.act = LM_OP_RELU;
+        if (!i)
+            emit(w, &c, s);
+    }
 }
 
 /* The plain case and its neighbours, one respect apart. Where a row has constants, channels-last with packed constants
@@ -258,6 +271,11 @@ static void emit_variants(walk *w, const ck_row *row, lm_opid op, const sweep *s
         if (row->values & CK_BIT(v)) {
             c.values = (ck_values)v;
             emit(w, &c, s);
+            if (v == CK_SPECIAL && (row->layouts & CK_BIT(CK_NHWC)) && !row->constant) {
+                c.layout = CK_NHWC;
+                emit(w, &c, s);
+                c.layout = base.layout;
+            }
         }
     c = base;
     emit_epilogues(w, c, s);

@@ -92,6 +92,34 @@ static inline void small_weight(onnx_build *b, const char *name, lm_shape sh, in
     }
 }
 
+/* An image 0 ... 15, a convolution of ones with two channels, and four equal outputs. */
+static inline void small_windows(small *s, lm_view *x)
+{
+    static const float w[8] = {1, 1, 1, 1, 1, -1, -1, -1};
+    float ones[18], dense[32];
+    double pixel[16];
+    onnx_build b = {0};
+    for (int i = 0; i < 18; i++)
+        ones[i] = 1;
+    for (int i = 0; i < 32; i++)
+        dense[i] = w[i % 8];
+    for (int i = 0; i < 16; i++)
+        pixel[i] = i;
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "x", LM_F32, 4, (int64_t[]){1, 1, 4, 4});
+    onnx_build_floats(&b, "k", 4, (int64_t[]){2, 1, 3, 3}, ones);
+    onnx_build_floats(&b, "kb", 1, (int64_t[]){2}, (float[]){-50, -75});
+    onnx_build_floats(&b, "w", 2, (int64_t[]){4, 8}, dense);
+    onnx_build_node(&b, "Conv", "x k kb", "c");
+    onnx_build_node(&b, "Relu", "c", "r");
+    onnx_build_node(&b, "Flatten", "r", "f");
+    onnx_build_attr_int(&b, onnx_build_node(&b, "Gemm", "f w", "g"), "transB", 1);
+    onnx_build_node(&b, "Relu", "g", "y");
+    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){1, 4});
+    CHECK_OK(small_open(&b, NULL, s));
+    CHECK_OK(small_view(LM_SHAPE(1, 1, 4, 4), pixel, x));
+}
+
 static inline bool small_is(const lm_view *v, lm_shape sh, const double *wanted, double tolerance)
 {
     char got[LM_SHAPE_TEXT], asked[LM_SHAPE_TEXT];

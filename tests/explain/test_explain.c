@@ -34,36 +34,13 @@ static void linear(void)
     small_close(&s);
 }
 
-/* A 4x4 image 0 ... 15, a convolution of ones with two channels, and four equal outputs. */
 static void image_gradient_and_relevance(void)
 {
-    static const float w[8] = {1, 1, 1, 1, 1, -1, -1, -1};
     static const double gradient[16] = {0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1};
     static const double relevance[16] = {0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11};
-    float ones[18], dense[32];
-    double pixel[16];
-    onnx_build b = {0};
-    for (int i = 0; i < 18; i++)
-        ones[i] = 1;
-    for (int i = 0; i < 32; i++)
-        dense[i] = w[i % 8];
-    for (int i = 0; i < 16; i++)
-        pixel[i] = i;
-    onnx_build_start(&b, 17);
-    onnx_build_input(&b, "x", LM_F32, 4, (int64_t[]){1, 1, 4, 4});
-    onnx_build_floats(&b, "k", 4, (int64_t[]){2, 1, 3, 3}, ones);
-    onnx_build_floats(&b, "kb", 1, (int64_t[]){2}, (float[]){-50, -75});
-    onnx_build_floats(&b, "w", 2, (int64_t[]){4, 8}, dense);
-    onnx_build_node(&b, "Conv", "x k kb", "c");
-    onnx_build_node(&b, "Relu", "c", "r");
-    onnx_build_node(&b, "Flatten", "r", "f");
-    onnx_build_attr_int(&b, onnx_build_node(&b, "Gemm", "f w", "g"), "transB", 1);
-    onnx_build_node(&b, "Relu", "g", "y");
-    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){1, 4});
     small s;
     lm_view x;
-    CHECK_OK(small_open(&b, NULL, &s));
-    CHECK_OK(small_view(LM_SHAPE(1, 1, 4, 4), pixel, &x));
+    small_windows(&s, &x);
     lm_question q = {.method = "saliency", .target = "0"};
     expect(&s, &x, &q, LM_SHAPE(1, 1, 4, 4), gradient, 1e-6);
     q.method = "lrp";
@@ -425,8 +402,24 @@ static void out_of_memory(void)
     small_close(&s);
 }
 
+/* y = x W: the gradient of y_k by W is x in column k, for every sample its own. */
+static void by_a_parameter(void)
+{
+    static const float w[6] = {1, 2, 3, 4, 5, 6};
+    small s;
+    lm_view x;
+    const double at[] = {7, 8, 9, 1, 2, 3}, wanted[] = {0, 7, 0, 8, 0, 9, 0, 1, 0, 2, 0, 3};
+    open_dense(&s, 3, 2, w, NULL);
+    CHECK_OK(small_view(LM_SHAPE(2, 3), at, &x));
+    const lm_question q = {.method = "layer_gradient", .target = "1", .layer = "w"};
+    expect(&s, &x, &q, LM_SHAPE(2, 3, 2), wanted, 0);
+    lm_buffer_unref(x.buf);
+    small_close(&s);
+}
+
 int main(void)
 {
+    CASE(by_a_parameter);
     CASE(linear);
     CASE(image_gradient_and_relevance);
     CASE(relevance_of_layers);

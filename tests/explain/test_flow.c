@@ -219,6 +219,76 @@ static void same_bits(void)
     lm_buffer_unref(x.buf);
 }
 
+/* Two layers in which x attends to itself, as one operator or written out. */
+static void open_self(bool whole, const char *device, small *out)
+{
+    static const char *const in[] = {"x", "h0"}, *const to[] = {"h0", "h1"};
+    onnx_build b = {0};
+    onnx_build_start(&b, 23);
+    onnx_build_input(&b, "x", LM_F32, 4, (int64_t[]){-1, HEADS, T, WIDTH});
+    small_weight(&b, "wq", LM_SHAPE(HEADS, 1, WIDTH), 60);
+    small_weight(&b, "wk", LM_SHAPE(HEADS, 1, WIDTH), 70);
+    onnx_build_floats(&b, "scale", 0, NULL, (float[]){0.70710678F});
+    for (int i = 0; i < LAYERS; i++) {
+        char text[6][32];
+        static const char *const made[] = {"q%d", "k%d", "t%d", "s%d", "c%d", "p%d"};
+        for (int k = 0; k < 6; k++)
+            snprintf(text[k], sizeof text[k], made[k], i);
+        char names[96];
+        snprintf(names, sizeof names, "%s wq", in[i]);
+        onnx_build_node(&b, "Mul", names, text[0]);
+        snprintf(names, sizeof names, "%s wk", in[i]);
+        onnx_build_node(&b, "Mul", names, text[1]);
+        if (whole) {
+            snprintf(names, sizeof names, "%s %s %s", text[0], text[1], in[i]);
+            onnx_build_node(&b, "Attention", names, to[i]);
+            continue;
+        }
+        onnx_node *turn = onnx_build_node(&b, "Transpose", text[1], text[2]);
+        onnx_build_attr_ints(&b, turn, "perm", 4, (int64_t[]){0, 1, 3, 2});
+        snprintf(names, sizeof names, "%s %s", text[0], text[2]);
+        onnx_build_node(&b, "MatMul", names, text[3]);
+        snprintf(names, sizeof names, "%s scale", text[3]);
+        onnx_build_node(&b, "Mul", names, text[4]);
+        onnx_build_attr_int(&b, onnx_build_node(&b, "Softmax", text[4], text[5]), "axis", -1);
+        snprintf(names, sizeof names, "%s %s", text[5], in[i]);
+        onnx_build_node(&b, "MatMul", names, to[i]);
+    }
+    onnx_build_node(&b, "Flatten", "h1", "f");
+    small_weight(&b, "w", LM_SHAPE(HEADS * T * WIDTH, 2), 80);
+    onnx_build_node(&b, "MatMul", "f w", "y");
+    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){-1, 2});
+    CHECK_OK(small_open(&b, device, out));
+}
+
+/* A file with the operator Attention is seen through. */
+static void whole_operators(void)
+{
+    static const char *const device[] = {NULL, "ref:type=f64"};
+    const lm_question q = {.method = "attention_rollout,attention_raw,attention_relevance,saliency", .target = "1"};
+    for (int d = 0; d < 2; d++) {
+        lm_answer a[2];
+        small s[2];
+        lm_view x = tokens();
+        for (int whole = 0; whole < 2; whole++) {
+            open_self(whole, device[d], &s[whole]);
+            CHECK_OK(small_ask(&s[whole], "x", &x, &q, &a[whole]));
+        }
+        for (size_t i = 0; i < a[0].rows.count && i < a[1].rows.count; i++) {
+            double wanted[HEADS * T * WIDTH] = {0};
+            for (int64_t k = 0; k < lm_shape_count(&a[0].rows.at[i].values.sh); k++)
+                wanted[k] = lm_view_get(&a[0].rows.at[i].values, k);
+            CHECK(small_is(&a[1].rows.at[i].values, a[0].rows.at[i].values.sh, wanted, 1e-6));
+        }
+        CHECK_INT(a[1].rows.count, 4);
+        for (int whole = 0; whole < 2; whole++) {
+            lm_answer_free(&a[whole]);
+            small_close(&s[whole]);
+        }
+        lm_buffer_unref(x.buf);
+    }
+}
+
 static lm_view kept;
 
 static lm_status ask_all(void)
@@ -247,6 +317,7 @@ int main(void)
     CASE(products_of_layers);
     CASE(gradient_of_the_layers);
     CASE(other_kinds);
+    CASE(whole_operators);
     CASE(same_bits);
     CASE(memory_runs_out);
     return test_end();

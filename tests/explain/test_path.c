@@ -393,6 +393,15 @@ static void means_over_baselines(void)
     q->file = file;
     q->files = 3;
     refuse(&s, &x, q, LM_INPUT, "4 baselines");
+    lm_view_set(&index, 2, 1);
+    lm_view_set(&alpha, 4, 1.5);
+    refuse(&s, &x, q, LM_INPUT, "alpha 4 of draws=draws.npz is 1.5");
+    lm_view_set(&alpha, 4, 1);
+    lm_answer told;
+    if (CHECK_OK(small_ask(&s, "x", &x, q, &told))) {
+        CHECK_STR(told.rows.at[0].options, "samples=5 stdev=0 draws=draws.npz");
+        lm_answer_free(&told);
+    }
 
     q = ask(&a, "deepshap", "");
     q->baseline = "base";

@@ -412,8 +412,58 @@ static void profiles(void)
     small_close(&s);
 }
 
+/* x[4, 3] times weights, for four rows that the file fixes. */
+static void rows_that_are_fixed(void)
+{
+    small s;
+    lm_view x;
+    onnx_build b = {0};
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "x", LM_F32, 2, (int64_t[]){4, 3});
+    small_weight(&b, "w", LM_SHAPE(3, 2), 1);
+    onnx_build_node(&b, "MatMul", "x w", "y");
+    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){4, 2});
+    CHECK_OK(small_open(&b, NULL, &s));
+    CHECK_OK(small_numbers(LM_SHAPE(4, 3), 20, &x));
+    static const char *const unclear[] = {"top", "1", "all", "0-1"};
+    for (size_t i = 0; i < LM_COUNT(unclear); i++)
+        refuse(&s, &x, &(lm_question){.method = "saliency", .target = unclear[i]}, LM_USAGE, "[4,3]");
+    double wanted[12] = {0};
+    for (int i = 0; i < 3; i++)
+        wanted[2 * 3 + i] = fabs(small_number(1 + 2 * i + 1));
+    expect(&s, &x, &(lm_question){.method = "saliency", .target = "2:1"}, LM_SHAPE(1, 4, 3), wanted, 1e-6);
+    lm_buffer_unref(x.buf);
+    small_close(&s);
+}
+
+/* y = x - the mean of x over the samples. */
+static void rows_that_look_at_each_other(void)
+{
+    small s;
+    lm_view x, one;
+    lm_answer a;
+    onnx_build b = {0};
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "x", LM_F32, 2, (int64_t[]){-1, 3});
+    onnx_build_attr_ints(&b, onnx_build_node(&b, "ReduceMean", "x", "m"), "axes", 1, (int64_t[]){0});
+    onnx_build_node(&b, "Sub", "x m", "y");
+    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){-1, 3});
+    CHECK_OK(small_open(&b, NULL, &s));
+    CHECK_OK(small_numbers(LM_SHAPE(4, 3), 20, &x));
+    CHECK_OK(small_numbers(LM_SHAPE(1, 3), 20, &one));
+    const lm_question q = {.method = "saliency", .target = "1"};
+    refuse(&s, &x, &q, LM_UNSUPPORTED, "look at each other");
+    if (CHECK_OK(small_ask(&s, "x", &one, &q, &a)))
+        lm_answer_free(&a);
+    lm_buffer_unref(x.buf);
+    lm_buffer_unref(one.buf);
+    small_close(&s);
+}
+
 int main(void)
 {
+    CASE(rows_that_are_fixed);
+    CASE(rows_that_look_at_each_other);
     CASE(targets);
     CASE(many_targets);
     CASE(targets_of_maps);

@@ -404,7 +404,7 @@ static void places(void)
         CHECK_OK(lm_study_layer(s, &k.feed, "y", &site));
         k.walk.site = &site;
         CHECK_FAILS(run(&k), LM_USAGE);
-        CHECK(strstr(lm_message(), "'y' does not depend on 'y'") != NULL);
+        CHECK(strstr(lm_message(), "'y' lies behind what is explained, the value ahead of the final softmax") != NULL);
     }
     end(&k);
 }

@@ -3,7 +3,7 @@
 #include "core/graph/emit_move.h"
 #include "core/rules/rule.h"
 #include "tests/rules/probe.h"
-#include "tests/unit/graph_run.h"
+#include "tests/rules/main.h"
 
 static lm_chain ref;
 
@@ -60,6 +60,11 @@ static lm_attrs act(float a, float b)
 static void relu_is_shut_at_0(void)
 {
     KINK(LM_OP_RELU, NULL, 3, ((double[]){-1, 0, 1}), ((double[]){0, 0, 1}));
+}
+
+static void relu_is_open_to_nan(void)
+{
+    KINK(LM_OP_RELU, NULL, 2, ((double[]){NAN, -1}), ((double[]){1, 0}));
 }
 
 static void abs_is_flat_at_0(void)
@@ -485,6 +490,7 @@ static void parts_that_overlap_are_added(void)
 static void cases(void)
 {
     CASE(relu_is_shut_at_0);
+    CASE(relu_is_open_to_nan);
     CASE(abs_is_flat_at_0);
     CASE(clip_is_shut_at_its_bounds);
     CASE(hardsigmoid_is_shut_at_its_bounds);
@@ -517,11 +523,5 @@ static void cases(void)
 
 int main(void)
 {
-    if (lm_chain_open("ref", &ref) != LM_OK) {
-        printf("%s\n", lm_message());
-        return 1;
-    }
-    int failed = graph_main(cases);
-    lm_chain_close(&ref);
-    return failed;
+    return rules_main("ref", &ref, cases);
 }

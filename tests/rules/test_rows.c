@@ -3,7 +3,7 @@
 #include "core/graph/passes.h"
 #include "core/rules/file.h"
 #include "core/rules/sets.h"
-#include "tests/unit/graph_run.h"
+#include "tests/rules/main.h"
 
 static lm_chain ref;
 
@@ -123,19 +123,88 @@ static void errors_say_where(void)
     wrong_text("conv: ab alpha=2 beta=2", "my.rules:1:7:", "alpha - beta");
     wrong_text("first: box low=1", "my.rules:1:8:", "together");
     wrong_text("conv: eps\nconv: flat", "my.rules:2:1:", "earlier");
+    wrong_text("", "my.rules:1:1:", "no row");
+    wrong_text("# nothing\n\n", "my.rules:1:1:", "no row");
 }
 
-/* Without rows a file is lrp_eps, and refuses what that refuses under its own name. */
-static void no_rows(void)
+/* What no row matches is as in lrp_eps, and refused as there, but under the file's name. */
+static void few_rows(void)
 {
     lm_emit e = begin(NULL);
     lm_ruleset_file *file;
-    const lm_ruleset *set = read("# nothing\n\n", &file);
+    const lm_ruleset *set = read("conv: flat\n", &file);
     lm_val x = doubles(&e, LM_SHAPE(1, 2)), signal, y = lm_emit_axis(&e, LM_OP_SOFTMAX, x, 1);
     CHECK_FAILS(walk(&e, set, NULL, y, y, x, LM_NOVAL, &signal), LM_UNSUPPORTED);
     CHECK(strstr(lm_message(), "my.rules") && strstr(lm_message(), "Softmax"));
     lm_graph_free(e.g);
     lm_ruleset_free(file);
+}
+
+static lm_val deep(lm_emit *e, lm_dtype dt, lm_val x, int layers)
+{
+    enum { WIDTH = 16 };
+    for (int i = 0; i < layers; i++) {
+        lm_attrs a = {0};
+        lm_val w = lm_emit_cast(e, weights(e, 10 + i, LM_SHAPE(WIDTH, i + 1 < layers ? WIDTH : 1)), dt);
+        x = lm_emit1(e, LM_OP_MATMUL, &a, x, w);
+        x = i + 1 < layers ? unary(e, LM_OP_RELU, x) : x;
+    }
+    return x;
+}
+
+/* By how much RevealCancel misses the change of a stack of layers, as a part of it. */
+static double missed(lm_dtype dt, int layers)
+{
+    enum { WIDTH = 16 };
+    lm_emit e = begin(NULL);
+    double at[WIDTH], got[1] = {NAN};
+    const lm_shape shape = LM_SHAPE(1, WIDTH);
+    lm_val x = input(&e, NULL, dt, shape), base = lm_emit_full(&e, dt, &shape, 0.25), signal = LM_NOVAL;
+    lm_val y = deep(&e, dt, x, layers), y0 = deep(&e, dt, base, layers);
+    for (int i = 0; i < WIDTH; i++)
+        at[i] = sin(3.0 * i + 1);
+    if (CHECK_OK(walk(&e, &lm_set_deeplift_revealcancel, NULL, y, LM_NOVAL, x, base, &signal))) {
+        lm_val change = binary(&e, LM_OP_SUB, y, y0);
+        lm_val all = binary(&e, LM_OP_MUL, signal, binary(&e, LM_OP_SUB, x, base));
+        lm_val off = binary(&e, LM_OP_SUB, lm_emit_reduce(&e, LM_OP_REDUCE_SUM, all, 2, true), change);
+        CHECK_OK(lm_graph_output(e.g, unary(&e, LM_OP_ABS, binary(&e, LM_OP_DIV, off, change))));
+        run_at(&e, at, got);
+    }
+    lm_graph_free(e.g);
+    return got[0];
+}
+
+/* It adds up but for rounding, which the parts carry: they grow with every layer while the change does not. */
+static void parts_lose_digits_with_depth(void)
+{
+    CHECK(missed(LM_F64, 4) < 1e-12);
+    CHECK(missed(LM_F64, 10) < 1e-6);
+    CHECK(missed(LM_F32, 10) > 1e4 * missed(LM_F64, 10));
+    CHECK(missed(LM_F64, 10) > 10 * missed(LM_F64, 4));
+}
+
+/* Names and operators that the model does not have. */
+static void rows_for_nothing(void)
+{
+    static const struct {
+        const char *text, *place;
+    } cases[] = {
+        {"a: eps\nconv: eps\n*: flat\nGemm: eps\nRelu: pass\nLayerNormalization: eps", NULL},
+        {"a: eps\n\nzz: flat", "my.rules:3:1: the model has no node or module 'zz'"},
+        {"Conv: eps", "my.rules:1:1: the model has no operator 'Conv'"},
+    };
+    lm_emit e = begin(NULL);
+    two_layers(&e, doubles(&e, LM_SHAPE(1, 2)));
+    for (size_t i = 0; i < LM_COUNT(cases); i++) {
+        lm_ruleset_file *file;
+        read(cases[i].text, &file);
+        if (!cases[i].place)
+            CHECK_OK(lm_ruleset_check(file, e.g));
+        else if (CHECK_FAILS(lm_ruleset_check(file, e.g), LM_USAGE))
+            CHECK(strstr(lm_message(), cases[i].place) != NULL);
+        lm_ruleset_free(file);
+    }
+    lm_graph_free(e.g);
 }
 
 static lm_status read_some(void)
@@ -467,7 +536,9 @@ static void cases(void)
 {
     CASE(rows_from_text);
     CASE(errors_say_where);
-    CASE(no_rows);
+    CASE(few_rows);
+    CASE(rows_for_nothing);
+    CASE(parts_lose_digits_with_depth);
     CASE(memory_runs_out);
     CASE(linear_rules_only_there);
     CASE(conventions_of_linear_rules);
@@ -483,11 +554,5 @@ static void cases(void)
 
 int main(void)
 {
-    if (lm_chain_open("ref", &ref) != LM_OK) {
-        printf("%s\n", lm_message());
-        return 1;
-    }
-    int failed = graph_main(cases);
-    lm_chain_close(&ref);
-    return failed;
+    return rules_main("ref", &ref, cases);
 }

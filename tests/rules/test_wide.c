@@ -1,7 +1,7 @@
 /* Several targets in one walk against one walk per target; and what a walk says became of its signals. */
 #include "core/graph/emit_move.h"
 #include "core/rules/sets.h"
-#include "tests/unit/graph_run.h"
+#include "tests/rules/main.h"
 
 enum { TARGETS = 3, CLASSES = 4 };
 
@@ -283,11 +283,5 @@ static void cases(void)
 
 int main(void)
 {
-    if (lm_chain_open("cpu:threads=1", &alone) != LM_OK) {
-        printf("%s\n", lm_message());
-        return 1;
-    }
-    int failed = graph_main(cases);
-    lm_chain_close(&alone);
-    return failed;
+    return rules_main("cpu:threads=1", &alone, cases);
 }

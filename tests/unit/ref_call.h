@@ -65,7 +65,7 @@ static lm_status compute(lm_opid op, const lm_epilogue *ep, int ny)
         in[i] = (lm_type){x[i].dt, x[i].sh};
         value[i] = &x[i];
     }
-    lm_shape_args args = {op, &attrs, nx - (ep && ep->residual), ny, in, value};
+    lm_shape_args args = {op, &attrs, nx - lm_epilogue_inputs(ep), ny, in, value};
     LM_TRY(lm_op_infer(&args, out));
     for (int i = 0; i < ny; i++)
         LM_TRY(lm_view_new(out[i].dt, &out[i].sh, &y[i]));

@@ -312,6 +312,30 @@ static void epilogue_with_residual(void)
     lm_buffer_unref(y.buf);
 }
 
+/* All that an epilogue can be, behind a composite that is expanded. */
+static void epilogue_of_a_composite(void)
+{
+    lm_view one = ramp(LM_F32, LM_SHAPE(1), 1, 0), zero = ramp(LM_F32, LM_SHAPE(1), 0, 0);
+    lm_view x[] = {ramp(LM_F32, LM_SHAPE(4, 1), -1, 1), one, zero, zero, one, ramp(LM_F32, LM_SHAPE(4, 1), 1, 0),
+                   ramp(LM_F32, LM_SHAPE(4, 1), 2, -1)};
+    lm_view y = ramp(LM_F32, LM_SHAPE(4, 1), 0, 0);
+    lm_attrs a = {.norm = {.epsilon = 0}};
+    lm_epilogue ep = {.residual = true, .active = true, .act = LM_OP_RELU, .sloped = true, .slope = {.of = LM_OP_RELU}};
+    lm_call call = {.op = LM_OP_BATCHNORM, .a = &a, .ep = &ep, .nx = 7, .ny = 1, .x = x, .y = &y};
+    lm_exec *ex;
+    if (CHECK_OK(lm_exec_open(&ref, &call, &ex))) {
+        CHECK_OK(lm_exec_run(ex));
+        CHECK_OK(lm_exec_fetch(ex, 0, &y));
+        const double want[] = {0, 1, 0, 0}; /* -1 0 1 2, + 1, where 2 1 0 -1 is above zero */
+        for (int i = 0; i < 4; i++)
+            CHECK_NEAR(lm_view_get(&y, i), want[i], 0);
+        lm_exec_close(ex);
+    }
+    lm_buffer *own[] = {x[0].buf, one.buf, zero.buf, x[5].buf, x[6].buf, y.buf};
+    for (size_t i = 0; i < LM_COUNT(own); i++)
+        lm_buffer_unref(own[i]);
+}
+
 static void calls_that_make_no_sense(void)
 {
     lm_view x[] = {ramp(LM_F32, LM_SHAPE(2, 3), 0, 1), ramp(LM_F32, LM_SHAPE(4), 0, 1)};
@@ -428,6 +452,7 @@ int main(void)
     CASE(shapes_from_values);
     CASE(nothing_at_all);
     CASE(epilogue_with_residual);
+    CASE(epilogue_of_a_composite);
     CASE(calls_that_make_no_sense);
     CASE(failing_devices_are_named);
     CASE(survive_without_memory);

@@ -1,4 +1,5 @@
 /* Lowered graphs: fewer nodes, the same results; to the bit where no weights change. */
+#include "core/graph/emit_move.h"
 #include "core/graph/passes.h"
 #include "tests/unit/graph_run.h"
 
@@ -343,6 +344,71 @@ static void epilogues_that_must_not_be(void)
     keeps(&e, unary(&e, LM_OP_ABS, binary(&e, LM_OP_MATMUL, x, x)), 2);
 }
 
+/* A signal on its way back through an activation that was at `at`. */
+static lm_val slope(lm_emit *e, lm_opid of, lm_val s, lm_val at)
+{
+    lm_attrs a = {0};
+    a.actdx.of = (int32_t)of;
+    return lm_emit1(e, LM_OP_ACT_DX, &a, s, at);
+}
+
+static void slopes_join_products(void)
+{
+    lm_emit e = begin(NULL);
+    lm_val x = floats(&e, LM_SHAPE(5, 8)), w = weights(&e, 1, LM_SHAPE(8, 7)), at = floats(&e, LM_SHAPE(5, 7));
+    lm_val y = binary(&e, LM_OP_ADD, binary(&e, LM_OP_MATMUL, x, w), floats(&e, LM_SHAPE(5, 7)));
+    lm_graph *g = lower(&e, slope(&e, LM_OP_RELU, y, at), 0);
+    const lm_node *n = first_op(g, LM_OP_MATMUL);
+    CHECK_INT(g->nodes.count, 1);
+    CHECK(n && n->nx == 4 && n->ep && n->ep->residual && n->ep->sloped && n->ep->slope.of == LM_OP_RELU);
+    lm_graph_free(g);
+}
+
+/* An inner value with another reader; an activation behind the slope; what is the same for many samples; no mask. */
+static void slopes_that_stay(void)
+{
+    const lm_shape wide = LM_SHAPE(5, 7), one = LM_SHAPE(1, 7);
+    lm_emit e = begin(NULL);
+    lm_val x = floats(&e, LM_SHAPE(5, 8)), w = weights(&e, 1, LM_SHAPE(8, 7)), y = binary(&e, LM_OP_MATMUL, x, w);
+    CHECK_OK(lm_graph_output(e.g, y));
+    keeps(&e, slope(&e, LM_OP_RELU, y, floats(&e, wide)), 2);
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(5, 8)), w = weights(&e, 1, LM_SHAPE(8, 7));
+    y = slope(&e, LM_OP_RELU, binary(&e, LM_OP_MATMUL, x, w), floats(&e, wide));
+    becomes(&e, unary(&e, LM_OP_TANH, y), 2, 0);
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(5, 8)), w = weights(&e, 1, LM_SHAPE(8, 7));
+    lm_val at = lm_emit_expand(&e, floats(&e, one), &wide);
+    keeps(&e, slope(&e, LM_OP_RELU, binary(&e, LM_OP_MATMUL, x, w), at), 3);
+    e = begin(NULL);
+    x = floats(&e, LM_SHAPE(5, 8)), w = weights(&e, 1, LM_SHAPE(8, 7));
+    keeps(&e, slope(&e, LM_OP_TANH, binary(&e, LM_OP_MATMUL, x, w), floats(&e, wide)), 2);
+}
+
+/* Factors of what goes into a product, one per channel: a norm on the way back. */
+static void gain_goes_into_weights(void)
+{
+    lm_emit e = begin(NULL);
+    lm_val x = binary(&e, LM_OP_MUL, floats(&e, LM_SHAPE(5, 8)), weights(&e, 2, LM_SHAPE(8)));
+    becomes(&e, binary(&e, LM_OP_MATMUL, x, weights(&e, 1, LM_SHAPE(8, 6))), 1, folded);
+    for (int32_t groups = 1; groups <= 4; groups += 3) {
+        e = begin(NULL);
+        x = binary(&e, LM_OP_MUL, weights(&e, 2, LM_SHAPE(4, 1, 1)), floats(&e, LM_SHAPE(2, 4, 5, 5)));
+        lm_attrs a = conv_attrs(groups, 3, 1);
+        a.conv.size[0] = a.conv.size[1] = 5;
+        becomes(&e, lm_emit1(&e, LM_OP_CONV_T, &a, x, weights(&e, 1, LM_SHAPE(4, groups > 1 ? 1 : 3, 3, 3))), 1,
+                folded);
+    }
+    /* a factor per row, and one that somebody else reads */
+    e = begin(NULL);
+    x = binary(&e, LM_OP_MUL, floats(&e, LM_SHAPE(8, 8)), weights(&e, 2, LM_SHAPE(8, 1)));
+    becomes(&e, binary(&e, LM_OP_MATMUL, x, weights(&e, 1, LM_SHAPE(8, 6))), 2, 0);
+    e = begin(NULL);
+    x = binary(&e, LM_OP_MUL, floats(&e, LM_SHAPE(5, 8)), weights(&e, 2, LM_SHAPE(8)));
+    CHECK_OK(lm_graph_output(e.g, x));
+    becomes(&e, binary(&e, LM_OP_MATMUL, x, weights(&e, 1, LM_SHAPE(8, 6))), 2, 0);
+}
+
 static void names_are_the_last_nodes(void)
 {
     lm_emit e = begin(NULL);
@@ -394,6 +460,9 @@ static void cases(void)
     CASE(activations);
     CASE(activations_join_norms);
     CASE(epilogues_that_must_not_be);
+    CASE(slopes_join_products);
+    CASE(slopes_that_stay);
+    CASE(gain_goes_into_weights);
     CASE(names_are_the_last_nodes);
     CASE(out_of_memory);
 }

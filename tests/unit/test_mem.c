@@ -92,6 +92,33 @@ static void arenas(void)
     lm_arena_free(&arena);
 }
 
+/* Work of the same kind, done again, takes the blocks that were kept, and finds them cleared. */
+static void cleared_arenas(void)
+{
+    enum { LARGE = 3 << 20 };
+    lm_arena arena = {0};
+    uint64_t calls = 0;
+    for (int round = 0; round < 3; round++) {
+        char *small = lm_arena_alloc(&arena, 100, 1), *large = lm_arena_alloc(&arena, LARGE, 1);
+        if (!CHECK(small && large))
+            break;
+        CHECK(small[99] == 0 && large[0] == 0 && large[LARGE - 1] == 0);
+        memset(small, 1, 100);
+        memset(large, 1, LARGE);
+        if (round > 0)
+            CHECK_INT(lm_mem_count().calls - calls, 0);
+        calls = lm_mem_count().calls;
+        lm_arena_clear(&arena, LARGE + 5000);
+    }
+    /* what is more than is to be kept goes, and so does what lay unused */
+    lm_arena_clear(&arena, LARGE);
+    CHECK(lm_mem_count().live < LARGE);
+    CHECK(lm_arena_alloc(&arena, LARGE, 1) != NULL);
+    lm_arena_clear(&arena, LARGE - 1);
+    CHECK(lm_mem_count().live < LARGE);
+    lm_arena_free(&arena);
+}
+
 static void arrays(void)
 {
     LM_VEC(int) v = {0};
@@ -139,6 +166,7 @@ int main(void)
     CASE(the_cap_holds);
     CASE(failures_come_when_asked_for);
     CASE(arenas);
+    CASE(cleared_arenas);
     CASE(arrays);
     CASE(every_allocation_may_fail);
     return test_end();

@@ -77,6 +77,10 @@ static void epilogues_are_checked(void)
     IN(LM_F32, LM_SHAPE(2), 1, 2);
     CHECK_FAILS(compute(LM_OP_MATMUL, &ep, 1), LM_INPUT);
     CHECK(strstr(lm_message(), "residual has shape [2]") != NULL);
+    drop(y, 1);
+    ep = (lm_epilogue){.sloped = true, .slope = {.of = LM_OP_RELU}};
+    CHECK_FAILS(compute(LM_OP_MATMUL, &ep, 1), LM_INPUT);
+    CHECK(strstr(lm_message(), "slope's operand has shape [2]") != NULL);
     next();
     ep = (lm_epilogue){.active = true, .act = LM_OP_RELU};
     IN(LM_F32, LM_SHAPE(1), 1);

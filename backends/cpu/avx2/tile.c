@@ -1,6 +1,6 @@
 /* AVX2 + FMA tiles: up to 6 rows x 16 columns, that is 12 accumulators, two panel vectors and one broadcast. Few rows
  * take two or four panels, so that eight chains are in flight. Accumulators are named variables: clang spills arrays. */
-#include "backends/cpu/tile.h"
+#include "backends/cpu/chains.h"
 
 #include <immintrin.h>
 
@@ -22,10 +22,12 @@ enum { LANES = 8, AHEAD = 2048 };
 /* Where a vector of a panel row lies. */
 #define AT(v) (v / 2 * panel + v % 2 * LANES)
 
-#define ZERO_(r, v) __m256 c##r##_##v = _mm256_setzero_ps();
+#define NAME_(r, v) __m256 c##r##_##v;
+#define NAME(r, V) V(NAME_, r)
+#define ZERO_(r, v) c##r##_##v = _mm256_setzero_ps();
 #define ZERO(r, V) V(ZERO_, r)
-#define LOAD_(r, v) c##r##_##v = _mm256_loadu_ps(t->c[r] + col + LANES * v);
-#define LOAD(r, V) V(LOAD_, r)
+#define JOIN_(r, v) c##r##_##v = _mm256_add_ps(_mm256_loadu_ps(t->c[r] + col + LANES * v), c##r##_##v);
+#define JOIN(r, V) V(JOIN_, r)
 #define POINT(r, V) const float *a##r = a[r] + off;
 #define PANEL_(r, v) const __m256 b##v = _mm256_loadu_ps(b + AT(v));
 /* Two vectors are a line. */
@@ -34,6 +36,8 @@ enum { LANES = 8, AHEAD = 2048 };
 #define FMA_(r, v) c##r##_##v = _mm256_fmadd_ps(a_##r, b##v, c##r##_##v);
 #define ROW(r, V) { const __m256 a_##r = _mm256_set1_ps(a##r[k]); V(FMA_, r) }
 #define COLUMN(r, V) { const __m256 a_##r = _mm256_set1_ps(a[r]); V(FMA_, r) }
+#define PLUS_(r, v) c##r##_##v = _mm256_add_ps(c##r##_##v, zero);
+#define PLUS(r, V) V(PLUS_, r)
 #define BIAS_(r, v) c##r##_##v = _mm256_add_ps(c##r##_##v, _mm256_loadu_ps(t->bias + LANES * v));
 #define BIAS(r, V) V(BIAS_, r)
 #define RES_(r, v) c##r##_##v = _mm256_add_ps(c##r##_##v, _mm256_loadu_ps(t->res[r] + col + LANES * v));
@@ -41,15 +45,13 @@ enum { LANES = 8, AHEAD = 2048 };
 /* min and max give their second operand when one is NaN. */
 #define CLAMP_(r, v) c##r##_##v = _mm256_min_ps(hi, _mm256_max_ps(lo, c##r##_##v));
 #define CLAMP(r, V) V(CLAMP_, r)
+#define MASK_(r, v) \
+    c##r##_##v = _mm256_and_ps( \
+        _mm256_cmp_ps(zero, _mm256_loadu_ps(t->mask[r] + col + LANES * v), _CMP_LT_OQ), c##r##_##v);
+#define MASK(r, V) V(MASK_, r)
 #define STORE_(r, v) _mm256_storeu_ps(t->c[r] + col + LANES * v, c##r##_##v);
 #define STORE(r, V) V(STORE_, r)
 
-#define BEGIN(ROWS, V) \
-    const int64_t col = t->col; \
-    ROWS(ZERO, V) \
-    if (t->resume) { \
-        ROWS(LOAD, V) \
-    }
 #define FINISH(ROWS, V) \
     if (t->last) { \
         const __m256 lo = _mm256_set1_ps(t->lo), hi = _mm256_set1_ps(t->hi); \
@@ -60,50 +62,55 @@ enum { LANES = 8, AHEAD = 2048 };
         if (t->clamp) { \
             ROWS(CLAMP, V) \
         } \
+        if (t->mask) { \
+            const __m256 zero = _mm256_setzero_ps(); \
+            ROWS(MASK, V) \
+        } \
     } \
     ROWS(STORE, V)
 
 /* Row kernels walk along rows; column kernels read the rows of one k side by side. */
+#define ROW_TERMS(ROWS, V) \
+    const float *const *a = t->a + (s - t->span) * t->a_step, *b = t->b + s->b_off + k * 2 * LANES; \
+    const int64_t off = s->a_off; \
+    ROWS(POINT, V) \
+    for (; k < stop; k++, b += 2 * LANES, x_ahead += x_pace, y_ahead += y_pace) { \
+        V(PANEL_, 0) \
+        V(AHEAD_, 0) \
+        _mm_prefetch((const char *)x_ahead, _MM_HINT_T0); \
+        _mm_prefetch((const char *)y_ahead, _MM_HINT_T0); \
+        ROWS(ROW, V) \
+    }
+#define COLUMN_TERMS(ROWS, V) \
+    const float *a = t->ak + s->a_off + k * a_step, *b = t->b + s->b_off + k * b_step; \
+    for (; k < stop; k++, a += a_step, b += b_step) { \
+        V(PANEL_, 0) \
+        V(FURTHER_, 0) \
+        _mm_prefetch((const char *)(a + 8 * a_step), _MM_HINT_T0); \
+        ROWS(COLUMN, V) \
+    }
+
 #define ROW_TILE(name, ROWS, V) \
     static void row_##name(const lm_tile *t) \
     { \
-        const float *const *a = t->a; \
         const int64_t panel = t->b_panel; \
         const uintptr_t x_pace = t->x_pace, y_pace = t->y_pace; \
         uintptr_t x_ahead = t->x_ahead, y_ahead = t->y_ahead; \
         (void)panel; \
-        BEGIN(ROWS, V) \
-        for (const lm_span *s = t->span, *end = s + t->nspan; s < end; s++, a += t->a_step) { \
-            const float *b = t->b + s->b_off; \
-            const int64_t off = s->a_off, len = s->len; \
-            ROWS(POINT, V) \
-            for (int64_t k = 0; k < len; k++, b += 2 * LANES, x_ahead += x_pace, y_ahead += y_pace) { \
-                V(PANEL_, 0) \
-                V(AHEAD_, 0) \
-                _mm_prefetch((const char *)x_ahead, _MM_HINT_T0); \
-                _mm_prefetch((const char *)y_ahead, _MM_HINT_T0); \
-                ROWS(ROW, V) \
-            } \
-        } \
+        LM_CHAINS(ROWS, V, ROW_TERMS) \
         FINISH(ROWS, V) \
     }
-
 #define COLUMN_TILE(name, ROWS, V) \
     static void column_##name(const lm_tile *t) \
     { \
         const int64_t panel = t->b_panel, a_step = t->ak_step, b_step = t->b_step; \
         (void)panel; \
-        BEGIN(ROWS, V) \
-        for (const lm_span *s = t->span, *end = s + t->nspan; s < end; s++) { \
-            const float *a = t->ak + s->a_off, *b = t->b + s->b_off; \
-            for (int64_t k = s->len; k > 0; k--, a += a_step, b += b_step) { \
-                V(PANEL_, 0) \
-                V(FURTHER_, 0) \
-                _mm_prefetch((const char *)(a + 8 * a_step), _MM_HINT_T0); \
-                ROWS(COLUMN, V) \
-            } \
+        LM_CHAINS(ROWS, V, COLUMN_TERMS) \
+        if (t->last) { \
+            const __m256 zero = _mm256_setzero_ps(); \
+            ROWS(PLUS, V) \
         } \
-        FINISH(ROWS, V) \
+        ROWS(STORE, V) \
     }
 
 #define TILE(name, ROWS, V) ROW_TILE(name, ROWS, V) COLUMN_TILE(name, ROWS, V)

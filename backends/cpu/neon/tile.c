@@ -1,7 +1,7 @@
 /* NEON tiles. aarch64: up to 8 rows x 12 columns would need 24 accumulators; 8 x 8 (16 accumulators, 2 panel vectors)
  * leaves room for in-order cores to load ahead. armv7 has half the registers: 4 rows x 8 columns. Few rows take two
  * panels. Accumulators are named variables: clang spills arrays of vectors. */
-#include "backends/cpu/tile.h"
+#include "backends/cpu/chains.h"
 
 #include <arm_neon.h>
 
@@ -17,16 +17,22 @@
 #define P1(X, r) X(r, 0)
 #define P2(X, r) P1(X, r) X(r, 1)
 
-#define ZERO_(r, p) float32x4_t c##r##_##p##l = vdupq_n_f32(0.0f), c##r##_##p##h = c##r##_##p##l;
-#define ZERO(r, P) P(ZERO_, r)
+#define NAME_(r, p) float32x4_t c##r##_##p##l, c##r##_##p##h;
+#define NAME(r, P) P(NAME_, r)
 #define BOTH_(r, p, low, high) c##r##_##p##l = low, c##r##_##p##h = high;
-#define LOAD_(r, p) BOTH_(r, p, vld1q_f32(t->c[r] + col + 8 * p), vld1q_f32(t->c[r] + col + 8 * p + 4))
-#define LOAD(r, P) P(LOAD_, r)
+#define ZERO_(r, p) BOTH_(r, p, vdupq_n_f32(0.0f), vdupq_n_f32(0.0f))
+#define ZERO(r, P) P(ZERO_, r)
+#define JOIN_(r, p) \
+    BOTH_(r, p, vaddq_f32(vld1q_f32(t->c[r] + col + 8 * p), c##r##_##p##l), \
+          vaddq_f32(vld1q_f32(t->c[r] + col + 8 * p + 4), c##r##_##p##h))
+#define JOIN(r, P) P(JOIN_, r)
 #define POINT(r, P) const float *a##r = a[r] + off;
 #define PANEL_(r, p) const float32x4_t bl##p = vld1q_f32(b + p * panel), bh##p = vld1q_f32(b + p * panel + 4);
 #define FMA_(r, p) BOTH_(r, p, vfmaq_f32(c##r##_##p##l, v##r, bl##p), vfmaq_f32(c##r##_##p##h, v##r, bh##p))
 #define ROW(r, P) { const float32x4_t v##r = vld1q_dup_f32(a##r + k); P(FMA_, r) }
 #define COLUMN(r, P) { const float32x4_t v##r = vld1q_dup_f32(a + r); P(FMA_, r) }
+#define PLUS_(r, p) BOTH_(r, p, vaddq_f32(c##r##_##p##l, zero), vaddq_f32(c##r##_##p##h, zero))
+#define PLUS(r, P) P(PLUS_, r)
 #define BIAS_(r, p) \
     BOTH_(r, p, vaddq_f32(c##r##_##p##l, vld1q_f32(t->bias + 8 * p)), \
           vaddq_f32(c##r##_##p##h, vld1q_f32(t->bias + 8 * p + 4)))
@@ -39,17 +45,15 @@
 #define CLAMP_(r, p) \
     BOTH_(r, p, vminq_f32(hi, vmaxq_f32(lo, c##r##_##p##l)), vminq_f32(hi, vmaxq_f32(lo, c##r##_##p##h)))
 #define CLAMP(r, P) P(CLAMP_, r)
+#define OPEN_(r, at) vcgtq_f32(vld1q_f32(t->mask[r] + col + (at)), zero)
+#define MASK_(r, p) \
+    BOTH_(r, p, vbslq_f32(OPEN_(r, 8 * p), c##r##_##p##l, zero), vbslq_f32(OPEN_(r, 8 * p + 4), c##r##_##p##h, zero))
+#define MASK(r, P) P(MASK_, r)
 #define STORE_(r, p) \
     vst1q_f32(t->c[r] + col + 8 * p, c##r##_##p##l); \
     vst1q_f32(t->c[r] + col + 8 * p + 4, c##r##_##p##h);
 #define STORE(r, P) P(STORE_, r)
 
-#define BEGIN(ROWS, P) \
-    const int64_t col = t->col; \
-    ROWS(ZERO, P) \
-    if (t->resume) { \
-        ROWS(LOAD, P) \
-    }
 #define FINISH(ROWS, P) \
     if (t->last) { \
         const float32x4_t lo = vdupq_n_f32(t->lo), hi = vdupq_n_f32(t->hi); \
@@ -60,41 +64,47 @@
         if (t->clamp) { \
             ROWS(CLAMP, P) \
         } \
+        if (t->mask) { \
+            const float32x4_t zero = vdupq_n_f32(0.0f); \
+            ROWS(MASK, P) \
+        } \
     } \
     ROWS(STORE, P)
 
 /* Row kernels walk along rows; column kernels read the rows of one k side by side. */
+#define ROW_TERMS(ROWS, P) \
+    const float *const *a = t->a + (s - t->span) * t->a_step, *b = t->b + s->b_off + k * 8; \
+    const int64_t off = s->a_off; \
+    ROWS(POINT, P) \
+    for (; k < stop; k++, b += 8) { \
+        P(PANEL_, 0) \
+        ROWS(ROW, P) \
+    }
+#define COLUMN_TERMS(ROWS, P) \
+    const float *a = t->ak + s->a_off + k * a_step, *b = t->b + s->b_off + k * b_step; \
+    for (; k < stop; k++, a += a_step, b += b_step) { \
+        P(PANEL_, 0) \
+        ROWS(COLUMN, P) \
+    }
+
 #define TILE(name, ROWS, P) \
     static void row_##name(const lm_tile *t) \
     { \
-        const float *const *a = t->a; \
         const int64_t panel = t->b_panel; \
         (void)panel; \
-        BEGIN(ROWS, P) \
-        for (const lm_span *s = t->span, *end = s + t->nspan; s < end; s++, a += t->a_step) { \
-            const float *b = t->b + s->b_off; \
-            const int64_t off = s->a_off, len = s->len; \
-            ROWS(POINT, P) \
-            for (int64_t k = 0; k < len; k++, b += 8) { \
-                P(PANEL_, 0) \
-                ROWS(ROW, P) \
-            } \
-        } \
+        LM_CHAINS(ROWS, P, ROW_TERMS) \
         FINISH(ROWS, P) \
     } \
     static void column_##name(const lm_tile *t) \
     { \
         const int64_t panel = t->b_panel, a_step = t->ak_step, b_step = t->b_step; \
         (void)panel; \
-        BEGIN(ROWS, P) \
-        for (const lm_span *s = t->span, *end = s + t->nspan; s < end; s++) { \
-            const float *a = t->ak + s->a_off, *b = t->b + s->b_off; \
-            for (int64_t k = s->len; k > 0; k--, a += a_step, b += b_step) { \
-                P(PANEL_, 0) \
-                ROWS(COLUMN, P) \
-            } \
+        LM_CHAINS(ROWS, P, COLUMN_TERMS) \
+        if (t->last) { \
+            const float32x4_t zero = vdupq_n_f32(0.0f); \
+            ROWS(PLUS, P) \
         } \
-        FINISH(ROWS, P) \
+        ROWS(STORE, P) \
     }
 
 TILE(1x8, R1, P1)

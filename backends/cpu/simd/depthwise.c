@@ -57,16 +57,20 @@ LM_VEC lm_v16 load(const float *p, int64_t n)
 LM_VEC void pixel_any(const lm_depthwise_run *r, int64_t p, int64_t c, int64_t n)
 {
     const int64_t at = p * r->y_step + c;
-    lm_v16 s = lm_v_zero();
-    for (int64_t row = 0; row < r->nrow; row++) {
+    lm_v16 sum = lm_v_zero(), s = sum;
+    for (int64_t row = 0, cut = LM_CHAIN; row < r->nrow; row++) {
         const float *w = r->w[row] + c;
         int64_t i = r->origin + p * r->stride;
         for (int64_t t = 0; t < r->ntap; t++, w += r->channels, i += r->dilation) {
             const bool inside = i >= 0 && i < r->width;
+            if (r->k[row] + t >= cut) {
+                sum = lm_v_add(sum, s), s = lm_v_zero();
+                cut = lm_chain_end(r->k[row] + t);
+            }
             s = lm_v_fma(inside ? load(r->x[row] + i * r->x_step[row] + c, n) : lm_v_zero(), load(w, n), s);
         }
     }
-    s = lm_v_add(s, load(r->bias + c, n));
+    s = lm_v_add(lm_v_add(sum, s), load(r->bias + c, n));
     if (r->res)
         s = lm_v_add(s, load(r->res + at, n));
     if (r->clamp)
@@ -291,7 +295,8 @@ void LM_NAME(lm_depthwise)(const lm_depthwise_run *r, int n)
             continue;
         }
         const int64_t shared = r[i].dilation == 1 && r[i].stride <= 2 ? r[i].stride : 0;
-        const bool wide = shared && r[i].nrow && (r[i].ntap == 5 || r[i].ntap == 7) && same_steps(&r[i]);
+        const bool one = r[i].nrow && r[i].k[r[i].nrow - 1] + r[i].ntap <= LM_CHAIN;
+        const bool wide = shared && one && (r[i].ntap == 5 || r[i].ntap == 7) && same_steps(&r[i]);
         in[i] = wide ? (span){.hi = r[i].pixels} : span_of(&r[i]);
         fn[i] = wide ? wide_fns[r[i].ntap == 7][shared - 1] : row_fns[r[i].nrow == 3][shared];
     }

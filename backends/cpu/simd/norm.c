@@ -53,24 +53,29 @@ void LM_NAME(lm_row_moments)(const float *x, size_t n, float epsilon, float *mea
 }
 
 /* (x - m) k * scale + bias; a NULL operand is left out. */
+LM_VEC void apply_16(float *y, const float *x, const float *scale, const float *bias, size_t left, lm_v16 m, lm_v16 k,
+                     bool centred, bool past)
+{
+    lm_v16 v = lm_v_load_left(x, left);
+    v = lm_v_mul(centred ? lm_v_sub(v, m) : v, k);
+    if (scale)
+        v = lm_v_mul(v, lm_v_load_left(scale, left));
+    if (bias)
+        v = lm_v_add(v, lm_v_load_left(bias, left));
+    if (past && left >= 16)
+        lm_v_stream(y, v);
+    else
+        lm_v_store_left(y, v, left);
+}
+
 LM_VEC void apply(float *y, const float *x, const float *scale, const float *bias, size_t n, float mean, float factor,
                   bool centred, bool past)
 {
-    lm_v16 m = lm_v_set(mean), k = lm_v_set(factor);
+    const lm_v16 m = lm_v_set(mean), k = lm_v_set(factor);
     for (size_t i = 0; i < n; i += 16) {
-        size_t left = n - i;
-        lm_v16 v = lm_v_load_left(x + i, left);
         if (!centred && past) /* fetch the next row meanwhile, as the pass of deviations does for the others */
             __builtin_prefetch((const void *)((uintptr_t)(x + i) + n * sizeof *x), 0, 3);
-        v = lm_v_mul(centred ? lm_v_sub(v, m) : v, k);
-        if (scale)
-            v = lm_v_mul(v, lm_v_load_left(scale + i, left));
-        if (bias)
-            v = lm_v_add(v, lm_v_load_left(bias + i, left));
-        if (past && left >= 16)
-            lm_v_stream(y + i, v);
-        else
-            lm_v_store_left(y + i, v, left);
+        apply_16(y + i, x + i, scale ? scale + i : NULL, bias ? bias + i : NULL, n - i, m, k, centred, past);
     }
 }
 
@@ -85,9 +90,59 @@ LM_VEC void moments(const float *x, size_t n, float epsilon, float *mean, float 
         inverse[r] = 1.0f / sqrtf((0.0f + inverse[r]) / (float)n + epsilon);
 }
 
+/* One factor of a row from the sum of its squares. */
+LM_VEC float factor_of(lm_v16 squares, size_t n, float epsilon)
+{
+    return 1.0f / sqrtf((0.0f + lm_v_fold_add(squares)) / (float)n + epsilon);
+}
+
+/* Rows that are not long, past the caches: each is summed, if `centred` then its deviations, and then written, while
+ * its successors are in the stages before, so that memory never waits for a sum. */
+LM_VEC void flow(float *y, const float *x, size_t rows, const float *scale, const float *bias, size_t n, float epsilon,
+                 float *mean, float *inverse, bool centred)
+{
+    const size_t behind = centred ? 2 : 1;
+    float middle = 0; /* mean of the row whose deviations are next */
+    lm_v16 m = lm_v_zero(), k = m;
+    for (size_t r = 0; r < rows + behind; r++) {
+        const float *first = r < rows ? x + r * n : NULL, *second = r > 0 && r <= rows ? x + (r - 1) * n : NULL;
+        const float *last = r >= behind ? x + (r - behind) * n : NULL;
+        float *to = last ? y + (r - behind) * n : NULL;
+        lm_v16 sum = lm_v_zero(), squares = sum;
+        const lm_v16 centre = lm_v_set(middle);
+        for (size_t i = 0; i < n; i += 16) {
+            const size_t left = n - i;
+            if (first) {
+                const lm_v16 v = lm_v_load_left(first + i, left), next = lm_v_add(sum, centred ? v : lm_v_mul(v, v));
+                __builtin_prefetch((const void *)((uintptr_t)(first + i) + n * sizeof *x), 0, 3);
+                sum = left >= 16 ? next : lm_v_select(lm_m_first(left), next, sum);
+            }
+            if (centred && second) {
+                const lm_v16 v = lm_v_sub(lm_v_load_left(second + i, left), centre);
+                const lm_v16 next = lm_v_add(squares, lm_v_mul(v, v));
+                squares = left >= 16 ? next : lm_v_select(lm_m_first(left), next, squares);
+            }
+            if (last)
+                apply_16(to + i, last + i, scale ? scale + i : NULL, bias ? bias + i : NULL, left, m, k, centred, true);
+        }
+        const float inner = factor_of(centred ? squares : sum, n, epsilon);
+        const bool done = centred ? second != NULL : first != NULL;
+        if (done && mean)
+            mean[r - 1] = middle;
+        if (done && inverse)
+            inverse[centred ? r - 1 : r] = inner;
+        m = centre, k = lm_v_set(inner);
+        middle = (0.0f + lm_v_fold_add(sum)) / (float)n;
+    }
+}
+
 void LM_NAME(lm_layernorm_rows)(float *y, const float *x, size_t rows, const float *scale, const float *bias, size_t n,
                                 float epsilon, float *mean, float *inverse, bool past)
 {
+    if (past && n <= LM_RED_LONG && LM_LEVEL_NO > 0) {
+        flow(y, x, rows, scale, bias, n, epsilon, mean, inverse, true);
+        return;
+    }
     for (size_t i = 0, some; i < rows; i += some) {
         float m[ROWS], k[ROWS];
         some = side_by_side(rows - i, n, past);
@@ -110,6 +165,10 @@ void LM_NAME(lm_layernorm_rows)(float *y, const float *x, size_t rows, const flo
 void LM_NAME(lm_rmsnorm_rows)(float *y, const float *x, size_t rows, const float *scale, size_t n, float epsilon,
                               bool past)
 {
+    if (past && n <= LM_RED_LONG && LM_LEVEL_NO > 0) {
+        flow(y, x, rows, scale, NULL, n, epsilon, NULL, NULL, false);
+        return;
+    }
     for (size_t i = 0, some; i < rows; i += some) {
         float square[ROWS];
         some = side_by_side(rows - i, n, past);

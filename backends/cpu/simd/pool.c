@@ -1,6 +1,5 @@
 /* pool.c - pooling windows: over channels where they are contiguous, along rows of the image where those are. */
-#include "backends/cpu/simd/kernel.h"
-#include "backends/cpu/simd/pool_table.h"
+#include "backends/cpu/simd/pool_small.h"
 
 #include <math.h>
 
@@ -113,48 +112,81 @@ static void largest_at(float *y, const float *x, const lm_pool_window *w, float 
     window(LM_POOL_MAX, y, x, w, a, c);
 }
 
-/* `outs` neighbouring results, which share their source elements: each is loaded once. Every sum takes in its own in
- * order, since rows and then elements along them are walked in order. Whole vectors of channels. */
-LM_VEC void sums_of(float *y, int64_t y_step, const float *x, const lm_pool_window *w, float a, int64_t c, int outs,
-                    int along, int stride)
+/* Compilers would rather load a value again for each of its uses. */
+#if LM_LEVEL_NO == 2
+#define KEEP(v) __asm__("" : "+v"(v))
+#elif LM_LEVEL_NO == 1
+#define KEEP(v) __asm__("" : "+x"((v).a), "+x"((v).b))
+#else
+#define KEEP(v) (void)(v)
+#endif
+
+/* x / by for a whole by below 2^20, correctly rounded, unless x is tiny (not 0) or infinite: x times 1 / by is off by
+ * two places at most, and what it lacks is a multiple of its last place, so the second product settles it. `least` and
+ * `all` tell whether there was such an x. */
+LM_VEC lm_v16 quotient(lm_v16 x, lm_v16 by, lm_v16 inverse, lm_vi16 *least, lm_v16 *all)
 {
-    const lm_v16 by = lm_v_set(a);
-    const int64_t old = w->taps[1] - w->fresh;
+    const lm_v16 q = lm_v_mul(x, inverse), y = lm_v_fma(lm_v_fnma(q, by, x), inverse, q);
+    *least = lm_i_min(*least, lm_i_add(lm_i_shl(lm_v_as_i(x), 1), lm_i_set(INT32_MAX)));
+    *all = lm_v_add(*all, y);
+    return y;
+}
+
+/* Such as 2^-100: what quotient makes of its bits. */
+enum { TINY = 2 * (27 << 23) - INT32_MAX };
+
+/* `outs` neighbouring results, which share their source elements: each is loaded once. Every sum takes in its own in
+ * order, since rows and then elements along them are walked in order. Whole vectors of channels. rows: of a flat
+ * window, 0 when that is not known before. */
+LM_VEC void sums_of(float *y, int64_t y_step, const float *x, const lm_pool_window *w, float a, float inverse,
+                    int64_t c, int outs, int along, int stride, int rows)
+{
+    const lm_v16 by = lm_v_set(a), part = lm_v_set(inverse);
+    const int64_t deep = rows ? 1 : w->taps[0], high = rows ? rows : w->taps[1], old = high - w->fresh;
     for (int64_t i = 0; i + 16 <= c; i += 16) {
-        lm_v16 s[4];
+        lm_v16 s[4], q[4], all = lm_v_zero();
+        lm_vi16 least = lm_i_set(INT32_MAX);
         for (int o = 0; o < outs; o++)
             s[o] = lm_v_zero();
-        for (int64_t i0 = 0; i0 < w->taps[0]; i0++)
-            for (int64_t i1 = 0; i1 < w->taps[1]; i1++) {
+        for (int64_t i0 = 0; i0 < deep; i0++)
+            for (int64_t i1 = 0; i1 < high; i1++) {
                 const float *p = x + i + i0 * w->step[0] + i1 * w->step[1];
                 for (int k = 0; k < outs * stride && i1 >= old; k++)
                     __builtin_prefetch(p + k * w->step[2] + w->ahead, 0, 3);
                 for (int k = 0; k < (outs - 1) * stride + along; k++) {
-                    const lm_v16 v = lm_v_load(p + k * w->step[2]);
+                    lm_v16 v = lm_v_load(p + k * w->step[2]);
+                    KEEP(v);
                     for (int o = 0; o < outs; o++)
                         if (k - o * stride >= 0 && k - o * stride < along)
                             s[o] = lm_v_add(s[o], v);
                 }
             }
-        for (int o = 0; o < outs; o++) {
-            const lm_v16 v = a != 0.0f ? lm_v_div(s[o], by) : s[o];
-            put(y + o * y_step + i, v, w->past);
-        }
+        for (int o = 0; o < outs; o++)
+            q[o] = a != 0.0f ? quotient(s[o], by, part, &least, &all) : s[o];
+        if (a != 0.0f && lm_m_any(lm_m_or(lm_i_lt(least, lm_i_set(TINY)), lm_v_nan(all))))
+            for (int o = 0; o < outs; o++)
+                q[o] = lm_v_div(s[o], by);
+        for (int o = 0; o < outs; o++)
+            put(y + o * y_step + i, q[o], w->past);
     }
 }
 
 static void sums(float *y, int64_t y_step, const float *x, int64_t x_step, const lm_pool_window *w, int64_t count,
                  float a, int64_t c)
 {
+    enum { MOST = 1 << 20 }; /* that quotient can divide by */
     const int64_t stride = x_step == w->step[2] ? 1 : x_step == 2 * w->step[2] ? 2 : 0, whole = c - c % LM_LANES;
     void (*one)(float *, const float *, const lm_pool_window *, float, int64_t) = a != 0.0f ? average_at : sum_at;
-    for (; LM_LEVEL_NO && count >= 4; count -= 4) {
-        if (w->taps[2] == 3 && stride == 1)
-            sums_of(y, y_step, x, w, a, c, 4, 3, 1);
+    const float inverse = a != 0.0f ? 1.0f / a : 0.0f;
+    for (; LM_LEVEL_NO && count >= 4 && a < MOST; count -= 4) {
+        if (w->taps[2] == 3 && stride == 1 && w->taps[0] == 1 && w->taps[1] == 3)
+            sums_of(y, y_step, x, w, a, inverse, c, 4, 3, 1, 3);
+        else if (w->taps[2] == 3 && stride == 1)
+            sums_of(y, y_step, x, w, a, inverse, c, 4, 3, 1, 0);
         else if (w->taps[2] == 2 && stride == 2)
-            sums_of(y, y_step, x, w, a, c, 4, 2, 2);
+            sums_of(y, y_step, x, w, a, inverse, c, 4, 2, 2, 0);
         else if (w->taps[2] == 3 && stride == 2)
-            sums_of(y, y_step, x, w, a, c, 4, 3, 2);
+            sums_of(y, y_step, x, w, a, inverse, c, 4, 3, 2, 0);
         else
             break;
         for (int i = 0; i < 4; i++, x += x_step, y += y_step)
@@ -164,11 +196,6 @@ static void sums(float *y, int64_t y_step, const float *x, int64_t x_step, const
     for (; count > 0; count--, x += x_step, y += y_step)
         one(y, x, w, a, c);
 }
-
-/* The largest without the care for NaN and zeros, and the sum of all operands: a NaN that was passed over shows there. */
-typedef struct quick {
-    lm_v16 most, sum;
-} quick;
 
 LM_VEC quick quick_at(const float *x, const int64_t *tap, int64_t taps, size_t left)
 {
@@ -232,30 +259,79 @@ static bool largest(float *y, const float *x, const lm_pool_runs *r, bool again)
     return again ? largest_taps(y, x, r, true) : largest_taps(y, x, r, false);
 }
 
-static void max_at(float *y, int32_t *at, const float *x, const lm_pool_window *w, int32_t place,
-                   const int32_t place_step[3], int64_t c)
+static bool largest_in(float *y, const lm_pool_row *r, float *keep)
 {
-    for (; c > 0; c -= 16, x += 16, y += 16, at += 16) {
-        size_t left = c < 16 ? (size_t)c : 16;
-        lm_v16 most = start(LM_POOL_MAX), best = most;
-        lm_vi16 where = lm_i_set(-1);
-        for (int32_t i0 = 0; i0 < w->taps[0]; i0++)
-            for (int32_t i1 = 0; i1 < w->taps[1]; i1++)
-                for (int32_t i2 = 0; i2 < w->taps[2]; i2++) {
-                    const float *p = x + i0 * w->step[0] + i1 * w->step[1] + i2 * w->step[2];
-                    lm_v16 v = left == 16 ? lm_v_load(p) : lm_v_load_n(p, left);
-                    lm_vi16 here = lm_i_set(place + i0 * place_step[0] + i1 * place_step[1] + i2 * place_step[2]);
-                    lm_vm16 first = lm_i_lt(where, lm_i_set(0));
-                    lm_vm16 nan = lm_m_and(lm_v_nan(v), lm_m_not(lm_v_nan(best)));
-                    lm_vm16 more = lm_m_or(lm_m_or(lm_v_gt(v, best), nan), first);
-                    best = lm_v_select(more, v, best);
-                    where = lm_i_select(more, here, where);
-                    most = lm_v_max(most, v);
-                }
-        int32_t places[16];
-        lm_v_store_n(y, most, left);
-        lm_i_store(places, where);
-        memcpy(at, places, left * sizeof *at);
+    if (r->size == 2)
+        return largest_in_of(y, r, keep, 2, 2);
+    return r->stride == 1 ? largest_in_of(y, r, keep, 3, 1) : largest_in_of(y, r, keep, 3, 2);
+}
+
+/* One vector of channels, with all care: NaN wins, +0 is more than -0, the first of equals has the place. */
+static lm_v16 max_careful(const float *x, const lm_pool_window *w, const lm_pool_place *place, size_t left, lm_vi16 *at)
+{
+    lm_v16 most = start(LM_POOL_MAX), best = most;
+    lm_vi16 where = lm_i_set(-1);
+    for (int32_t i0 = 0; i0 < w->taps[0]; i0++)
+        for (int32_t i1 = 0; i1 < w->taps[1]; i1++)
+            for (int32_t i2 = 0; i2 < w->taps[2]; i2++) {
+                const lm_v16 v = lm_v_load_left(x + i0 * w->step[0] + i1 * w->step[1] + i2 * w->step[2], left);
+                const int32_t here = place->first + i0 * place->step[0] + i1 * place->step[1] + i2 * place->step[2];
+                const lm_vm16 nan = lm_m_and(lm_v_nan(v), lm_m_not(lm_v_nan(best)));
+                const lm_vm16 more = lm_m_or(lm_m_or(lm_v_gt(v, best), nan), lm_i_lt(where, lm_i_set(0)));
+                best = lm_v_select(more, v, best);
+                where = lm_i_select(more, lm_i_set(here), where);
+                most = lm_v_max(most, v);
+            }
+    *at = where;
+    return most;
+}
+
+/* The same for few taps; whether there was a NaN or the result is -0 is told by `odd`. */
+LM_VEC lm_v16 max_quick(const float *x, const int64_t *tap, const int32_t *here, int64_t taps, size_t left, lm_vi16 *at,
+                        bool *odd)
+{
+    lm_v16 best = lm_v_load_left(x + tap[0], left), sum = best;
+    lm_vi16 where = lm_i_set(here[0]);
+    for (int64_t t = 1; t < taps; t++) {
+        const lm_v16 v = lm_v_load_left(x + tap[t], left);
+        where = lm_i_select(lm_v_gt(v, best), lm_i_set(here[t]), where);
+        best = lm_v_greater(v, best);
+        sum = lm_v_add(sum, v);
+    }
+    *at = where;
+    *odd = lm_m_any(lm_m_or(lm_v_nan(sum), minus_zero(best)));
+    return best;
+}
+
+static void max_at(float *y, int64_t *index, const float *x, const lm_pool_window *w, const lm_pool_place *place,
+                   int64_t c)
+{
+    enum { FEW = 32 };
+    int64_t tap[FEW], taps = 0, base = place->base;
+    int32_t here[FEW];
+    const int64_t all = w->taps[0] * w->taps[1] * w->taps[2];
+    for (int32_t i0 = 0; i0 < w->taps[0] && all <= FEW; i0++)
+        for (int32_t i1 = 0; i1 < w->taps[1]; i1++)
+            for (int32_t i2 = 0; i2 < w->taps[2]; i2++, taps++) {
+                tap[taps] = i0 * w->step[0] + i1 * w->step[1] + i2 * w->step[2];
+                here[taps] = place->first + i0 * place->step[0] + i1 * place->step[1] + i2 * place->step[2];
+            }
+    for (; c > 0; c -= LM_LANES, x += LM_LANES, y += LM_LANES, index += LM_LANES, base += LM_LANES * place->plane) {
+        const size_t left = c < LM_LANES ? (size_t)c : LM_LANES;
+        int32_t at[LM_LANES];
+        lm_vi16 where;
+        lm_v16 most;
+        bool odd = true;
+        if (taps == 9)
+            most = max_quick(x, tap, here, 9, left, &where, &odd);
+        else if (taps > 0)
+            most = max_quick(x, tap, here, taps, left, &where, &odd);
+        if (odd)
+            most = max_careful(x, w, place, left, &where);
+        lm_i_store(at, where);
+        lm_v_store_left(y, most, left);
+        for (size_t l = 0; l < left; l++)
+            index[l] = all > 0 ? base + (int64_t)l * place->plane + at[l] : -1;
     }
 }
 
@@ -432,6 +508,7 @@ const lm_pool_fns LM_NAME(lm_pool_fns) = {
     .at = {average_at, sum_at, abs_at, square_at, power_at, largest_at},
     .sums = sums,
     .largest = largest,
+    .largest_in = LM_LEVEL_NO ? largest_in : NULL,
     .max_at = max_at,
     .to_winners = to_winners,
     .row = {sum_row, sum_row, abs_row, square_row, power_row, largest_row},

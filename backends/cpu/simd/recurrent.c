@@ -65,39 +65,27 @@ LM_VEC void lstm_cell_units(const lm_cell *c, units u)
     }
 }
 
-/* Signals behind sigmoid and tanh with the result y to ahead of them. */
-LM_VEC lm_v16 through_sigmoid(lm_v16 s, lm_v16 y) { return lm_v_mul(s, lm_v_mul(y, complement(y))); }
-LM_VEC lm_v16 through_tanh(lm_v16 s, lm_v16 y)
-{
-    return lm_v_mul(s, lm_v_mul(complement(y), lm_v_add(lm_v_set(1.0f), y)));
-}
-
-LM_VEC void signal_at(const lm_cell_dx *c, size_t i, size_t left, size_t gate, lm_v16 s)
-{
-    lm_v_store_left(c->gates + gate * c->apart + i, s, left);
-    if (c->out)
-        lm_v_store_left(c->out + gate * c->apart + i, s, left);
-}
-
-/* Back through lstm_cell. */
-void LM_NAME(lm_lstm_cell_dx)(const lm_cell_dx *c)
+/* Back through a cell by its slopes. Of four gates the second one stands between cell and state. */
+void LM_NAME(lm_recurrent_cell_dx)(const lm_cell_dx *c)
 {
     for (size_t i = 0; i < c->n; i += 16) {
         const size_t left = c->n - i;
-        const float *saved = c->saved + i;
-        lm_v16 in = lm_v_load_left(saved, left), out = lm_v_load_left(saved + c->apart, left);
-        lm_v16 forget = lm_v_load_left(saved + 2 * c->apart, left), now = lm_v_load_left(saved + 3 * c->apart, left);
-        lm_v16 shown = lm_v_tanh(lm_v_load_left(saved + 4 * c->apart, left));
-        lm_v16 before = c->before ? lm_v_load_left(c->before + i, left) : lm_v_zero();
+        const float *slope = c->slopes + i;
+        lm_v16 keep = lm_v_load_left(slope, left), show = lm_v_load_left(slope + c->apart, left);
         lm_v16 h = lm_v_load_left(c->h + i, left);
         if (c->from_y)
             h = lm_v_add(h, lm_v_load_left(c->from_y + i, left));
-        lm_v16 cell = lm_v_add(lm_v_load_left(c->memory + i, left), through_tanh(lm_v_mul(h, out), shown));
-        signal_at(c, i, left, 0, through_sigmoid(lm_v_mul(cell, now), in));
-        signal_at(c, i, left, 1, through_sigmoid(lm_v_mul(h, shown), out));
-        signal_at(c, i, left, 2, through_sigmoid(lm_v_mul(cell, before), forget));
-        signal_at(c, i, left, 3, through_tanh(lm_v_mul(cell, in), now));
-        lm_v_store_left(c->memory + i, lm_v_mul(cell, forget), left);
+        lm_v16 cell = lm_v_add(lm_v_load_left(c->memory + i, left), lm_v_mul(h, show));
+        if (c->at)
+            lm_v_store_left(c->at + i, cell, left);
+        for (size_t k = 0; k < c->count; k++) {
+            lm_v16 own = lm_v_load_left(slope + (2 + k) * c->apart, left);
+            lm_v16 s = lm_v_mul(c->count == 4 && k == 1 ? h : cell, own);
+            lm_v_store_left(c->gates + k * c->apart + i, s, left);
+            if (c->out)
+                lm_v_store_left(c->out + k * c->apart + i, s, left);
+        }
+        lm_v_store_left(c->memory + i, lm_v_mul(cell, keep), left);
     }
 }
 

@@ -21,30 +21,57 @@ enum { WIDE = LM_LEVEL_NO == 2 || LM_LEVEL_NO == 3 ? 4 : LM_LEVEL_NO == 1 ? 2 : 
 #define KEEP(v) ((void)(v))
 #endif
 
+/* Sums rest in the results between chains. */
+LM_VEC void join(const lm_thin_run *r, int64_t i, int columns, int wide, lm_v16 *s)
+{
+    UNROLL(16)
+    for (int k = 0; k < columns * wide; k++)
+        s[k] = lm_v_add(lm_v_load(r->y + k / wide * LM_THIN_PIXELS + i + k % wide * LM_LANES), s[k]);
+}
+
+LM_VEC void keep(const lm_thin_run *r, int64_t i, int columns, int wide, const lm_v16 *s)
+{
+    UNROLL(16)
+    for (int k = 0; k < columns * wide; k++)
+        lm_v_store(r->y + k / wide * LM_THIN_PIXELS + i + k % wide * LM_LANES, s[k]);
+}
+
 /* `wide` vectors from pixel i on. */
 LM_VEC void pixels(const lm_thin_run *r, int64_t i, int columns, int wide)
 {
     lm_v16 s[ROOM];
-    UNROLL(16)
-    for (int k = 0; k < columns * wide; k++)
-        s[k] = lm_v_zero();
-    for (const lm_thin_tap *t = r->tap, *end = t + r->taps; t < end; t++) {
-        const float *x = t->x + i, *w = t->w;
-        for (int64_t c = 0; c < r->channels; c++, x += t->step, w += r->w_step) {
-            lm_v16 v[4];
-            UNROLL(4)
-            for (int k = 0; k < wide; k++) {
-                v[k] = lm_v_load(x + k * LM_LANES);
-                KEEP(v[k]);
-            }
-            UNROLL(4)
-            for (int o = 0; o < columns; o++) {
-                const lm_v16 by = lm_v_set(w[o]);
+    const lm_thin_tap *t = r->tap, *const end = t + r->taps;
+    bool more = false;
+    for (int64_t c = 0, cut = LM_CHAIN;; more = true, cut = lm_chain_end(t->k + c)) {
+        UNROLL(16)
+        for (int k = 0; k < columns * wide; k++)
+            s[k] = lm_v_zero();
+        while (t < end && t->k + c < cut) {
+            const int64_t stop = r->channels < cut - t->k ? r->channels : cut - t->k;
+            const float *x = t->x + i + c * t->step, *w = t->w + c * r->w_step;
+            for (; c < stop; c++, x += t->step, w += r->w_step) {
+                lm_v16 v[4];
                 UNROLL(4)
-                for (int k = 0; k < wide; k++)
-                    s[o * wide + k] = lm_v_fma(v[k], by, s[o * wide + k]);
+                for (int k = 0; k < wide; k++) {
+                    v[k] = lm_v_load(x + k * LM_LANES);
+                    KEEP(v[k]);
+                }
+                UNROLL(4)
+                for (int o = 0; o < columns; o++) {
+                    const lm_v16 by = lm_v_set(w[o]);
+                    UNROLL(4)
+                    for (int k = 0; k < wide; k++)
+                        s[o * wide + k] = lm_v_fma(v[k], by, s[o * wide + k]);
+                }
             }
+            if (c == r->channels)
+                t++, c = 0;
         }
+        if (more)
+            join(r, i, columns, wide, s);
+        if (t == end)
+            break;
+        keep(r, i, columns, wide, s);
     }
     UNROLL(4)
     for (int o = 0; o < columns; o++) {

@@ -134,6 +134,7 @@ LM_I2(lm_i_sub, _mm256_sub_epi32)
 LM_I2(lm_i_and, _mm256_and_si256)
 LM_I2(lm_i_or, _mm256_or_si256)
 LM_I2(lm_i_xor, _mm256_xor_si256)
+LM_I2(lm_i_min, _mm256_min_epi32)
 LM_VEC lm_vi16 lm_i_shl(lm_vi16 x, int n) { return (lm_vi16){_mm256_slli_epi32(x.a, n), _mm256_slli_epi32(x.b, n)}; }
 LM_VEC lm_vi16 lm_i_shr(lm_vi16 x, int n) { return (lm_vi16){_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)}; }
 LM_VEC lm_vi16 lm_i_sar(lm_vi16 x, int n) { return (lm_vi16){_mm256_srai_epi32(x.a, n), _mm256_srai_epi32(x.b, n)}; }

@@ -72,6 +72,7 @@ LM_VEC lm_vi16 lm_i_sub(lm_vi16 a, lm_vi16 b) { return _mm512_sub_epi32(a, b); }
 LM_VEC lm_vi16 lm_i_and(lm_vi16 a, lm_vi16 b) { return _mm512_and_si512(a, b); }
 LM_VEC lm_vi16 lm_i_or(lm_vi16 a, lm_vi16 b) { return _mm512_or_si512(a, b); }
 LM_VEC lm_vi16 lm_i_xor(lm_vi16 a, lm_vi16 b) { return _mm512_xor_si512(a, b); }
+LM_VEC lm_vi16 lm_i_min(lm_vi16 a, lm_vi16 b) { return _mm512_min_epi32(a, b); }
 #define lm_i_shl(a, n) _mm512_slli_epi32(a, n)
 #define lm_i_shr(a, n) _mm512_srli_epi32(a, n)
 #define lm_i_sar(a, n) _mm512_srai_epi32(a, n)

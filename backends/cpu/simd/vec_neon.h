@@ -103,6 +103,7 @@ LM_VEC void lm_i_store(int32_t *p, lm_vi16 x)
 }
 LM_OP2(lm_vi16, lm_i_add, lm_vi16, vaddq_s32)
 LM_OP2(lm_vi16, lm_i_sub, lm_vi16, vsubq_s32)
+LM_OP2(lm_vi16, lm_i_min, lm_vi16, vminq_s32)
 LM_OP2(lm_vi16, lm_i_and, lm_vi16, vandq_s32)
 LM_OP2(lm_vi16, lm_i_or, lm_vi16, vorrq_s32)
 LM_OP2(lm_vi16, lm_i_xor, lm_vi16, veorq_s32)

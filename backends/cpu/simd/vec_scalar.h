@@ -133,6 +133,7 @@ LM_VEC void lm_i_store(int32_t *p, lm_vi16 a) { LM_EACH p[i] = a.l[i]; }
 #define LM_U(x) ((uint32_t)(x).l[i]) /* wrapping arithmetic */
 LM_OP lm_vi16 lm_i_add(lm_vi16 a, lm_vi16 b) { LM_LANEWISE(lm_vi16, r, (int32_t)(LM_U(a) + LM_U(b))); }
 LM_OP lm_vi16 lm_i_sub(lm_vi16 a, lm_vi16 b) { LM_LANEWISE(lm_vi16, r, (int32_t)(LM_U(a) - LM_U(b))); }
+LM_OP lm_vi16 lm_i_min(lm_vi16 a, lm_vi16 b) { LM_LANEWISE(lm_vi16, r, a.l[i] < b.l[i] ? a.l[i] : b.l[i]); }
 LM_OP lm_vi16 lm_i_and(lm_vi16 a, lm_vi16 b) { LM_LANEWISE(lm_vi16, r, a.l[i] & b.l[i]); }
 LM_OP lm_vi16 lm_i_or(lm_vi16 a, lm_vi16 b) { LM_LANEWISE(lm_vi16, r, a.l[i] | b.l[i]); }
 LM_OP lm_vi16 lm_i_xor(lm_vi16 a, lm_vi16 b) { LM_LANEWISE(lm_vi16, r, a.l[i] ^ b.l[i]); }

@@ -19,11 +19,13 @@ LM_VEC lm_v16 lm_v_poly(lm_v16 t, const float *c, int n)
         y = lm_v_fma(y, t, lm_v_set(c[k]));
     return y;
 }
+#ifndef LM_POLY /* OpenCL C has a form of its own */
 #define LM_POLY(t, ...)                                                                                               \
     __extension__({                                                                                                   \
         static const float coef_[] = {__VA_ARGS__};                                                                   \
         lm_v_poly(t, coef_, (int)(sizeof coef_ / sizeof *coef_));                                                     \
     })
+#endif
 
 #define LM_LN2_HI 0x1.62e430p-1f
 #define LM_LN2_LO -0x1.05c610p-29f
@@ -80,10 +82,10 @@ LM_MATH lm_v16 lm_v_half_exp(lm_v16 x)
 
 LM_MATH lm_v16 lm_v_expm1(lm_v16 x)
 {
-    lm_v16 one = lm_v_set(1.0f), half = lm_v_set(0.5f);
+    lm_v16 one = lm_v_set(1.0f), one_half = lm_v_set(0.5f);
     lm_v_exp_parts e = lm_v_exp_split(lm_v_clamp(x, -104.0f, 89.0f));
     lm_v16 s = lm_v_ldexp(one, lm_v_sub(e.n, one)); /* half the scale: n = 128 is still finite */
-    lm_v16 y = lm_v_fma(e.q, s, lm_v_sub(s, half));
+    lm_v16 y = lm_v_fma(e.q, s, lm_v_sub(s, one_half));
     y = lm_v_select(lm_v_eq(e.n, lm_v_zero()), e.q, lm_v_add(y, y));
     return lm_v_select(lm_v_lt(lm_v_abs(x), lm_v_set(0x1p-26f)), x, y);
 }

@@ -11,6 +11,7 @@
 /* |x| = quarter * pi/2 + hi + lo, |hi| < 0.8; only quarter mod 4 is kept */
 typedef struct lm_v_angle { lm_v16 hi, lo; lm_vi16 quarter; } lm_v_angle;
 
+#ifndef LM_REDUCE_LARGE /* OpenCL C has a form of its own */
 /* One lane too large for the float reduction, x >= 2^17: x * 2/pi mod 4 in 64-bit integers (Payne and Hanek). */
 static __attribute__((noinline, unused)) int32_t lm_reduce_large(float x, float *hi, float *lo)
 {
@@ -36,13 +37,14 @@ static __attribute__((noinline, unused)) int32_t lm_reduce_large(float x, float 
     *lo = (float)(r - (double)*hi);
     return (int32_t)quarter;
 }
+#endif
 
 static __attribute__((noinline, unused)) lm_v_angle lm_v_reduce_lanes(lm_v16 a, lm_v_angle g)
 {
-    float x[16], hi[16], lo[16];
-    int32_t quarter[16];
+    float x[LM_LANES], hi[LM_LANES], lo[LM_LANES];
+    int32_t quarter[LM_LANES];
     lm_v_store(x, a), lm_v_store(hi, g.hi), lm_v_store(lo, g.lo), lm_i_store(quarter, g.quarter);
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < LM_LANES; i++)
         if (!(x[i] < 0x1p+17f))
             quarter[i] = lm_reduce_large(x[i], &hi[i], &lo[i]);
     return (lm_v_angle){lm_v_load(hi), lm_v_load(lo), lm_i_load(quarter)};
@@ -74,10 +76,10 @@ LM_MATH lm_v16 lm_v_sin_near(lm_v_angle g)
 
 LM_MATH lm_v16 lm_v_cos_near(lm_v_angle g)
 {
-    lm_v16 one = lm_v_set(1.0f), half = lm_v_set(0.5f), z = lm_v_mul(g.hi, g.hi);
+    lm_v16 one = lm_v_set(1.0f), one_half = lm_v_set(0.5f), z = lm_v_mul(g.hi, g.hi);
     lm_v16 p = LM_POLY(z, 0x1.555556p-5f, -0x1.6c1758p-10f, 0x1.a06adap-16f, -0x1.3435dp-22f);
-    lm_v16 w = lm_v_fnma(half, z, one);
-    lm_v16 low = lm_v_fnma(half, z, lm_v_sub(one, w)); /* what w lost */
+    lm_v16 w = lm_v_fnma(one_half, z, one);
+    lm_v16 low = lm_v_fnma(one_half, z, lm_v_sub(one, w)); /* what w lost */
     return lm_v_add(w, lm_v_fma(lm_v_mul(z, z), p, lm_v_fnma(g.hi, g.lo, low)));
 }
 
@@ -115,20 +117,20 @@ LM_MATH lm_v16 lm_v_asin_rest(lm_v16 a, lm_v16 z)
 
 LM_MATH lm_v16 lm_v_asin(lm_v16 x)
 {
-    lm_v16 a = lm_v_abs(x), half = lm_v_set(0.5f);
-    lm_vm16 near0 = lm_v_le(a, half);
-    lm_v16 z = lm_v_select(near0, lm_v_mul(a, a), lm_v_mul(lm_v_sub(lm_v_set(1.0f), a), half));
+    lm_v16 a = lm_v_abs(x), one_half = lm_v_set(0.5f);
+    lm_vm16 near0 = lm_v_le(a, one_half);
+    lm_v16 z = lm_v_select(near0, lm_v_mul(a, a), lm_v_mul(lm_v_sub(lm_v_set(1.0f), a), one_half));
     lm_v16 s = lm_v_select(near0, a, lm_v_sqrt(z)), rest = lm_v_asin_rest(s, z);
-    lm_v16 far = lm_v_add(s, lm_v_fnma(half, lm_v_set(LM_PIO2_LO), rest));
+    lm_v16 far = lm_v_add(s, lm_v_fnma(one_half, lm_v_set(LM_PIO2_LO), rest));
     far = lm_v_fnma(lm_v_set(2.0f), far, lm_v_set(LM_PIO2_HI));
     return lm_v_copysign(lm_v_select(near0, lm_v_add(s, rest), far), x);
 }
 
 LM_MATH lm_v16 lm_v_acos(lm_v16 x)
 {
-    lm_v16 a = lm_v_abs(x), half = lm_v_set(0.5f), two = lm_v_set(2.0f);
-    lm_vm16 near0 = lm_v_le(a, half);
-    lm_v16 z = lm_v_select(near0, lm_v_mul(a, a), lm_v_mul(lm_v_sub(lm_v_set(1.0f), a), half));
+    lm_v16 a = lm_v_abs(x), one_half = lm_v_set(0.5f), two = lm_v_set(2.0f);
+    lm_vm16 near0 = lm_v_le(a, one_half);
+    lm_v16 z = lm_v_select(near0, lm_v_mul(a, a), lm_v_mul(lm_v_sub(lm_v_set(1.0f), a), one_half));
     lm_v16 s = lm_v_select(near0, x, lm_v_sqrt(z)), rest = lm_v_asin_rest(s, z);
     lm_v16 mid = lm_v_sub(lm_v_set(LM_PIO2_HI), lm_v_sub(s, lm_v_sub(lm_v_set(LM_PIO2_LO), rest)));
     lm_v16 right = lm_v_mul(two, lm_v_add(s, rest));
