@@ -14,9 +14,9 @@
 struct lm_csv {
     char *name, *text;
     int columns;
-    bool header;
-    LM_VEC(size_t) cell;  /* where each field begins in `text`, line by line, the header included */
-    LM_VEC(int64_t) line; /* in the file, from 1, by line that holds something */
+    bool header, missing;
+    LM_VEC(uint32_t) cell; /* where each field begins in `text`, line by line, the header included */
+    LM_VEC(int64_t) line;  /* in the file, from 1, by line that holds something */
 };
 
 /* Reads from `at` and writes to `to`, which never overtakes it. */
@@ -108,7 +108,7 @@ static lm_status read_line(reader *r)
         else
             end_line(r);
         *r->to++ = 0; /* only now: it may fall on the byte that was just taken */
-        LM_TRY(lm_vec_push(&csv->cell, from));
+        LM_TRY(lm_vec_push(&csv->cell, (uint32_t)from));
     }
     if (csv->line.count == 1)
         csv->columns = r->column;
@@ -154,6 +154,7 @@ static lm_status parse(lm_csv *csv, const char *bytes, size_t count, const lm_cs
         bytes += 3;
         count -= 3;
     }
+    LM_REQUIRE(count < UINT32_MAX, LM_INPUT, "%s is a table of over 4 GB; give it in parts", csv->name);
     LM_REQUIRE(!memchr(bytes, 0, count), LM_INPUT, "%s holds zero bytes; save it as UTF-8 text", csv->name);
     csv->text = lm_malloc(count + 1, 1); /* the last line may have no end, but its last field has one */
     if (!csv->text)
@@ -169,6 +170,7 @@ static lm_status parse(lm_csv *csv, const char *bytes, size_t count, const lm_cs
             LM_TRY(read_line(&r));
     }
     LM_REQUIRE(csv->line.count > 0, LM_INPUT, "%s is empty", csv->name);
+    csv->missing = options->missing;
     csv->header = options->header == LM_CSV_YES || (options->header == LM_CSV_AUTO && any_text(csv));
     return LM_OK;
 }
@@ -250,6 +252,30 @@ bool lm_csv_is_number(const lm_csv *csv, int column)
     return true;
 }
 
+bool lm_csv_is_missing(const lm_csv *csv, int64_t row, int column)
+{
+    static const char *const words[] = {"", "NA", "N/A", "null", "?"};
+    for (size_t i = 0; i < LM_COUNT(words); i++)
+        if (strcasecmp(words[i], lm_csv_text(csv, row, column)) == 0)
+            return true;
+    return false;
+}
+
+int64_t lm_csv_line(const lm_csv *csv, int64_t row)
+{
+    return csv->line.at[row + csv->header];
+}
+
+/* The number of a field into *to. */
+static bool take_number(const lm_csv *csv, int64_t row, int column, double *to)
+{
+    if (csv->missing && lm_csv_is_missing(csv, row, column)) {
+        *to = NAN;
+        return true;
+    }
+    return read_number(lm_csv_text(csv, row, column), to);
+}
+
 static lm_status no_number(const lm_csv *csv, int64_t row, int column)
 {
     const char *text = lm_csv_text(csv, row, column), *name = lm_csv_column(csv, column);
@@ -272,7 +298,7 @@ lm_status lm_csv_numbers(const lm_csv *csv, int64_t first, int64_t rows, const b
     double *to = lm_view_data(&v);
     for (int64_t row = first; row < first + rows; row++)
         for (int c = 0; c < csv->columns; c++)
-            if (!(leave_out && leave_out[c]) && !read_number(lm_csv_text(csv, row, c), to++)) {
+            if (!(leave_out && leave_out[c]) && !take_number(csv, row, c, to++)) {
                 lm_buffer_unref(v.buf);
                 return no_number(csv, row, c);
             }

@@ -11,6 +11,7 @@ typedef enum lm_csv_header { LM_CSV_AUTO, LM_CSV_YES, LM_CSV_NO } lm_csv_header;
 /* {0} or NULL is the default. */
 typedef struct lm_csv_options {
     lm_csv_header header; /* AUTO: the first line names the columns unless all of it is numbers */
+    bool missing;         /* "", "NA", "N/A", "null" and "?" are numbers: NaN */
     char separator;       /* 0: the first of , ; tab that the first line holds */
 } lm_csv_options;
 
@@ -30,9 +31,13 @@ const char *lm_csv_text(const lm_csv *csv, int64_t row, int column);
 /* Is every field of the column a number? */
 bool lm_csv_is_number(const lm_csv *csv, int column);
 
+/* Does the field stand for a value that is not there? */
+bool lm_csv_is_missing(const lm_csv *csv, int64_t row, int column);
+int64_t lm_csv_line(const lm_csv *csv, int64_t row); /* of the file, from 1 */
+
 /* Rows first, first + 1 ... of the columns for which leave_out (may be NULL) is false, as a fresh float64 tensor
- * [rows, columns]. "nan" and "inf" are numbers, an empty field is none. LM_INPUT names line, column and text of the
- * first field that is no number, and rows that are not there. */
+ * [rows, columns]. "nan" and "inf" are numbers, an empty field is none unless missing ones may be. LM_INPUT names line,
+ * column and text of the first field that is no number, and rows that are not there. */
 lm_status lm_csv_numbers(const lm_csv *csv, int64_t first, int64_t rows, const bool *leave_out, lm_view *out);
 
 #endif

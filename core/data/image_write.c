@@ -24,7 +24,8 @@ static void complain(png_structp png, png_const_charp what)
     png_longjmp(png, 1);
 }
 
-static lm_status encode(png_structp png, png_infop info, const uint8_t *rgb, int width, int height, lm_str *out)
+static lm_status encode(png_structp png, png_infop info, const uint8_t *rgb, int width, int height, const char *about,
+                        lm_str *out)
 {
     if (setjmp(png_jmpbuf(png)))
         return LM_MEMORY;
@@ -34,6 +35,10 @@ static lm_status encode(png_structp png, png_infop info, const uint8_t *rgb, int
     /* Heat maps are grains and enlarged dots: neighbours foretell little, and more effort shrinks them little more. */
     png_set_filter(png, 0, PNG_FILTER_NONE);
     png_set_compression_level(png, 1);
+    if (about) {
+        png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)"Description", .text = (char *)about};
+        png_set_text(png, info, &text, 1);
+    }
     png_write_info(png, info);
     for (int y = 0; y < height; y++)
         png_write_row(png, rgb + 3 * (size_t)width * (size_t)y);
@@ -41,24 +46,31 @@ static lm_status encode(png_structp png, png_infop info, const uint8_t *rgb, int
     return LM_OK;
 }
 
-lm_status lm_png_encode(const uint8_t *rgb, int width, int height, lm_str *out)
+lm_status lm_png_encode_about(const uint8_t *rgb, int width, int height, const char *about, lm_str *out)
 {
-    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, complain, image_ignore, NULL, image_get_memory, image_give_memory);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, complain, image_ignore, NULL,
+                                                image_get_memory, image_give_memory);
     png_infop info = png ? png_create_info_struct(png) : NULL;
-    lm_status status = info ? encode(png, info, rgb, width, height, out) : LM_MEMORY;
+    lm_status status = info ? encode(png, info, rgb, width, height, about, out) : LM_MEMORY;
     png_destroy_write_struct(&png, &info);
     return status;
 }
 
 #else
 
-lm_status lm_png_encode(const uint8_t *rgb, int width, int height, lm_str *out)
+lm_status lm_png_encode_about(const uint8_t *rgb, int width, int height, const char *about, lm_str *out)
 {
     (void)rgb;
     (void)width;
     (void)height;
+    (void)about;
     (void)out;
     return lm_fail(LM_UNSUPPORTED, "this build writes no PNG; build it with libpng, or write .npy");
 }
 
 #endif
+
+lm_status lm_png_encode(const uint8_t *rgb, int width, int height, lm_str *out)
+{
+    return lm_png_encode_about(rgb, width, height, NULL, out);
+}

@@ -32,21 +32,35 @@ static double ranked(double *v, ptrdiff_t n, ptrdiff_t k)
     return v[k];
 }
 
-lm_status lm_heat_range(const double *value, size_t n, double percent, double *out)
+/* *out: the value at `rank` of the sizes in order, between two of them where it is no whole number. */
+static lm_status range_at(const double *value, size_t n, double rank, double *out)
 {
     double *size = lm_malloc(n, sizeof *size), most = 0;
     if (!size)
         return LM_MEMORY;
     for (size_t i = 0; i < n; i++)
         size[i] = isnan(value[i]) ? 0 : fabs(value[i]);
-    const double rank = fmin(fmax(ceil(percent / 100 * (double)n) - 1, 0), (double)n - 1);
-    *out = n ? ranked(size, (ptrdiff_t)n, (ptrdiff_t)rank) : 0;
+    rank = fmin(fmax(rank, 0), (double)n - 1);
+    const double below = floor(rank), part = rank - below;
+    *out = n ? ranked(size, (ptrdiff_t)n, (ptrdiff_t)below) : 0;
+    if (n && part > 0)
+        *out += part * (ranked(size, (ptrdiff_t)n, (ptrdiff_t)below + 1) - *out);
     for (size_t i = 0; i < n && *out == 0; i++) /* few numbers only: the largest sets the scale */
         most = fmax(most, size[i]);
     *out = *out == 0 ? most : *out;
     *out = fmax(*out, DBL_MIN);
     lm_free(size);
     return LM_OK;
+}
+
+lm_status lm_heat_range(const double *value, size_t n, double percent, double *out)
+{
+    return range_at(value, n, ceil(percent / 100 * (double)n) - 1, out);
+}
+
+lm_status lm_heat_range_between(const double *value, size_t n, double percent, double *out)
+{
+    return range_at(value, n, percent / 100 * ((double)n - 1), out);
 }
 
 /* Light grey, so that colours on it can be told apart. */
@@ -61,16 +75,29 @@ static uint8_t mix(double under, uint8_t over, double cover)
     return (uint8_t)lround(under + cover * (over - under));
 }
 
+static lm_rgb mixed(const double under[3], lm_rgb over, double cover)
+{
+    return (lm_rgb){mix(under[0], over.r, cover), mix(under[1], over.g, cover), mix(under[2], over.b, cover)};
+}
+
 static lm_rgb pixel(const lm_heat *h, int x, int y)
 {
     const double v = h->map[(size_t)y * (size_t)h->width + (size_t)x] / h->range, size = fmin(fabs(v), 1);
-    const lm_rgb colour = lm_colour(h->positive ? LM_PALETTE_HEAT : LM_PALETTE_SIGNED, v);
+    const double strength = isnan(size) ? 0 : size;
+    const lm_palette usual = h->positive ? LM_PALETTE_HEAT : LM_PALETTE_SIGNED;
+    const lm_rgb colour = lm_colour(h->palette ? (lm_palette)(h->palette - 1) : usual, v);
     if (!h->under)
         return colour;
-    const double grey = grey_of(h->under, x * h->under->width / h->width, y * h->under->height / h->height);
-    const double strength = isnan(size) ? 0 : size;
-    const double cover = 0.9 * (h->positive ? strength : sqrt(strength)); /* small numbers of dark colours veil nothing */
-    return (lm_rgb){mix(grey, colour.r, cover), mix(grey, colour.g, cover), mix(grey, colour.b, cover)};
+    const int ux = x * h->under->width / h->width, uy = y * h->under->height / h->height;
+    const lm_rgb p = lm_canvas_row(h->under, uy)[ux];
+    if (h->mode == LM_HEAT_MASK)
+        return mixed((const double[]){0, 0, 0}, p, strength);
+    if (h->mode == LM_HEAT_BLEND)
+        return mixed((const double[]){p.r, p.g, p.b}, colour, h->opacity > 0 ? h->opacity : 0.5);
+    const double grey = grey_of(h->under, ux, uy), most = h->opacity > 0 ? h->opacity : 0.9;
+    const double cover =
+        most * (h->positive ? strength : sqrt(strength)); /* small numbers of dark colours veil nothing */
+    return mixed((const double[]){grey, grey, grey}, colour, cover);
 }
 
 void lm_heat_draw(const lm_heat *h, lm_canvas *to, int left, int top)

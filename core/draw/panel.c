@@ -74,15 +74,83 @@ static void one_bar(lm_str *out, double y, const char *name, const char *full, d
                   for_it ? middle + length + 6 : middle - length - 6, y + 15, value);
 }
 
-static lm_status bars(const lm_panel *p, double y, lm_str *out)
+/* The columns by size, the largest first. */
+static ranked_bar *by_size(const lm_panel *p)
 {
     ranked_bar *order = lm_malloc((size_t)p->count, sizeof *order);
-    double rest = 0, most;
     if (!order)
-        return LM_MEMORY;
+        return NULL;
     for (int i = 0; i < p->count; i++)
         order[i] = (ranked_bar){isnan(p->value[i]) ? 0 : fabs(p->value[i]), i};
     qsort(order, (size_t)p->count, sizeof *order, largest_first);
+    return order;
+}
+
+/* A bar of a waterfall from one number to another. The numbers `low` to `high` fill the room. */
+static void one_step(lm_str *out, double y, const char *name, double begin, double end, double low, double high)
+{
+    const double room = WIDTH - MARGIN - NAME - NUMBER, scale = room / (high - low);
+    const double left = NAME + (fmin(begin, end) - low) * scale, wide = fabs(end - begin) * scale;
+    lm_str_add(out, "<g><title>");
+    draw_text(out, name);
+    lm_str_printf(out, " %.9g, from %.9g to %.9g</title><text class=\"r\" x=\"%d\" y=\"%.1f\">", end - begin, begin,
+                  end, NAME - 8, y + 15);
+    short_text(out, name);
+    lm_str_printf(out, "</text><rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" rx=\"2\"/>",
+                  end < begin ? "n" : "p", left, y + 3, fmax(wide, 1), BAR - 6);
+    lm_str_printf(out, "<path class=\"a\" d=\"M%.2f %.1fv%d\"/>", NAME + (end - low) * scale, y + 3, BAR);
+    lm_str_printf(out, "<text class=\"m r\" x=\"%d\" y=\"%.1f\">%+.4g</text></g>\n", WIDTH - MARGIN, y + 15,
+                  end - begin);
+}
+
+static void level(lm_str *out, double y, const char *name, double value)
+{
+    lm_str_printf(
+        out, "<text class=\"r h\" x=\"%d\" y=\"%.1f\">%s</text><text class=\"r h\" x=\"%d\" y=\"%.1f\">%.4g</text>\n",
+        NAME - 8, y + 15, name, WIDTH - MARGIN, y + 15, value);
+}
+
+static lm_status waterfall(const lm_panel *p, double y, lm_str *out)
+{
+    ranked_bar *order = by_size(p);
+    if (!order)
+        return LM_MEMORY;
+    const int shown = p->count <= BARS ? p->count : BARS - 1;
+    double at = p->from, low = p->from, high = p->from, rest = 0;
+    for (int i = 0; i < p->count; i++) {
+        const double v = isnan(p->value[order[i].index]) ? 0 : p->value[order[i].index];
+        at += v;
+        rest += i < shown ? 0 : v;
+        if (i < shown || i + 1 == p->count) {
+            low = fmin(low, at);
+            high = fmax(high, at);
+        }
+    }
+    high = high > low ? high : low + 1;
+    level(out, y, "at the baseline", p->from);
+    at = p->from;
+    for (int i = 0; i < shown; i++) {
+        const double v = order[i].size > 0 ? p->value[order[i].index] : 0;
+        one_step(out, y += BAR, p->name[order[i].index], at, at + v, low, high);
+        at += v;
+    }
+    if (shown < p->count) {
+        lm_str name = {0};
+        lm_str_printf(&name, "sum of %d others", p->count - shown);
+        one_step(out, y += BAR, lm_str_text(&name), at, at + rest, low, high);
+        lm_str_free(&name);
+    }
+    level(out, y + BAR, "in the end", at + rest);
+    lm_free(order);
+    return LM_OK;
+}
+
+static lm_status bars(const lm_panel *p, double y, lm_str *out)
+{
+    ranked_bar *order = by_size(p);
+    double rest = 0, most;
+    if (!order)
+        return LM_MEMORY;
     const int shown = p->count <= BARS ? p->count : BARS - 1;
     for (int i = shown; i < p->count; i++)
         rest += p->value[order[i].index];
@@ -183,7 +251,9 @@ static void curve(const lm_panel *p, double top, lm_str *out)
 static double height_of(const lm_panel *p)
 {
     const int shown = p->count < BARS ? p->count : BARS;
-    return p->kind == LM_PANEL_BARS ? shown * BAR : p->kind == LM_PANEL_TOKENS ? tokens(p, 0, NULL) : CURVE + 20;
+    return p->kind == LM_PANEL_BARS     ? (shown + 2 * p->waterfall) * BAR
+           : p->kind == LM_PANEL_TOKENS ? tokens(p, 0, NULL)
+                                        : CURVE + 20;
 }
 
 lm_status lm_panels_svg(const lm_panel *panel, size_t panels, lm_str *out)
@@ -203,7 +273,7 @@ lm_status lm_panels_svg(const lm_panel *panel, size_t panels, lm_str *out)
         lm_str_add(out, "</text>\n");
         y += TITLE;
         if (p->kind == LM_PANEL_BARS)
-            LM_TRY(bars(p, y, out));
+            LM_TRY(p->waterfall ? waterfall(p, y, out) : bars(p, y, out));
         else if (p->kind == LM_PANEL_TOKENS)
             tokens(p, y, out);
         else

@@ -2,6 +2,8 @@
 #ifndef LM_DRAW_PANEL_H
 #define LM_DRAW_PANEL_H
 
+#include <stdbool.h>
+
 #include "core/base/str.h"
 
 typedef enum lm_panel_kind { LM_PANEL_BARS, LM_PANEL_TOKENS, LM_PANEL_CURVE } lm_panel_kind;
@@ -15,6 +17,8 @@ typedef struct lm_panel {
     const double *value;     /* what each speaks for (above 0) or against */
     int series;              /* curves: how many lie over each other */
     const double *curve;     /* [series][count] */
+    bool waterfall;          /* bars: each begins where the one before ends, the first at `from` */
+    double from;
 } lm_panel;
 
 /* Panels from top to bottom as one picture that can be read on light and on dark ground. Bars are sorted by size; of

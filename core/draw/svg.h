@@ -7,4 +7,12 @@
 /* Append a text as XML and HTML want it; what is no character becomes '?'. */
 void draw_text(lm_str *out, const char *text);
 
+/* html.c: the content of a file of this folder that is built in, such as "report.css"; "" for another. */
+const char *draw_file(const char *name);
+
+/* html.c: a page up to the beginning of its body, with that style, and its end, with those scripts, which share one
+ * scope; the last name is NULL. It may fetch nothing. */
+void draw_page_head(lm_str *out, const char *language, const char *title, const char *style);
+void draw_page_end(lm_str *out, const char *const *script);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include <limn/build.h>
 #include <limn/device.h>
+#include <limn/draw.h>
 #include <limn/explain.h>
 #include <limn/model.h>
 #include <limn/run.h>

@@ -30,6 +30,59 @@ static void logarithm(limn_builder *b)
     limn_build_output(b, "y", LIMN_F32, 2, NULL);
 }
 
+static const int64_t any_by_any[] = {-1, -1};
+
+/* Tokens [N,T] of twelve to three classes, by the mean of their rows. */
+static void mean_of_tokens(limn_builder *b, const char *ids)
+{
+    const int64_t table[] = {12, 4}, dense[] = {4, 3};
+    char inputs[64];
+    sample_weight(b, "table", 2, table, 1);
+    sample_weight(b, "w", 2, dense, 2);
+    snprintf(inputs, sizeof inputs, "table %s", ids);
+    limn_build_op(b, "Gather", inputs, "rows");
+    limn_build_op(b, "Transpose", "rows", "columns");
+    limn_build_ints(b, "perm", (const int64_t[]){0, 2, 1}, 3);
+    limn_build_op(b, "GlobalAveragePool", "columns", "mean");
+    limn_build_op(b, "Flatten", "mean", "flat");
+    limn_build_op(b, "MatMul", "flat w", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
+static void tokens(limn_builder *b)
+{
+    limn_build_input(b, "ids", LIMN_I64, 2, any_by_any);
+    mean_of_tokens(b, "ids");
+}
+
+/* As BERT has them; mask and types are outputs, too, so that one can see what they were. */
+static void masked_tokens(limn_builder *b)
+{
+    limn_build_input(b, "input_ids", LIMN_I64, 2, any_by_any);
+    limn_build_input(b, "attention_mask", LIMN_I64, 2, any_by_any);
+    limn_build_input(b, "token_type_ids", LIMN_I64, 2, any_by_any);
+    mean_of_tokens(b, "input_ids");
+    limn_build_op(b, "Identity", "input_ids", "ids");
+    limn_build_op(b, "Identity", "attention_mask", "mask");
+    limn_build_op(b, "Identity", "token_type_ids", "types");
+    limn_build_output(b, "ids", LIMN_I64, 2, NULL);
+    limn_build_output(b, "mask", LIMN_I64, 2, NULL);
+    limn_build_output(b, "types", LIMN_I64, 2, NULL);
+}
+
+/* Sound [N,1,T] of any length. */
+static void sound(limn_builder *b)
+{
+    const int64_t any[] = {-1, 1, -1}, kernel[] = {3, 1, 5};
+    limn_build_input(b, "x", LIMN_F32, 3, any);
+    sample_weight(b, "k", 3, kernel, 3);
+    limn_build_op(b, "Conv", "x k", "c");
+    limn_build_op(b, "Relu", "c", "r");
+    limn_build_op(b, "GlobalAveragePool", "r", "g");
+    limn_build_op(b, "Flatten", "g", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
 static void no_inputs(limn_builder *b)
 {
     const int64_t dim[] = {2, 3};
@@ -213,7 +266,8 @@ int main(int argc, char **argv)
     } models[] = {{"mlp.onnx", mlp},        {"mlp1.onnx", mlp1},   {"cnn.onnx", sample_cnn}, {"log.onnx", logarithm},
                   {"none.onnx", no_inputs}, {"ops.onnx", unknown_ops}, {"steps.onnx", steps}, {"two.onnx", two},
                   {"slow.onnx", slow},      {"turned.onnx", turned},   {"map.onnx", map},     {"rnn.onnx", recurrent},
-                  {"faults.onnx", faults},  {"nhwc.onnx", channels_last}};
+                  {"faults.onnx", faults},  {"nhwc.onnx", channels_last}, {"tokens.onnx", tokens},
+                  {"masked.onnx", masked_tokens}, {"sound.onnx", sound}};
     if (argc != 2) {
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
         return 2;

@@ -148,6 +148,30 @@ static void survives_every_allocation(void)
     CHECK(test_every_allocation(read_all) >= 5);
 }
 
+/* Values that are not there are numbers only where the caller wants them to be. */
+static void knows_missing_values(void)
+{
+    static const char text[] = "a,b,c\n1,,NA\n?,null,2\n";
+    for (int wanted = 0; wanted < 2; wanted++) {
+        lm_csv *csv;
+        lm_view v;
+        if (!CHECK_OK(lm_csv_parse(text, strlen(text), "rows.csv", &(lm_csv_options){.missing = wanted}, &csv)))
+            return;
+        CHECK(lm_csv_is_missing(csv, 0, 1) && lm_csv_is_missing(csv, 1, 0) && !lm_csv_is_missing(csv, 0, 0));
+        CHECK_INT(lm_csv_line(csv, 1), 3);
+        if (!wanted) {
+            CHECK_FAILS(lm_csv_numbers(csv, 0, 2, NULL, &v), LM_INPUT);
+            CHECK(strstr(lm_message(), "line 2, column 2 'b'") != NULL);
+        } else if (CHECK_OK(lm_csv_numbers(csv, 0, 2, NULL, &v))) {
+            CHECK_NEAR(lm_view_get(&v, 0), 1, 0);
+            CHECK(isnan(lm_view_get(&v, 1)) && isnan(lm_view_get(&v, 2)) && isnan(lm_view_get(&v, 4)));
+            CHECK_NEAR(lm_view_get(&v, 5), 2, 0);
+            lm_buffer_unref(v.buf);
+        }
+        lm_csv_free(csv);
+    }
+}
+
 int main(void)
 {
     CASE(reads_fields);
@@ -156,5 +180,6 @@ int main(void)
     CASE(names_the_place);
     CASE(survives_cuts);
     CASE(survives_every_allocation);
+    CASE(knows_missing_values);
     return test_end();
 }

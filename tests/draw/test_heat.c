@@ -14,7 +14,8 @@ static double lightness(lm_rgb c)
 static void palettes_are_even(void)
 {
     for (int i = 1; i <= 100; i++) {
-        CHECK(lightness(lm_colour(LM_PALETTE_HEAT, i / 100.0)) > lightness(lm_colour(LM_PALETTE_HEAT, (i - 1) / 100.0)));
+        CHECK(lightness(lm_colour(LM_PALETTE_HEAT, i / 100.0)) >
+              lightness(lm_colour(LM_PALETTE_HEAT, (i - 1) / 100.0)));
         CHECK(lightness(lm_colour(LM_PALETTE_INK, i / 100.0)) < lightness(lm_colour(LM_PALETTE_INK, (i - 1) / 100.0)));
         const lm_rgb below = lm_colour(LM_PALETTE_SIGNED, -i / 100.0), above = lm_colour(LM_PALETTE_SIGNED, i / 100.0);
         CHECK(below.b > below.r && above.r > above.b);
@@ -43,6 +44,69 @@ static void ranges_by_rank(void)
     CHECK_NEAR(range, 3, 0);
     CHECK_OK(lm_heat_range(lonely, 3, 50, &range));
     CHECK(range > 0);
+}
+
+/* numpy.percentile([1 .. 200], 99.5) and of [1, 2], 25 */
+static void ranges_between_ranks(void)
+{
+    double value[200], range;
+    for (int i = 0; i < 200; i++)
+        value[i] = i % 2 ? -(i + 1) : i + 1;
+    CHECK_OK(lm_heat_range_between(value, 200, 99.5, &range));
+    CHECK_NEAR(range, 199.005, 1e-9);
+    CHECK_OK(lm_heat_range_between(value, 2, 25, &range));
+    CHECK_NEAR(range, 1.25, 1e-12);
+    CHECK_OK(lm_heat_range_between(value, 200, 100, &range));
+    CHECK_NEAR(range, 200, 0);
+}
+
+/* torch's interpolate(mode="bilinear", align_corners=False) of [[0, 1], [2, 5]] to 4 x 4; PIL's bicubic of [0, 4] to 4
+ */
+static void enlarges(void)
+{
+    static const double map[] = {0, 1, 2, 5},
+                        want[] = {0, 0.25, 0.75, 1, 0.5, 0.875, 1.625, 2, 1.5, 2.125, 3.375, 4, 2, 2.75, 4.25, 5};
+    double got[16];
+    CHECK_OK(lm_heat_enlarge(map, 2, 2, LM_HEAT_BILINEAR, got, 4, 4));
+    for (int i = 0; i < 16; i++)
+        CHECK_NEAR(got[i], want[i], 1e-12);
+    CHECK_OK(lm_heat_enlarge(map, 2, 2, LM_HEAT_NEAREST, got, 4, 4));
+    CHECK(got[1] == 0 && got[2] == 1 && got[4] == 0 && got[10] == 5);
+    CHECK_OK(lm_heat_enlarge(map, 2, 2, LM_HEAT_BICUBIC, got, 2, 2));
+    for (int i = 0; i < 4; i++)
+        CHECK_NEAR(got[i], map[i], 1e-12);
+    static const double flat[] = {3, 3, 3, 3, 3, 3};
+    CHECK_OK(lm_heat_enlarge(flat, 3, 2, LM_HEAT_BICUBIC, got, 5, 3));
+    for (int i = 0; i < 15; i++)
+        CHECK_NEAR(got[i], 3, 1e-12);
+}
+
+/* Over one pixel: colours by strength, by one share, and the pixel by strength. */
+static void draws_in_modes(void)
+{
+    const double map[] = {1, 0.25};
+    const lm_rgb red = lm_colour(LM_PALETTE_SIGNED, 1);
+    lm_canvas c = {0}, under = {0};
+    if (!CHECK_OK(lm_canvas_new(2, 1, (lm_rgb){0, 0, 0}, &c)) ||
+        !CHECK_OK(lm_canvas_new(2, 1, (lm_rgb){0, 200, 100}, &under)))
+        return;
+    lm_heat h = {.map = map, .width = 2, .height = 1, .range = 1, .under = &under, .mode = LM_HEAT_MASK};
+    lm_heat_draw(&h, &c, 0, 0);
+    CHECK(c.at[0].g == 200 && c.at[0].b == 100 && c.at[1].g == 50 && c.at[1].b == 25);
+    h.mode = LM_HEAT_BLEND;
+    h.opacity = 1;
+    lm_heat_draw(&h, &c, 0, 0);
+    CHECK(c.at[0].r == red.r && c.at[0].g == red.g);
+    h.opacity = 0.5;
+    lm_heat_draw(&h, &c, 0, 0);
+    CHECK_NEAR(c.at[0].r, red.r / 2.0, 1);
+    CHECK_NEAR(c.at[0].g, 100 + red.g / 2.0, 1);
+    h.palette = LM_PALETTE_INK + 1;
+    h.under = NULL;
+    lm_heat_draw(&h, &c, 0, 0);
+    CHECK(c.at[0].b == lm_colour(LM_PALETTE_INK, 1).b);
+    lm_canvas_free(&c);
+    lm_canvas_free(&under);
 }
 
 static void draws(void)
@@ -75,7 +139,8 @@ static void writes_what_is_read(void)
         return;
     lm_canvas_row(&c, 2)[4] = (lm_rgb){255, 0, 128};
     lm_status status = lm_png_encode(&c.at->r, c.width, c.height, &file);
-    if (status != LM_UNSUPPORTED && CHECK_OK(status) && CHECK_OK(lm_image_decode(file.text, file.count, "back", &image))) {
+    if (status != LM_UNSUPPORTED && CHECK_OK(status) &&
+        CHECK_OK(lm_image_decode(file.text, file.count, "back", &image))) {
         CHECK(image.width == 5 && image.height == 3 && image.channels == 3);
         CHECK(image.at[0] == 9 && image.at[14 * 3] == 255 && image.at[14 * 3 + 2] == 128);
         lm_image_free(&image);
@@ -90,6 +155,9 @@ int main(void)
 {
     CASE(palettes_are_even);
     CASE(ranges_by_rank);
+    CASE(ranges_between_ranks);
+    CASE(enlarges);
+    CASE(draws_in_modes);
     CASE(draws);
     CASE(writes_what_is_read);
     return test_end();

@@ -1,0 +1,134 @@
+/* The paragraph about a finding. */
+#include "core/draw/words.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "core/draw/words_text.h"
+
+/* Parts that hold less are not worth a word; how many are told. */
+enum { TOLD_FOR = 3, TOLD_AGAINST = 2 };
+static const double least_share = 0.02;
+
+static void space(lm_str *out, lm_language language)
+{
+    if (out->count && out->text[out->count - 1] != '\n')
+        lm_str_add(out, words_text(language, WORDS_SPACE));
+}
+
+/* "cat", "class 3" */
+static void name_answer(lm_language language, const lm_answer *a, lm_str *out)
+{
+    char index[WORDS_NUMBER];
+    snprintf(index, sizeof index, "%lld", (long long)a->index);
+    if (a->label && *a->label)
+        lm_str_add(out, a->label);
+    else
+        words_say(out, language, WORDS_CLASS, index, NULL, NULL);
+}
+
+lm_status lm_words_answer(lm_language language, const lm_answer *p, lm_str *out)
+{
+    static const struct {
+        double least;
+        words_phrase phrase;
+    } sure[] = {{0.95, WORDS_CERTAIN}, {0.75, WORDS_SURE}, {0.5, WORDS_LEANS}, {-1, WORDS_TORN}};
+    char number[WORDS_NUMBER];
+    lm_str name = {0};
+    name_answer(language, p, &name);
+    space(out, language);
+    if (isnan(p->probability)) {
+        words_say(out, language, WORDS_ANSWERS, lm_str_text(&name), words_number(p->value, number), NULL);
+    } else {
+        int i = 0;
+        while (p->probability < sure[i].least)
+            i++;
+        words_say(out, language, sure[i].phrase, lm_str_text(&name), words_percent(language, p->probability, number),
+                  NULL);
+    }
+    lm_str_free(&name);
+    return out->status;
+}
+
+/* "the upper left (24 %) and the centre (18 %)"; empty where nothing is worth it. */
+static void list_parts(lm_language language, const lm_finding *f, bool against, bool first, lm_str *out)
+{
+    lm_part part[LM_PARTS];
+    int n = lm_words_parts(language, f, against, part), most = against ? TOLD_AGAINST : TOLD_FOR, told = 0;
+    while (told < n && told < most && part[told].share >= least_share)
+        told++;
+    if (!told && n && !against)
+        told = 1;
+    for (int i = 0; i < told; i++) {
+        char share[WORDS_NUMBER];
+        if (i)
+            lm_str_add(out, words_text(language, i + 1 == told ? WORDS_AND : WORDS_COMMA));
+        words_say(out, language, first && i == 0 ? WORDS_PART_OF_ALL : WORDS_PART, part[i].name,
+                  words_percent(language, part[i].share, share), NULL);
+    }
+}
+
+static void tell_parts(lm_language language, const lm_finding *f, lm_str *out)
+{
+    lm_str pro = {0}, contra = {0};
+    if (f->about == LM_ABOUT_OTHER)
+        return;
+    list_parts(language, f, false, true, &pro);
+    if (!f->positive)
+        list_parts(language, f, true, pro.count == 0, &contra);
+    const bool any_pro = pro.count > 0, any_contra = contra.count > 0;
+    const words_phrase phrase = f->positive && any_pro  ? WORDS_MATTERED
+                                : any_pro && any_contra ? WORDS_FOR_MORE
+                                : any_pro               ? WORDS_FOR
+                                : any_contra            ? WORDS_AGAINST
+                                                        : WORDS_NOTHING;
+    space(out, language);
+    words_say(out, language, phrase, lm_str_text(any_pro ? &pro : &contra), lm_str_text(&contra), NULL);
+    lm_str_free(&pro);
+    lm_str_free(&contra);
+}
+
+lm_status lm_words_trust(lm_language language, const lm_finding *f, lm_str *out)
+{
+    char number[WORDS_NUMBER];
+    space(out, language);
+    if (!isnan(f->gap_rel)) {
+        const words_phrase phrase = f->gap_rel < 0.01  ? WORDS_ADDS_UP
+                                    : f->gap_rel < 0.1 ? WORDS_ADDS_ALMOST
+                                                       : WORDS_ADDS_NOT;
+        words_say(out, language, phrase, words_percent(language, f->gap_rel, number), NULL, NULL);
+    } else if (isnan(f->stderr_mean) && isnan(f->residual)) {
+        words_say(out, language, WORDS_NO_SUM, NULL, NULL, NULL);
+    }
+    if (!isnan(f->residual)) {
+        space(out, language);
+        words_say(out, language, WORDS_RESIDUAL, words_number(f->residual, number), NULL, NULL);
+    }
+    if (!isnan(f->stderr_mean)) {
+        space(out, language);
+        words_say(out, language, WORDS_STDERR, words_number(f->stderr_mean, number), NULL, NULL);
+    }
+    return out->status;
+}
+
+lm_status lm_words_finding(lm_language language, const lm_answer *predicted, const lm_answer *explained,
+                           const lm_finding *f, lm_str *out)
+{
+    if (explained && explained->index >= 0 && (!predicted || predicted->index != explained->index)) {
+        lm_str name = {0};
+        name_answer(language, explained, &name);
+        space(out, language);
+        words_say(out, language, WORDS_OTHER_TARGET, lm_str_text(&name), NULL, NULL);
+        lm_str_free(&name);
+    }
+    tell_parts(language, f, out);
+    return lm_words_trust(language, f, out);
+}
+
+lm_status lm_words_add(lm_language language, const lm_answer *predicted, const lm_answer *explained,
+                       const lm_finding *f, lm_str *out)
+{
+    if (predicted)
+        lm_words_answer(language, predicted, out);
+    return lm_words_finding(language, predicted, explained, f, out);
+}

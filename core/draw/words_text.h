@@ -1,0 +1,27 @@
+/* The phrases of all languages, and how their gaps are filled. */
+#ifndef LM_DRAW_WORDS_TEXT_H
+#define LM_DRAW_WORDS_TEXT_H
+
+#include "core/draw/words.h"
+
+typedef enum words_phrase {
+#define PHRASE(id, ...) WORDS_##id,
+#include "core/draw/words.def"
+#undef PHRASE
+    WORDS_PHRASES
+} words_phrase;
+
+const char *words_text(lm_language language, words_phrase phrase);
+
+/* Append a phrase whose {0}, {1} and {2} are replaced by the texts (NULL where there are fewer). */
+lm_status words_say(lm_str *out, lm_language language, words_phrase phrase, const char *a, const char *b,
+                    const char *c);
+
+/* "12%", "0.4%", "under 0.1%" of a share from 0 to 1. */
+enum { WORDS_NUMBER = 48 };
+const char *words_percent(lm_language language, double share, char room[WORDS_NUMBER]);
+
+/* "3.14", "2.5e-06": three digits. */
+const char *words_number(double number, char room[WORDS_NUMBER]);
+
+#endif
