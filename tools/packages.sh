@@ -19,7 +19,10 @@ pc:hwloc libhwloc-dev
 pc:zlib zlib1g-dev
 pc:libpng libpng-dev
 pc:libjpeg libjpeg62-turbo-dev
+pc:libcjson libcjson-dev
+pc:libutf8proc libutf8proc-dev
 xz xz-utils
+chromium chromium
 qemu-aarch64 qemu-user
 qemu-arm qemu-user
 qemu-riscv64 qemu-user

@@ -1,5 +1,7 @@
 /* limn explain: why the network answered as it did. */
-#include "explanation.h"
+#include "drawing.h"
+#include "explanation_grid.h"
+#include "progress.h"
 #include "result.h"
 
 static lm_status check_files(const command *cmd)
@@ -40,13 +42,23 @@ static lm_status run(command *cmd, subject *on, inputs *in, question *q)
     LM_REQUIRE(given(cmd, OPT_method), LM_USAGE, "--method: is missing; give one or several, such as --method ig,gradcam, see "
                                                  "`limn info --methods`");
     LM_TRY(check_files(cmd));
+    LM_TRY(drawing_read(cmd, &(drawing){.clip = 0}));
+    LM_TRY(explanation_language_of(cmd, &(lm_language){LM_ENGLISH}));
     LM_TRY(question_read(cmd, q));
     LM_TRY(subject_open(cmd, on));
+    LM_TRY(question_labels(on->model, q));
     LM_TRY(inputs_read(on->model, cmd, in));
     LM_TRY(question_bounds(in, q));
-    LM_TRY(limn_explain(on->session, in->feed, in->feeds, &q->ask, &why));
-    const explanation e = {cmd, on, in, q, why, (int64_t)limn_explanation_samples(why)};
-    lm_status status = given(cmd, OPT_allow_nan) ? LM_OK : check_numbers(cmd, &e);
+    LM_TRY(explanation_files_check(&(explanation){.cmd = cmd, .on = on, .in = in, .asked = q, .samples = in->samples}));
+    progress p = progress_begin(cmd, "samples");
+    q->ask.progress = progress_tell;
+    q->ask.with = &p;
+    lm_status status = limn_explain(on->session, in->feed, in->feeds, &q->ask, &why);
+    progress_end(&p);
+    LM_TRY(status);
+    const explanation e = {.cmd = cmd, .on = on, .in = in, .asked = q, .why = why,
+                           .samples = (int64_t)limn_explanation_samples(why)};
+    status = given(cmd, OPT_allow_nan) ? LM_OK : check_numbers(cmd, &e);
     if (status == LM_OK)
         status = write_all(&e, cmd);
     limn_explanation_free(why);

@@ -105,9 +105,11 @@ static lm_status run(predict *p)
     LM_TRY(check_files(cmd));
     if (given(cmd, OPT_labels))
         LM_TRY(labels_read(cmd->option[OPT_labels], &p->names));
+    LM_TRY(subject_open(cmd, &p->on));
+    if (!given(cmd, OPT_labels))
+        LM_TRY(labels_of_model(p->on.model, &p->names));
     r->label = p->names.at;
     r->labels = p->names.count;
-    LM_TRY(subject_open(cmd, &p->on));
     LM_TRY(inputs_read(p->on.model, cmd, &p->in));
     LM_TRY(choose(p));
     if (given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))

@@ -4,12 +4,12 @@
 #include <strings.h>
 
 #include "core/base/file.h"
-#include "picture.h"
+#include "filters.h"
 
 /* A table has no more room for a name. */
 enum { NAME_WIDTH = 44 };
 
-static const char *const endings[] = {".html", ".svg", ".json"};
+static const char *const endings[] = {".html", ".svg", ".json", ".png"};
 
 static int ending_of(const char *path)
 {
@@ -24,7 +24,7 @@ static lm_status check_files(const command *cmd)
 {
     size_t at = 0;
     for (const char *path; (path = next_value(cmd, OPT_out, &at));)
-        LM_REQUIRE(ending_of(path) >= 0, LM_USAGE, "-o: '%.199s' ends in none of .html, .svg and .json; choose one",
+        LM_REQUIRE(ending_of(path) >= 0, LM_USAGE, "-o: '%.199s' ends in none of .html, .svg, .json and .png; choose one",
                    path);
     return LM_OK;
 }
@@ -188,10 +188,12 @@ static void as_json(const subject *on, const model_layers *l, lm_str *out)
     lm_str_char(out, '\n');
 }
 
-static lm_status write_file(const char *path, const subject *on, const model_layers *l)
+static lm_status write_file(const command *cmd, const char *path, const subject *on, const model_layers *l)
 {
     lm_str text = {0};
     int ending = ending_of(path);
+    if (ending == 3)
+        return filters_write(on, l, cmd->option[OPT_layer], path);
     lm_status status = LM_OK;
     if (ending == 2)
         as_json(on, l, &text);
@@ -216,7 +218,7 @@ static lm_status run(command *cmd, subject *on, model_layers *l)
             l->guessed |= limn_model_input(on->model, i)->dim[k] < 0;
     size_t at = 0;
     for (const char *path; (path = next_value(cmd, OPT_out, &at));)
-        LM_TRY(write_file(path, on, l));
+        LM_TRY(write_file(cmd, path, on, l));
     if (given(cmd, OPT_json))
         as_json(on, l, &cmd->out);
     else

@@ -45,8 +45,9 @@ typedef struct option_use {
 
 typedef struct command {
     verb_id verb;                /* VERBS: none was given */
-    const char *option[OPTIONS]; /* as written last, "1" for a switch; NULL when not given */
+    const char *option[OPTIONS]; /* as written last, lists with commas; "1" for a switch; NULL when not given */
     LM_VEC(option_use) uses;     /* all of them, in order */
+    LM_VEC(char *) lists;        /* what those of one list became together */
     int operands;
     char **operand;
     lm_str line; /* the words as they were typed, quoted for a shell where they need it */

@@ -11,7 +11,7 @@
 #include "explanation_grid.h"
 #include "numbers.h"
 
-static const char *const endings[EXPLAIN_FORMS] = {".npy", ".npz", ".json", ".png", ".svg"};
+static const char *const endings[EXPLAIN_FORMS] = {".npy", ".npz", ".json", ".png", ".svg", ".html"};
 
 lm_status explanation_form_of(const char *path, explanation_form *out)
 {
@@ -21,7 +21,7 @@ lm_status explanation_form_of(const char *path, explanation_form *out)
             *out = (explanation_form)i;
             return LM_OK;
         }
-    return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .npy, .npz, .json, .png and .svg; choose one", path);
+    return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .npy, .npz, .json, .png, .svg and .html; choose one", path);
 }
 
 /* The values as the model has them: without an axis for samples that it does not know, where there is one of them. */
@@ -45,6 +45,18 @@ static lm_status write_npy(const explanation *e, const char *path)
     lm_status status = lm_npy_write(path, &v);
     lm_buffer_unref(v.buf);
     return status;
+}
+
+lm_status explanation_language_of(const command *cmd, lm_language *out)
+{
+    *out = LM_ENGLISH;
+    return given(cmd, OPT_lang) ? lm_language_of(cmd->option[OPT_lang], out) : LM_OK;
+}
+
+lm_language explanation_language(const explanation *e)
+{
+    lm_language language;
+    return explanation_language_of(e->cmd, &language) == LM_OK ? language : LM_ENGLISH;
 }
 
 const char *explanation_source(const explanation *e, int64_t sample)
@@ -225,7 +237,8 @@ static lm_status write_svg(const explanation *e, const char *path)
 lm_status explanation_write(const explanation *e, const char *path, explanation_form form)
 {
     static lm_status (*const write[EXPLAIN_FORMS])(const explanation *, const char *) = {write_npy, write_npz, write_json,
-                                                                                         write_png, write_svg};
+                                                                                         write_png, write_svg,
+                                                                                         explanation_html};
     return write[form](e, path);
 }
 

@@ -5,6 +5,7 @@
 #include <limn/limn.h>
 
 #include "command.h"
+#include "core/draw/words.h"
 #include "input.h"
 #include "question.h"
 #include "subject.h"
@@ -16,12 +17,22 @@ typedef struct explanation {
     const question *asked;
     const limn_explanation *why;
     int64_t samples; /* as the library counts them */
+    const struct lm_report_table *table; /* for the report, beside what it has of its own */
+    int tables;
 } explanation;
 
 /* What a sample was read from; "" when nothing is known. */
 const char *explanation_source(const explanation *e, int64_t sample);
 
-typedef enum explanation_form { EXPLAIN_NPY, EXPLAIN_NPZ, EXPLAIN_JSON, EXPLAIN_PNG, EXPLAIN_SVG, EXPLAIN_FORMS } explanation_form;
+typedef enum explanation_form {
+    EXPLAIN_NPY,
+    EXPLAIN_NPZ,
+    EXPLAIN_JSON,
+    EXPLAIN_PNG,
+    EXPLAIN_SVG,
+    EXPLAIN_HTML,
+    EXPLAIN_FORMS
+} explanation_form;
 
 /* The form that a file's ending stands for; LM_USAGE lists the endings. */
 lm_status explanation_form_of(const char *path, explanation_form *out);
@@ -30,6 +41,13 @@ lm_status explanation_write(const explanation *e, const char *path, explanation_
 
 /* explanation_json.c: everything, for machines. Only "run" differs between equal runs. */
 lm_status explanation_json(const explanation *e, lm_str *out);
+
+/* explanation_html.c: the report. */
+lm_status explanation_html(const explanation *e, const char *path);
+
+/* What --lang asks for; explanation_language_of says whether it is spoken. */
+lm_status explanation_language_of(const command *cmd, lm_language *out);
+lm_language explanation_language(const explanation *e);
 
 /* explanation_text.c: a few lines for each result, for people. */
 lm_status explanation_text(const explanation *e, command *cmd);

@@ -1,8 +1,14 @@
 /* Which samples and attributions share a picture file: a grid of all, or one file for each method, target or sample
  * that the name asks for. */
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "core/tensor/dtype.h"
 #include "explanation_grid.h"
+#include "explanation_map.h"
+#include "explanation_panel.h"
 
 /* `path` with {method}, {target} and {sample} filled in. */
 static char *name_of(const explanation *e, const char *path, size_t column, int64_t sample)
@@ -86,4 +92,93 @@ lm_status explanation_files(const explanation *e, const char *path, grid_fn fn)
     lm_free(column);
     lm_free(row);
     return status;
+}
+
+/* Is there a folder for the file that can be written to? */
+static lm_status check_folder(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode))
+        return LM_OK; /* a pipe, a terminal */
+    LM_REQUIRE(stat(path, &s) != 0 || !S_ISDIR(s.st_mode), LM_OUTPUT, "%s: is a folder; give the name of a file in it",
+               path);
+    const char *slash = strrchr(path, '/');
+    lm_str folder = {0};
+    lm_str_add_bytes(&folder, slash ? path : ".", slash ? (size_t)(slash - path) : 1);
+    const char *name = slash == path ? "/" : lm_str_text(&folder);
+    lm_status status = folder.status;
+    if (status == LM_OK && !strchr(name, '{') && access(name, W_OK | X_OK) != 0)
+        status = lm_fail(LM_OUTPUT, "%s: %s", path, strerror(errno));
+    lm_str_free(&folder);
+    return status;
+}
+
+/* Is this input, or are those of floats, or else all, what is explained? */
+static bool is_explained(const explanation *e, const limn_feed *f, bool floats)
+{
+    const char *names = e->cmd->option[OPT_input];
+    for (const char *at = names; at && *at;) {
+        const size_t n = strcspn(at, ",");
+        if (strlen(f->name) == n && memcmp(at, f->name, n) == 0)
+            return true;
+        at += n + (at[n] == ',');
+    }
+    return !names && (!floats || lm_dtype_is_float((lm_dtype)f->tensor.type));
+}
+
+/* Is axis 0 of the input of a length that no number of samples has? */
+static bool has_no_samples(const limn_model *m, const limn_feed *f)
+{
+    for (size_t i = 0; i < limn_model_input_count(m); i++) {
+        const limn_port *p = limn_model_input(m, i);
+        if (strcmp(p->name, f->name) == 0)
+            return p->rank > 0 && p->dim[0] > 1 && f->tensor.rank < LIMN_RANK;
+    }
+    return false;
+}
+
+static bool is_shown(const explanation *e, const limn_attribution *a, explanation_form form)
+{
+    return form == EXPLAIN_PNG ? explanation_is_drawn(e, a) : explanation_is_panel(e, a);
+}
+
+/* Can any input that is explained be shown in such a file? What a layer gives is not known yet. */
+static bool can_show(const explanation *e, explanation_form form)
+{
+    bool floats = false, any = false;
+    for (size_t i = 0; i < e->in->feeds; i++)
+        floats |= lm_dtype_is_float((lm_dtype)e->in->feed[i].tensor.type);
+    for (size_t i = 0; i < e->in->feeds; i++) {
+        const limn_feed *f = &e->in->feed[i];
+        limn_attribution a = {.method = "", .site = f->name, .values = f->tensor};
+        if (is_explained(e, f, floats))
+            any |= is_shown(e, &a, form);
+        if (is_explained(e, f, floats) && has_no_samples(e->on->model, f)) { /* results get an axis for them */
+            memmove(a.values.dim + 1, f->tensor.dim, (size_t)a.values.rank++ * sizeof *a.values.dim);
+            a.values.dim[0] = 1;
+            any |= is_shown(e, &a, form);
+        }
+    }
+    return any || given(e->cmd, OPT_layer) || !e->in->feeds;
+}
+
+lm_status explanation_files_check(const explanation *e)
+{
+    static const char *const shows[] = {"pictures [N,C,H,W] or [N,H,W,C] and series [N,C,T]",
+                                        "tables [N,F], tokens [N,T] and series [N,C,T]"};
+    const char *methods = e->cmd->option[OPT_method], *targets = e->cmd->option[OPT_target];
+    const bool attention = strstr(methods, "attention") != NULL; /* of tokens, and a matrix if it is asked for */
+    size_t at = 0;
+    for (const char *path; (path = next_value(e->cmd, OPT_out, &at));) {
+        explanation_form form;
+        LM_TRY(explanation_form_of(path, &form));
+        LM_TRY(check_folder(path));
+        LM_REQUIRE(form != EXPLAIN_NPY || (!strchr(methods, ',') && !(targets && strchr(targets, ','))), LM_USAGE,
+                   "-o %s: several methods or targets are asked for, and a .npy file holds one; use .npz", path);
+        const bool drawn = form == EXPLAIN_PNG || form == EXPLAIN_SVG;
+        LM_REQUIRE(!drawn || attention || can_show(e, form), LM_USAGE,
+                   "-o %s: such files show %s, and no input that is explained is one; use %s, or .npz for anything",
+                   path, shows[form == EXPLAIN_SVG], form == EXPLAIN_SVG ? ".png" : ".svg");
+    }
+    return LM_OK;
 }

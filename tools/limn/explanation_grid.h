@@ -12,6 +12,9 @@ typedef struct explanation_grid {
 
 typedef lm_status (*grid_fn)(const explanation *e, const explanation_grid *g, const char *path);
 
+/* explanation_files.c: before anything is explained (`why` is NULL): what certainly cannot be written is refused. */
+lm_status explanation_files_check(const explanation *e);
+
 /* explanation_files.c: call `fn` for every file that `path` stands for: {method}, {target} and {sample} (its number) in
  * it make one for each. */
 lm_status explanation_files(const explanation *e, const char *path, grid_fn fn);

@@ -57,6 +57,21 @@ static bool find_plane(const explanation *e, const limn_tensor *t, bool known, i
     return true;
 }
 
+/* Of [N,C,T], or [N,T,C] where --layout says so, time runs to the right; of [N,T,T] tokens attend to those below them.
+ */
+static bool find_series(const explanation *e, const limn_tensor *t, int64_t sample, plane *p)
+{
+    const int64_t *d = t->dim;
+    const bool last = e->in->layout == LAYOUT_NLC;
+    if (t->rank != 3 || d[0] != e->samples || d[1] < 1 || d[2] < 1 || d[1] > 1 << 20 || d[2] > 1 << 20)
+        return false;
+    *p = (plane){.width = (int)d[last ? 1 : 2], .height = (int)d[last ? 2 : 1], .channels = 1};
+    p->right = last ? (size_t)d[2] : 1;
+    p->down = last ? 1 : (size_t)d[2];
+    p->first = (size_t)sample * numbers_below(t, 1);
+    return true;
+}
+
 static double at(const limn_tensor *t, const plane *p, int y, int x, int c)
 {
     const size_t i = p->first + (size_t)y * p->down + (size_t)x * p->right + (size_t)c * p->channel;
@@ -82,6 +97,12 @@ bool explanation_is_map(const explanation *e, const limn_attribution *a)
     const limn_feed *f = below(e, a);
     plane p;
     return find_plane(e, &a->values, f && inputs_picture(e->in, e->on->model, f->name, 0), 0, &p);
+}
+
+bool explanation_is_drawn(const explanation *e, const limn_attribution *a)
+{
+    plane p;
+    return explanation_is_map(e, a) || find_series(e, &a->values, 0, &p);
 }
 
 /* The numbers of an input from the least to the greatest as shades. */
@@ -133,46 +154,104 @@ static bool is_positive(const limn_attribution *a)
     return true;
 }
 
+/* Channels put together. */
+static void add_channels(const limn_attribution *a, const plane *p, double *to)
+{
+    const bool size = strcmp(a->method, "saliency") == 0;
+    for (int y = 0; y < p->height; y++)
+        for (int x = 0; x < p->width; x++, to++) {
+            *to = 0;
+            for (int c = 0; c < p->channels; c++) {
+                const double v = at(&a->values, p, y, x, c);
+                *to = size ? fmax(*to, fabs(v)) : *to + v;
+            }
+        }
+}
+
+static void choose_sign(double *v, size_t n, drawing_sign sign)
+{
+    for (size_t i = 0; i < n && sign != SIGN_BOTH; i++)
+        if (!isnan(v[i]))
+            v[i] = sign == SIGN_ABSOLUTE ? fabs(v[i]) : fmax(sign == SIGN_NEGATIVE ? -v[i] : v[i], 0);
+}
+
+/* Every channel by itself, from left to right and from top to bottom, with a gap between. */
+static lm_status side_by_side(const limn_attribution *a, const plane *p, explanation_map *m)
+{
+    const int columns = (int)ceil(sqrt(p->channels)), rows = (p->channels + columns - 1) / columns;
+    const int64_t width = (int64_t)columns * (p->width + 1) - 1, height = (int64_t)rows * (p->height + 1) - 1;
+    LM_REQUIRE(width <= 1 << 14 && height <= 1 << 14, LM_USAGE,
+               "--draw channels=each: %d channels of %d x %d are more than anyone can look at", p->channels, p->width,
+               p->height);
+    m->heat.width = (int)width;
+    m->heat.height = (int)height;
+    m->heat.under = NULL;
+    m->value = lm_malloc((size_t)(width * height), sizeof *m->value);
+    if (!m->value)
+        return LM_MEMORY;
+    m->heat.map = m->value;
+    for (int64_t i = 0; i < width * height; i++)
+        m->value[i] = NAN;
+    for (int c = 0; c < p->channels; c++)
+        for (int y = 0; y < p->height; y++)
+            for (int x = 0; x < p->width; x++)
+                m->value[(c / columns * (p->height + 1) + y) * width + c % columns * (p->width + 1) + x] =
+                    at(&a->values, p, y, x, c);
+    choose_sign(m->value, (size_t)(width * height), m->how.sign);
+    return LM_OK;
+}
+
 /* A map of a layer is coarser than the picture below it: both get the picture's size. */
 static lm_status put_together(const limn_attribution *a, const plane *p, explanation_map *m)
 {
     const lm_canvas *under = m->heat.under;
-    const bool coarse = under && (under->width > p->width || under->height > p->height);
-    const bool size = strcmp(a->method, "saliency") == 0;
-    m->heat.width = coarse ? under->width : p->width;
-    m->heat.height = coarse ? under->height : p->height;
-    m->value = lm_calloc((size_t)m->heat.width * (size_t)m->heat.height, sizeof *m->value);
-    if (!m->value)
-        return LM_MEMORY;
+    const int thin = p->width / p->height / 4; /* long series get rows that can be seen */
+    const bool larger = under && (under->width > p->width || under->height > p->height), coarse = larger || thin > 1;
+    m->heat.width = larger ? under->width : p->width;
+    m->heat.height = larger ? under->height : thin > 1 ? p->height * thin : p->height;
+    const size_t n = (size_t)m->heat.width * (size_t)m->heat.height;
+    double *small = lm_malloc((size_t)p->width * (size_t)p->height, sizeof *small);
+    m->value = coarse ? lm_malloc(n, sizeof *m->value) : small;
     m->heat.map = m->value;
-    double *to = m->value;
-    for (int y = 0; y < m->heat.height; y++)
-        for (int x = 0; x < m->heat.width; x++, to++)
-            for (int c = 0; c < p->channels; c++) {
-                const double v = at(&a->values, p, (int)((int64_t)y * p->height / m->heat.height),
-                                    (int)((int64_t)x * p->width / m->heat.width), c);
-                *to = size ? fmax(*to, fabs(v)) : *to + v;
-            }
-    return LM_OK;
+    lm_status status = small && m->value ? LM_OK : LM_MEMORY;
+    if (status == LM_OK)
+        add_channels(a, p, small);
+    if (status == LM_OK && coarse)
+        status = lm_heat_enlarge(small, p->width, p->height, m->how.upsample, m->value, m->heat.width, m->heat.height);
+    if (coarse)
+        lm_free(small);
+    if (status == LM_OK)
+        choose_sign(m->value, n, m->how.sign);
+    return status;
 }
 
 lm_status explanation_map_make(const explanation *e, const limn_attribution *a, int64_t sample, explanation_map *m)
 {
     plane p;
     const limn_feed *f = below(e, a);
-    LM_REQUIRE(find_plane(e, &a->values, f && inputs_picture(e->in, e->on->model, f->name, 0), sample, &p), LM_USAGE,
-               "%s of '%s': is no picture, [N,C,H,W] or [N,H,W,C], which .png files are for; give -o with .svg for "
-               "tables, tokens "
-               "and series, .npz for anything",
-               a->method, a->site);
-    LM_TRY(find_under(e, a, sample, m));
-    LM_TRY(put_together(a, &p, m));
+    LM_TRY(drawing_read(e->cmd, &m->how));
+    const bool picture = find_plane(e, &a->values, f && inputs_picture(e->in, e->on->model, f->name, 0), sample, &p);
+    LM_REQUIRE(
+        picture || find_series(e, &a->values, sample, &p), LM_USAGE,
+        "%s of '%s': is no picture [N,C,H,W] or [N,H,W,C] and no series [N,C,T], which .png files are for; give -o "
+        "with .svg for tables and tokens, .npz for anything",
+        a->method, a->site);
+    if (picture)
+        LM_TRY(find_under(e, a, sample, m));
+    LM_TRY(m->how.each && p.channels > 1 ? side_by_side(a, &p, m) : put_together(a, &p, m));
     const int w = m->heat.width, h = m->heat.height, shorter = w < h ? w : h, longer = w < h ? h : w;
     m->zoom = (LEAST_SIDE + shorter - 1) / shorter;
     while (m->zoom > 1 && longer > MOST_SIDE / m->zoom)
         m->zoom--;
-    m->heat.positive = is_positive(a) || strcmp(a->method, "saliency") == 0;
-    return lm_heat_range(m->value, (size_t)w * (size_t)h, 99.5, &m->heat.range);
+    m->heat.positive = m->how.sign != SIGN_BOTH || is_positive(a) || strcmp(a->method, "saliency") == 0;
+    m->heat.mode = m->how.mode;
+    m->heat.opacity = m->how.opacity;
+    m->heat.palette = m->how.palette;
+    if (m->how.bare)
+        m->heat.under = NULL;
+    const size_t n = (size_t)w * (size_t)h;
+    return m->how.between ? lm_heat_range_between(m->value, n, m->how.clip, &m->heat.range)
+                          : lm_heat_range(m->value, n, m->how.clip, &m->heat.range);
 }
 
 void explanation_map_free(explanation_map *m)

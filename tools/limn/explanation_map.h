@@ -3,6 +3,7 @@
 #define LIMN_EXPLANATION_MAP_H
 
 #include "core/draw/heat.h"
+#include "drawing.h"
 #include "explanation.h"
 
 /* Starts as {0}; freed with explanation_map_free in any case. */
@@ -10,14 +11,18 @@ typedef struct explanation_map {
     lm_heat heat; /* its map is `value`, its picture `own` or that of the input */
     double *value;
     lm_canvas own; /* made of the input's numbers, where no picture was read */
+    drawing how;   /* as --draw says */
     int zoom;      /* a whole factor that makes it well visible */
 } explanation_map;
 
 /* Is it about a picture, so that it can be drawn? */
 bool explanation_is_map(const explanation *e, const limn_attribution *a);
 
-/* LM_USAGE where it is not. The map is the sum over channels (of saliency: the greatest of their sizes); its range is
- * the 99.5th percentile of the sizes, by rank. */
+/* Or at least a series or a matrix of tokens, which a picture file shows as time x features? */
+bool explanation_is_drawn(const explanation *e, const limn_attribution *a);
+
+/* LM_USAGE where it is neither. The map is the sum over channels (of saliency: the greatest of their sizes); its range is
+ * the 99.5th percentile of the sizes, by rank, unless --draw says otherwise. */
 lm_status explanation_map_make(const explanation *e, const limn_attribution *a, int64_t sample, explanation_map *out);
 void explanation_map_free(explanation_map *m);
 

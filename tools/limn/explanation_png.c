@@ -61,7 +61,14 @@ static lm_status paint(const explanation_grid *g, const sheet *s, const char *pa
     LM_TRY(lm_context(lm_canvas_new((int)width, (int)height, white, &c), "-o %s", path));
     for (size_t i = 0; i < g->rows * g->columns; i++)
         lm_heat_draw(&s->map[i].heat, &c, left[i % g->columns], top[i / g->columns]);
-    lm_status status = lm_context(lm_png_encode(&c.at->r, c.width, c.height, &file), "-o %s", path);
+    lm_str about = {0};
+    for (size_t i = 0; i < g->rows * g->columns; i++) {
+        lm_str_add(&about, i ? "\n" : "");
+        drawing_text(&s->map[i].how, s->map[i].heat.range, &about);
+    }
+    lm_status status =
+        lm_context(lm_png_encode_about(&c.at->r, c.width, c.height, lm_str_text(&about), &file), "-o %s", path);
+    lm_str_free(&about);
     lm_canvas_free(&c);
     if (status == LM_OK)
         status = lm_file_write(path, lm_str_text(&file), file.count);

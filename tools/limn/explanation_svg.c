@@ -1,158 +1,70 @@
 /* Explanations of tables, token sequences and time series as SVG files. */
-#include <string.h>
+#include <math.h>
 
-#include "core/base/arena.h"
 #include "core/base/file.h"
-#include "core/draw/panel.h"
-#include "core/tensor/dtype.h"
+#include "drawing.h"
 #include "explanation_grid.h"
-#include "numbers.h"
+#include "explanation_panel.h"
 
-/* A row of this many numbers without names is taken for a curve, not for a table. */
-enum { SERIES_FROM = 65, MOST_PANELS = 1000 };
+enum { MOST_PANELS = 1000 };
 
-/* What is needed of one input to draw attributions of it. */
-typedef struct painter {
-    const explanation *e;
-    const limn_tensor *x; /* what was fed */
-    lm_panel_kind kind;
-    bool last; /* series: channels vary fastest */
-    lm_arena arena;
-} painter;
-
-static double number(const limn_tensor *t, size_t i)
-{
-    return lm_load_f64(t->type, (const char *)t->data + i * limn_dtype_size(t->type));
-}
-
-/* LM_USAGE where nothing fits. */
-static lm_status choose(painter *p, const limn_attribution *a)
-{
-    const inputs *in = p->e->in;
-    p->x = NULL;
-    for (size_t i = 0; i < in->feeds; i++)
-        if (strcmp(in->feed[i].name, a->site) == 0)
-            p->x = &in->feed[i].tensor;
-    const limn_tensor *x = p->x, *v = &a->values;
-    bool fits =
-        x && !a->layered && (v->rank == 2 || v->rank == 3) && v->dim[0] == p->e->samples && numbers_below(v, 1) > 0;
-    if (fits && v->rank == 2 && !lm_dtype_is_float(x->type)) {
-        p->kind = LM_PANEL_TOKENS;
-        fits = x->rank == 2 && x->dim[1] == v->dim[1];
-    } else if (fits && v->rank == 2) {
-        const bool named = in->column.count == (size_t)v->dim[1];
-        p->kind = in->layout == LAYOUT_NLC || (!named && v->dim[1] >= SERIES_FROM) ? LM_PANEL_CURVE : LM_PANEL_BARS;
-    } else if (fits) {
-        p->kind = LM_PANEL_CURVE;
-        p->last = in->layout == LAYOUT_NLC;
-        fits = x->rank == 3 && inputs_picture(in, p->e->on->model, a->site, 0) == NULL;
-    }
-    LM_REQUIRE(fits, LM_USAGE,
-               "%s of '%s': is no table [N,F], no tokens [N,T] and no series [N,C,T] of an input, which .svg files are "
-               "for; give -o "
-               "with .png for pictures, .npz for anything",
-               a->method, a->site);
-    return LM_OK;
-}
-
-/* Columns by their names, tokens by their numbers. */
-static lm_status name_all(painter *p, const limn_attribution *a, int64_t sample, lm_panel *panel)
-{
-    const inputs *in = p->e->in;
-    const char **name = lm_arena_alloc(&p->arena, (size_t)panel->count, sizeof *name);
-    if (!name)
-        return LM_MEMORY;
-    for (int i = 0; i < panel->count; i++) {
-        const bool named = in->column.count == (size_t)panel->count && *in->column.at[i];
-        lm_str text = {0};
-        if (p->kind == LM_PANEL_TOKENS)
-            lm_str_printf(&text, "%.0f", number(p->x, (size_t)sample * (size_t)panel->count + (size_t)i));
-        else if (named)
-            lm_str_add(&text, in->column.at[i]);
-        else
-            lm_str_printf(&text, "%s[%d]", a->site, i);
-        name[i] = text.status == LM_OK ? lm_arena_strdup(&p->arena, lm_str_text(&text)) : NULL;
-        lm_str_free(&text);
-        if (!name[i])
-            return LM_MEMORY;
-    }
-    panel->name = name;
-    return LM_OK;
-}
-
-/* The numbers of one sample; attributions of series are summed over channels. */
-static lm_status fill(painter *p, const limn_attribution *a, int64_t sample, lm_panel *panel)
-{
-    const limn_tensor *v = &a->values;
-    const bool deep = v->rank == 3;
-    const int channels = deep ? (int)v->dim[p->last ? 2 : 1] : 1, steps = (int)v->dim[deep && !p->last ? 2 : 1];
-    const size_t first = (size_t)sample * numbers_below(v, 1), along = deep && p->last ? (size_t)channels : 1,
-                 across = p->last ? 1 : (size_t)steps;
-    double *value = lm_arena_alloc(&p->arena, (size_t)steps, sizeof *value);
-    double *curve = lm_arena_alloc(&p->arena, (size_t)steps * (size_t)channels, sizeof *curve);
-    if (!value || !curve)
-        return LM_MEMORY;
-    for (int i = 0; i < steps; i++) {
-        value[i] = 0;
-        for (int c = 0; c < channels; c++) {
-            const size_t at = first + (size_t)i * along + (size_t)c * across;
-            value[i] += number(v, at);
-            if (p->kind == LM_PANEL_CURVE)
-                curve[c * steps + i] = number(p->x, at);
-        }
-    }
-    panel->count = steps;
-    panel->value = value;
-    panel->series = channels;
-    panel->curve = curve;
-    return p->kind == LM_PANEL_CURVE ? LM_OK : name_all(p, a, sample, panel);
-}
-
-static lm_status add_title(painter *p, const limn_attribution *a, int64_t sample, lm_panel *panel)
+static lm_status add_title(const explanation *e, const limn_attribution *a, int64_t sample, lm_arena *arena,
+                           lm_panel *panel)
 {
     lm_str text = {0};
-    if (p->e->samples > 1)
-        lm_str_printf(&text, "%s: ", explanation_source(p->e, sample));
+    if (e->samples > 1)
+        lm_str_printf(&text, "%s: ", explanation_source(e, sample));
     lm_str_printf(&text, "%s of target %s", a->method, a->target);
     if (a->target_label[sample])
         lm_str_printf(&text, " (%s)", a->target_label[sample]);
     else if (a->target_index[sample] >= 0)
         lm_str_printf(&text, " (class %lld)", (long long)a->target_index[sample]);
     lm_str_printf(&text, ", %.4g", a->target_value[sample]);
-    panel->title = text.status == LM_OK ? lm_arena_strdup(&p->arena, lm_str_text(&text)) : NULL;
+    panel->title = text.status == LM_OK ? lm_arena_strdup(arena, lm_str_text(&text)) : NULL;
     lm_str_free(&text);
     return panel->title ? LM_OK : LM_MEMORY;
 }
 
-static lm_status fill_all(painter *p, const explanation_grid *g, lm_panel *panel)
+/* Where the values add up from: the baseline, or what they leave of the value explained. */
+static double start_of(const limn_attribution *a, int64_t sample, const lm_panel *panel)
 {
+    double sum = 0;
+    for (int i = 0; i < panel->count; i++)
+        sum += isnan(panel->value[i]) ? 0 : panel->value[i];
+    return isnan(a->baseline_value[sample]) ? a->target_value[sample] - sum : a->baseline_value[sample];
+}
+
+static lm_status fill_all(const explanation *e, const explanation_grid *g, lm_arena *arena, lm_panel *panel)
+{
+    drawing how;
+    LM_TRY(drawing_read(e->cmd, &how));
     for (size_t r = 0; r < g->rows; r++)
         for (size_t c = 0; c < g->columns; c++, panel++) {
-            const limn_attribution *a = limn_explanation_get(p->e->why, g->column[c]);
-            LM_TRY(choose(p, a));
-            panel->kind = p->kind;
-            LM_TRY(fill(p, a, g->row[r], panel));
-            LM_TRY(add_title(p, a, g->row[r], panel));
+            const limn_attribution *a = limn_explanation_get(e->why, g->column[c]);
+            LM_TRY(explanation_panel(e, a, g->row[r], arena, panel));
+            panel->waterfall = how.waterfall;
+            panel->from = start_of(a, g->row[r], panel);
+            LM_TRY(add_title(e, a, g->row[r], arena, panel));
         }
     return LM_OK;
 }
 
 lm_status explanation_svg(const explanation *e, const explanation_grid *g, const char *path)
 {
-    painter p = {.e = e};
+    lm_arena arena = {0};
     LM_REQUIRE(g->rows * g->columns <= MOST_PANELS, LM_USAGE,
                "-o %s: %zu x %zu panels in one picture are more than anyone can look at; write {sample}, {method} or "
                "{target} in its name to get several, or give one row as in rows.csv:12",
                path, g->rows, g->columns);
     lm_str text = {0};
     lm_panel *panel = lm_calloc(g->rows * g->columns, sizeof *panel);
-    lm_status status = panel ? fill_all(&p, g, panel) : LM_MEMORY;
+    lm_status status = panel ? fill_all(e, g, &arena, panel) : LM_MEMORY;
     if (status == LM_OK)
         status = lm_panels_svg(panel, g->rows * g->columns, &text);
     if (status == LM_OK)
         status = lm_file_write(path, lm_str_text(&text), text.count);
     lm_free(panel);
     lm_str_free(&text);
-    lm_arena_free(&p.arena);
+    lm_arena_free(&arena);
     return status;
 }

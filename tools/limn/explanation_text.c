@@ -4,15 +4,21 @@
 #include <string.h>
 
 #include "core/tensor/dtype.h"
-#include "explanation.h"
+#include "explanation_finding.h"
 #include "numbers.h"
 
 enum { SHOWN = 5, BAR = 24 };
 
-/* "x[0,2,7]", or the column's name where a table was given. */
-static void place(const limn_attribution *a, const inputs *in, size_t index, lm_str *out)
+/* "x[0,2,7]", or the column's name where a table was given, or the token where a text was. */
+static void place(const limn_attribution *a, const inputs *in, int64_t sample, size_t index, lm_str *out)
 {
-    if (!a->layered && a->values.rank == 2 && in->column.count == numbers_below(&a->values, 1) && *in->column.at[index]) {
+    const char *token = a->layered || a->values.rank != 2 ? NULL : inputs_token(in, a->site, sample, (int64_t)index);
+    if (token) {
+        lm_str_add(out, token);
+        return;
+    }
+    if (!a->layered && a->values.rank == 2 && in->column.count == numbers_below(&a->values, 1) &&
+        *in->column.at[index]) {
         lm_str_add(out, in->column.at[index]);
         return;
     }
@@ -45,15 +51,16 @@ static lm_status strongest(const limn_attribution *a, const inputs *in, int64_t 
     limn_tensor size;
     LM_TRY(limn_tensor_new(LIMN_F64, 1, (const int64_t[]){(int64_t)count}, &size));
     for (size_t i = 0; i < count; i++)
-        ((double *)size.data)[i] =
-            fabs(lm_load_f64(a->values.type, (const char *)a->values.data + (first + i) * limn_dtype_size(a->values.type)));
+        ((double *)size.data)[i] = fabs(
+            lm_load_f64(a->values.type, (const char *)a->values.data + (first + i) * limn_dtype_size(a->values.type)));
     ranked *top = numbers_top(&size, 0, count, SHOWN, &n);
     for (size_t i = 0; top && i < n && top[0].value > 0; i++) {
         const size_t at = first + top[i].index;
-        const double v = lm_load_f64(a->values.type, (const char *)a->values.data + at * limn_dtype_size(a->values.type));
+        const double v =
+            lm_load_f64(a->values.type, (const char *)a->values.data + at * limn_dtype_size(a->values.type));
         char line[2 * BAR + 2];
         lm_str name = {0};
-        place(a, in, top[i].index, &name);
+        place(a, in, sample, top[i].index, &name);
         bar(v / top[0].value, line);
         lm_str_printf(out, "    %s  %-20s  %.6g\n", line, lm_str_text(&name), v);
         lm_str_free(&name);
@@ -99,6 +106,48 @@ static void target_name(const limn_attribution *a, int64_t sample, lm_str *out)
         lm_str_printf(out, " (%s)", a->target_label[sample]);
 }
 
+/* Bytes of the next piece of a text that no line ends within, and its columns: a word, or one of the wide characters,
+ * between which a line may end anywhere. */
+static size_t piece(const char *text, int *columns)
+{
+    enum { WIDE = 0xE3 }; /* first bytes from here on: CJK and its punctuation */
+    const unsigned char *t = (const unsigned char *)text;
+    size_t n = t[0] >= 0xF0 ? 4 : t[0] >= WIDE ? 3 : 0;
+    *columns = 2;
+    if (n)
+        return n;
+    for (*columns = 0; t[n] && t[n] != ' ' && t[n] < WIDE; n++)
+        *columns += (t[n] & 0xC0) != 0x80;
+    return n;
+}
+
+/* The same in words, in lines that fit a terminal. */
+static lm_status words(const explanation *e, const limn_attribution *a, int64_t sample, lm_str *out)
+{
+    enum { LINE = 96 };
+    lm_str text = {0};
+    lm_status status = explanation_words(e, a, sample, &text);
+    int column = 0;
+    for (const char *at = lm_str_text(&text); status == LM_OK && *at;) {
+        const bool blank = *at == ' ';
+        int wide;
+        const size_t bytes = piece(at += blank, &wide);
+        if (!column || column + blank + wide > LINE) {
+            lm_str_add(out, column ? "\n    " : "    ");
+            column = 4;
+        } else if (blank) {
+            lm_str_char(out, ' ');
+            column++;
+        }
+        lm_str_add_bytes(out, at, bytes);
+        column += wide;
+        at += bytes;
+    }
+    lm_str_add(out, "\n");
+    lm_str_free(&text);
+    return status == LM_OK ? out->status : status;
+}
+
 lm_status explanation_text(const explanation *e, command *cmd)
 {
     static const char *const space[] = {"", " (logit)", " (probability)"};
@@ -120,6 +169,7 @@ lm_status explanation_text(const explanation *e, command *cmd)
             LM_TRY(explanation_show(e, a, s, cmd));
             LM_TRY(strongest(a, e->in, s, out));
             trust(a, s, sum_of(a, s), out);
+            LM_TRY(words(e, a, s, out));
         }
     }
     return out->status;

@@ -50,7 +50,10 @@ static const char device_lists[] =
 static const char inputs[] =
     "An INPUT is x.npy (a batch axis is added when it is missing; other number types are converted unless a value would be "
     "lost), x.npz with arrays called as the model's inputs, NAME=x.npy for the input of that name, rows.csv or rows.csv:12 for "
-    "its row 12 (the first is 0), or - for a .npy on standard input. Several are stacked. Models without inputs take none.";
+    "its row 12 (the first is 0), a .png or .jpg, a folder of them, images-idx3-ubyte:7, speech.wav, doc.txt or --text with "
+    "--tokenizer, or - for a .npy on standard input. Several are stacked. Models without inputs take none. A model's metadata "
+    "may say how it wants pictures (limn.prep, as --prep; preprocessor_config; Image.NominalPixelRange) and what its classes "
+    "are called (labels, classes, class_names, names, id2label).";
 
 /* `text` broken into lines of at most `width` bytes. */
 static void wrapped(lm_str *out, const char *text, size_t width)

@@ -130,6 +130,16 @@ static bool is_idx(const char *path, size_t bytes)
            ends_in(path, bytes, ".idx.gz");
 }
 
+static bool is_text(const char *path, size_t bytes)
+{
+    return bytes == strlen(path) && ends_in(path, bytes, ".txt");
+}
+
+static bool is_sound(const char *path, size_t bytes)
+{
+    return bytes == strlen(path) && ends_in(path, bytes, ".wav");
+}
+
 static bool is_picture(const char *path, size_t bytes)
 {
     return input_is_picture(path) && bytes == strlen(path);
@@ -159,6 +169,8 @@ static const struct {
     bool rows; /* ":12" behind the name is a number in the file */
 } forms[] = {{is_table, input_table, true},
              {is_idx, input_idx, true},
+             {is_text, input_text_file, false},
+             {is_sound, input_sound, false},
              {is_picture, input_picture, false},
              {is_folder, input_folder, false}};
 
@@ -338,12 +350,13 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
     LM_REQUIRE(count == 0 || r->inputs, LM_INPUT, "%.99s: the model takes no input; leave it out", words[0]);
     for (int i = 0; i < count; i++)
         LM_TRY(read_word(r, words[i]));
+    LM_TRY(input_texts(r));
     out->feed = lm_calloc(r->inputs + 1, sizeof *out->feed);
     if (!out->feed)
         return LM_MEMORY;
     for (size_t i = 0; i < r->inputs; i++)
         LM_TRY(feed_one(r, i, out));
-    if (required && !count) {
+    if (required && !count && !r->pieces.count) {
         lm_str text = {0};
         input_list(r->m, &text);
         lm_fail(LM_INPUT, "the input is missing; the model takes %s, give such a .npy, .npz, .csv, .png or .jpg file",
@@ -363,7 +376,12 @@ lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out)
         lm_buffer_unref(r.pieces.at[i].view.buf);
         lm_free(r.pieces.at[i].source);
     }
+    for (size_t i = 0; i < r.texts.count; i++) {
+        lm_free(r.texts.at[i].source);
+        lm_free(r.texts.at[i].text);
+    }
     lm_vec_free(&r.pieces);
+    lm_vec_free(&r.texts);
     return status;
 }
 
@@ -379,9 +397,20 @@ void inputs_free(inputs *in)
         lm_free(in->column.at[i]);
     lm_vec_free(&in->source);
     lm_vec_free(&in->picture);
+    for (size_t i = 0; i < in->token.count; i++)
+        lm_free(in->token.at[i]);
     lm_vec_free(&in->column);
+    lm_vec_free(&in->token);
     lm_free(in->feed);
     *in = (inputs){0};
+}
+
+const char *inputs_token(const inputs *in, const char *name, int64_t sample, int64_t place)
+{
+    const int64_t at = sample * in->token_width + place;
+    const bool there = in->token_width && place < in->token_width && at < (int64_t)in->token.count &&
+                       strcmp(in->token_input, name) == 0;
+    return there ? in->token.at[at] : NULL;
 }
 
 const lm_canvas *inputs_picture(const inputs *in, const limn_model *m, const char *name, int64_t sample)

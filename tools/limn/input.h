@@ -27,6 +27,9 @@ typedef struct inputs {
     layout layout;
     LM_VEC(input_view) picture; /* in the order in which they were given */
     LM_VEC(char *) column;      /* of the last table that was read, by number; "" without a header */
+    LM_VEC(char *) token;       /* of texts, as people read them: by sample, then place */
+    const char *token_input;    /* the input of the model that has them */
+    int64_t token_width;        /* places of a sample; 0: there are no texts */
     bool prepared;              /* pictures were read, and this was done with them */
     lm_prep prep;
     int channels;
@@ -40,6 +43,9 @@ void inputs_free(inputs *in);
 
 /* The picture of a sample of the input of that name; NULL: there is none. */
 const lm_canvas *inputs_picture(const inputs *in, const limn_model *m, const char *name, int64_t sample);
+
+/* What stands at a place of a sample of the input of that name; NULL: it is no text. */
+const char *inputs_token(const inputs *in, const char *name, int64_t sample, int64_t place);
 
 /* input_convert.c: `v`, whose buffer it takes in any case, as the port wants it: type and batch axis. */
 lm_status input_fit(const limn_port *port, const char *source, lm_view *v);

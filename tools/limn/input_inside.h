@@ -12,6 +12,13 @@ typedef struct piece {
     char *source;
 } piece;
 
+/* A text; `input` -1: nobody said what it is for. */
+typedef struct input_text {
+    char *source, *text;
+    size_t count;
+    int64_t input;
+} input_text;
+
 typedef struct reader {
     const limn_model *m;
     const command *cmd;
@@ -21,6 +28,7 @@ typedef struct reader {
     bool single;   /* there is one such input */
     bool piped;    /* standard input was read */
     LM_VEC(piece) pieces;
+    LM_VEC(input_text) texts;
 } reader;
 
 /* A word of the command line: "name=path:row". */
@@ -50,6 +58,13 @@ lm_status input_folder(reader *r, const input_word *w);
 lm_status input_idx(reader *r, const input_word *w);
 bool input_is_picture(const char *path);
 
+/* input_text.c: a .txt file; and once all words are read, all texts as arrays. */
+lm_status input_text_file(reader *r, const input_word *w);
+lm_status input_texts(reader *r);
+
+/* input_sound.c: a .wav file. */
+lm_status input_sound(reader *r, const input_word *w);
+
 /* input_layout.c: where the axes of a picture lie in an input. */
 typedef struct picture_axes {
     int channel, height, width; /* axes; channel -1: there is none, pictures are grey */
@@ -60,7 +75,7 @@ typedef struct picture_axes {
 /* LM_INPUT, naming `source`, where the input is no picture. */
 lm_status picture_axes_find(const limn_port *p, layout wanted, const char *source, picture_axes *out);
 
-/* input_layout.c: how pictures are prepared for the model: by --prep, or by its metadata. *scale_told: someone said
+/* input_prep.c: how pictures are prepared for the model: by --prep, or by its metadata. *scale_told: someone said
  * which numbers it wants. */
 lm_status picture_prep(const reader *r, lm_prep *out, bool *scale_told);
 

@@ -1,8 +1,4 @@
-/* Where the axes of a picture lie in a model's input, and how the model wants pictures prepared. */
-#include <string.h>
-
-#include "core/api/handle.h"
-#include "core/base/nearest.h"
+/* Where the axes of a picture lie in a model's input. */
 #include "input_inside.h"
 #include "subject.h"
 
@@ -44,52 +40,4 @@ lm_status picture_axes_find(const limn_port *p, layout wanted, const char *sourc
             source, p->name, lm_str_text(&text));
     lm_str_free(&text);
     return LM_INPUT;
-}
-
-static const char *metadata(const limn_model *m, const char *key)
-{
-    const onnx_model *o = lm_model_onnx(m->model);
-    for (size_t i = 0; i < o->n_metadata; i++)
-        if (strcmp(o->metadata[i].key, key) == 0)
-            return o->metadata[i].value;
-    return NULL;
-}
-
-/* The keys that ONNX has for models of pictures. */
-static const struct {
-    const char *value;
-    double scale, mean; /* mean: after scaling */
-} ranges[] = {{"NominalRange_0_255", 1, 0},
-              {"Normalized_0_1", 1 / 255.0, 0},
-              {"Normalized_1_1", 2 / 255.0, 1},
-              {"NominalRange_16_235", 219 / 255.0, -16}};
-
-static lm_status from_metadata(const limn_model *m, lm_prep *p, bool *scale_told)
-{
-    const char *own = metadata(m, "limn.prep"), *format = metadata(m, "Image.BitmapPixelFormat"),
-               *range = metadata(m, "Image.NominalPixelRange");
-    if (own) {
-        *scale_told = true;
-        return lm_context(lm_prep_parse(own, p), "the model's metadata 'limn.prep'");
-    }
-    p->bgr = format && strncmp(format, "Bgr", 3) == 0;
-    for (size_t i = 0; range && i < LM_COUNT(ranges); i++)
-        if (strcmp(ranges[i].value, range) == 0) {
-            *scale_told = true;
-            p->scale = ranges[i].scale;
-            p->mean[0] = p->mean[1] = p->mean[2] = ranges[i].mean;
-        }
-    if (range && !*scale_told)
-        lm_log(LM_LOG_WARN,
-               "the model's metadata 'Image.NominalPixelRange' is '%.99s', which is not known; say it with --prep",
-               range);
-    return LM_OK;
-}
-
-lm_status picture_prep(const reader *r, lm_prep *out, bool *scale_told)
-{
-    const char *text = r->cmd->option[OPT_prep];
-    *out = LM_PREP_NONE;
-    *scale_told = text != NULL;
-    return text ? lm_prep_parse(text, out) : from_metadata(r->m, out, scale_told);
 }

@@ -22,9 +22,25 @@ static lm_status keep_names(inputs *out, const lm_csv *csv, const bool *skip)
     return LM_OK;
 }
 
-/* The rows of a table, without the columns of `skip`. */
-static lm_status keep_rows(reader *r, const lm_csv *csv, const char *source, size_t input, int64_t row,
-                           const bool *skip)
+/* Models of trees may know what to do without a value; for others somebody should know where it lacks. */
+static void tell_missing(const lm_csv *csv, const char *source, int64_t first, int64_t rows, const bool *skip)
+{
+    int64_t found = 0, line = 0;
+    int column = 0;
+    for (int64_t r = first; r < first + rows; r++)
+        for (int c = 0; c < lm_csv_columns(csv); c++)
+            if (!skip[c] && lm_csv_is_missing(csv, r, c) && found++ == 0) {
+                line = lm_csv_line(csv, r);
+                column = c;
+            }
+    if (found)
+        lm_log(LM_LOG_WARN, "%s: line %lld, column %d '%s': has no value%s; such values are given as NaN", source,
+               (long long)line, column + 1, lm_csv_column(csv, column), found > 1 ? ", and others have none, too" : "");
+}
+
+/* The rows of a table, without the columns of `skip`, as the input has its axes. */
+static lm_status take_rows(const reader *r, const lm_csv *csv, const char *source, size_t input, int64_t row,
+                           const bool *skip, lm_view *out)
 {
     const limn_port *p = limn_model_input(r->m, input);
     lm_view v;
@@ -35,6 +51,7 @@ static lm_status keep_rows(reader *r, const lm_csv *csv, const char *source, siz
         width *= p->dim[i] >= 0 ? p->dim[i] : 1;
     }
     LM_TRY(lm_csv_numbers(csv, row < 0 ? 0 : row, rows, skip, &v));
+    tell_missing(csv, source, row < 0 ? 0 : row, rows, skip);
     if (known && v.sh.dim[1] != width) {
         long long have = (long long)v.sh.dim[1];
         lm_buffer_unref(v.buf);
@@ -55,13 +72,17 @@ static lm_status keep_rows(reader *r, const lm_csv *csv, const char *source, siz
         }
         v = lm_view_row(v.dt, &sh, v.buf);
     }
-    return input_keep(r, input, source, &v);
+    *out = v;
+    return LM_OK;
 }
 
-/* One input: all columns. Several: the columns that are called like them. */
-static lm_status keep_table(reader *r, const lm_csv *csv, const char *source, size_t input, bool named, int64_t row,
+/* One input: all columns. Several: the columns that are called like them. The table is freed once nothing is left to be
+ * read. */
+static lm_status keep_table(reader *r, lm_csv **table, const char *source, size_t input, bool named, int64_t row,
                             bool *skip)
 {
+    const lm_csv *csv = *table;
+    lm_view v;
     const char *leave_out = r->cmd->option[OPT_label];
     int label = leave_out ? lm_csv_find(csv, leave_out) : -1, columns = lm_csv_columns(csv);
     LM_REQUIRE(!leave_out || label >= 0, LM_USAGE, "--label: %s has no column '%s'; see its first line", source,
@@ -70,7 +91,10 @@ static lm_status keep_table(reader *r, const lm_csv *csv, const char *source, si
         if (label >= 0)
             skip[label] = true;
         LM_TRY(keep_names(r->out, csv, skip));
-        return keep_rows(r, csv, source, input, row, skip);
+        LM_TRY(take_rows(r, csv, source, input, row, skip, &v));
+        lm_csv_free(*table);
+        *table = NULL;
+        return input_keep(r, input, source, &v);
     }
     for (size_t i = 0; i < r->inputs; i++) {
         const limn_port *p = limn_model_input(r->m, i);
@@ -81,7 +105,8 @@ static lm_status keep_table(reader *r, const lm_csv *csv, const char *source, si
                    source, p->name);
         for (int c = 0; c < columns; c++)
             skip[c] = c != column;
-        LM_TRY(keep_rows(r, csv, source, i, row, skip));
+        LM_TRY(take_rows(r, csv, source, i, row, skip, &v));
+        LM_TRY(input_keep(r, i, source, &v));
     }
     return LM_OK;
 }
@@ -89,14 +114,14 @@ static lm_status keep_table(reader *r, const lm_csv *csv, const char *source, si
 lm_status input_table(reader *r, const input_word *w)
 {
     lm_csv *csv;
-    LM_TRY(lm_csv_read(w->file, NULL, &csv));
+    LM_TRY(lm_csv_read(w->file, &(lm_csv_options){.missing = true}, &csv));
     bool *skip = lm_calloc((size_t)lm_csv_columns(csv), sizeof *skip);
     lm_status status = skip ? LM_OK : LM_MEMORY;
     if (status == LM_OK && w->row >= lm_csv_rows(csv))
         status = lm_fail(LM_INPUT, "%s: the table has %lld rows; give 0 to %lld", w->path, (long long)lm_csv_rows(csv),
                          (long long)lm_csv_rows(csv) - 1);
     if (status == LM_OK)
-        status = keep_table(r, csv, w->path, w->input, w->named, w->row, skip);
+        status = keep_table(r, &csv, w->path, w->input, w->named, w->row, skip);
     lm_free(skip);
     lm_csv_free(csv);
     return status;

@@ -213,6 +213,9 @@ int main(int argc, char **argv)
     lm_str_free(&cmd.node);
     lm_str_free(&cmd.line);
     lm_vec_free(&cmd.uses);
+    for (size_t i = 0; i < cmd.lists.count; i++)
+        lm_free(cmd.lists.at[i]);
+    lm_vec_free(&cmd.lists);
     lm_env_reset();
     return (int)status;
 }

@@ -110,6 +110,26 @@ static lm_status find_option(const char *word, const command *cmd, option_id *ou
     return status;
 }
 
+/* -m a -m b is -m a,b, as it is for all options that take a list. */
+static lm_status add_to_list(command *cmd, option_id id, const char *value)
+{
+    const char *takes = options[id].argument, *before = cmd->option[id];
+    const size_t n = takes ? strlen(takes) : 0;
+    const bool list = n > 4 && strcmp(takes + n - 4, ",...") == 0 && !strchr(takes, '=');
+    cmd->option[id] = takes ? value : "1";
+    if (!list || !before)
+        return LM_OK;
+    lm_str text = {0};
+    lm_str_printf(&text, "%s,%s", before, value);
+    char *both = lm_str_take(&text);
+    if (!both || lm_vec_push(&cmd->lists, both) != LM_OK) {
+        lm_free(both);
+        return LM_MEMORY;
+    }
+    cmd->option[id] = both;
+    return LM_OK;
+}
+
 lm_status command_parse(int argc, char **argv, command *cmd)
 {
     LM_TRY(choose_verb(argc, argv, cmd));
@@ -136,8 +156,8 @@ lm_status command_parse(int argc, char **argv, command *cmd)
             LM_REQUIRE(i + 1 < argc, LM_USAGE, "--%s: its value is missing; write --%s %s", o->name, o->name, o->argument);
             value = argv[++i];
         }
-        cmd->option[id] = o->argument ? value : "1";
-        LM_TRY(lm_vec_push(&cmd->uses, (option_use){id, cmd->option[id]}));
+        LM_TRY(add_to_list(cmd, id, value));
+        LM_TRY(lm_vec_push(&cmd->uses, (option_use){id, o->argument ? value : "1"}));
     }
     return LM_OK;
 }

@@ -169,6 +169,16 @@ lm_status question_read(const command *cmd, question *q)
     return LM_OK;
 }
 
+lm_status question_labels(const limn_model *m, question *q)
+{
+    if (q->names.count)
+        return LM_OK;
+    LM_TRY(labels_of_model(m, &q->names));
+    q->ask.label = (const char *const *)q->names.at;
+    q->ask.labels = q->names.count;
+    return LM_OK;
+}
+
 /* Is it asked for a rule that keeps to the bounds of the input? */
 static bool wants_bounds(const question *q)
 {

@@ -20,6 +20,9 @@ typedef struct question {
 /* From --method, --target, --set ...; reads the files that they name. */
 lm_status question_read(const command *cmd, question *out);
 
+/* Where no --labels are given: those that the model has. */
+lm_status question_labels(const limn_model *m, question *q);
+
 /* Where a method asked for needs the least and the greatest value of its input, and pictures were prepared: those that come
  * of black and white, unless the user gave some. */
 lm_status question_bounds(const inputs *in, question *q);

@@ -1,6 +1,10 @@
 /* Opening what a verb works on. */
 #include "subject.h"
 
+#include <string.h>
+
+#include "core/api/handle.h"
+
 lm_status subject_open(const command *cmd, subject *out)
 {
     LM_REQUIRE(cmd->operands > 0, LM_USAGE, "the model is missing; write limn %s FILE.onnx", verbs[cmd->verb].name);
@@ -16,6 +20,15 @@ void subject_close(subject *s)
     limn_device_free(s->device);
     limn_model_free(s->model);
     *s = (subject){0};
+}
+
+const char *model_metadata(const limn_model *m, const char *key)
+{
+    const onnx_model *o = lm_model_onnx(m->model);
+    for (size_t i = 0; i < o->n_metadata; i++)
+        if (strcmp(o->metadata[i].key, key) == 0)
+            return o->metadata[i].value;
+    return NULL;
 }
 
 lm_status port_text(const limn_port *p, lm_str *out)

@@ -18,6 +18,9 @@ typedef struct subject {
 lm_status subject_open(const command *cmd, subject *out);
 void subject_close(subject *s);
 
+/* What the model says about itself under this key; NULL: nothing. */
+const char *model_metadata(const limn_model *m, const char *key);
+
 /* "float32[1,3,?]" with the names of free sizes. */
 lm_status port_text(const limn_port *p, lm_str *out);
 

@@ -1,0 +1,52 @@
+#!/bin/sh
+# shellcheck disable=SC2154,SC2181
+# What `limn explain` says in words and writes as a page. report.sh LIMN MAKE_MODELS
+limn=$1
+# shellcheck source=tests/cli/expect.sh
+. "$(dirname "$0")/expect.sh"
+m=$dir/models
+mkdir "$m" && "$2" "$m" || exit 1
+printf 'cat\ndog\nbird\n' >"$m/labels.txt"
+printf 'first,second,third,<i>\n1,2,3,4\n5,6,7,8\n' >"$m/rows.csv"
+
+labels="--labels $m/labels.txt"
+# shellcheck disable=SC2086
+works '^    The model .*\(cat\|dog\|bird\).* probability of ' explain "$m/mlp.onnx" "$m/one.npy" --method ig $labels
+works 'For it spoke most .* (.*% of$' explain "$m/mlp.onnx" "$m/rows.csv:0" --method ig
+works ' (off by 0%), so their sizes' explain "$m/mlp.onnx" "$m/one.npy" --method ig --set steps=200
+works 'does not promise that its$' explain "$m/mlp.onnx" "$m/one.npy" --method saliency
+works '最' explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang zh
+fails 2 "'fr' is no language.*en or zh" explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang fr
+
+has() { # FILE WORD...: are all of these texts in it?
+    file=$1
+    shift
+    for word; do
+        grep -q -F -e "$word" "$file"
+        verdict $? "$file has $word"
+    done
+}
+page() {
+    # shellcheck disable=SC2086
+    "$limn" explain "$m/mlp.onnx" "$m/rows.csv" --method ig,saliency --target top,1 $labels -o "$dir/why.html"
+}
+page >"$dir/out" 2>"$dir/err"
+[ $? -eq 0 ] && [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
+verdict $? 'the report is written in silence'
+has "$dir/why.html" '<!doctype html>' '<html lang="en">' 'rows.csv:0' 'rows.csv:1' '&lt;i&gt;' 'sha256' \
+    'class="trust"' 'class="layers"' 'data:image/svg+xml;base64,' 'limn explain ' '--target top,1' '"about":"columns"' \
+    '>first<' '>second<'
+[ "$(grep -c 'class="result ' "$dir/why.html")" -eq 8 ]
+verdict $? 'two samples, methods and targets are eight results'
+! grep -q -e '<i>1' -e 'src="http' -e 'href="http' "$dir/why.html"
+verdict $? 'and nothing comes from outside'
+sed 's/<tr><th scope="row">\(date\|time to explain\).*//' "$dir/why.html" >"$dir/first"
+page
+sed 's/<tr><th scope="row">\(date\|time to explain\).*//' "$dir/why.html" | cmp -s - "$dir/first"
+verdict $? 'equal runs give equal pages, but for date and time'
+fails 7 'why.html' explain "$m/mlp.onnx" "$m/one.npy" --method ig -o "$dir/none/why.html"
+[ ! -e "$dir/none" ]
+verdict $? 'and leave nothing behind where they cannot be written'
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,36 @@
+/* One sample's attribution as a finding, which words and reports are made of. */
+#ifndef LIMN_EXPLANATION_FINDING_H
+#define LIMN_EXPLANATION_FINDING_H
+
+#include "core/draw/words.h"
+#include "explanation_map.h"
+#include "explanation_panel.h"
+
+/* Starts as {0}; freed with explanation_finding_free in any case. */
+typedef struct explanation_finding {
+    lm_finding is;
+    explanation_map map; /* of pictures */
+    lm_panel panel;      /* of tables, tokens and series */
+    lm_arena arena;
+} explanation_finding;
+
+lm_status explanation_finding_make(const explanation *e, const limn_attribution *a, int64_t sample,
+                                   explanation_finding *out);
+void explanation_finding_free(explanation_finding *f);
+
+/* The `most` best classes of a sample, from the arena; none where the output is no vector of classes. Probabilities are
+ * the output itself where it looks like some, otherwise its softmax. */
+typedef struct explanation_answers {
+    lm_answer *at;
+    int count;
+    bool softmax;
+} explanation_answers;
+lm_status explanation_answer(const explanation *e, int64_t sample, int most, lm_arena *arena, explanation_answers *out);
+
+/* The target of a result. */
+lm_answer explanation_target(const limn_attribution *a, int64_t sample);
+
+/* A paragraph about a result, appended. */
+lm_status explanation_words(const explanation *e, const limn_attribution *a, int64_t sample, lm_str *out);
+
+#endif
