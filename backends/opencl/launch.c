@@ -1,0 +1,170 @@
+/* Bound calls: building them from passes, and running them.
+ *
+ * The flag: a kernel that finds bad data writes word 0, what kind (its op and 1), once, then the value (two words, low
+ * first) and what it was checked against; it goes on with a value that does no harm. Sync reads it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backends/opencl/bind.h"
+#include "core/base/mem.h"
+
+static void discard(lm_kernel *kernel)
+{
+    lm_cl_kernel *k = (lm_cl_kernel *)kernel;
+    for (size_t i = 0; i < k->passes.count; i++)
+        k->cl->api->ReleaseKernel(k->passes.at[i].kernel);
+    lm_vec_free(&k->passes);
+    if (k->own)
+        k->cl->api->ReleaseMemObject(k->own);
+    lm_free(k);
+}
+
+lm_status lm_cl_kernel_new(lm_cl *cl, const lm_call *call, const char *what, lm_cl_kernel **out)
+{
+    lm_cl_kernel *k;
+    LM_NEW(k);
+    k->cl = cl;
+    k->nargs = call ? call->nx + call->ny : 0;
+    snprintf(k->name, sizeof k->name, "opencl.%s.%s", cl->panels ? "panel" : "tile", what);
+    k->base.name = k->name;
+    k->base.free = discard;
+    for (int i = 0; call && i < call->nx; i++)
+        k->base.bytes += (double)lm_shape_count(&call->x[i].sh) * (double)lm_dtype_size(call->x[i].dt);
+    for (int i = 0; call && i < call->ny; i++)
+        k->base.bytes += (double)lm_shape_count(&call->y[i].sh) * (double)lm_dtype_size(call->y[i].dt);
+    *out = k;
+    return LM_OK;
+}
+
+lm_status lm_cl_pass_add(lm_cl_kernel *k, const char *source, const char *options, const char *function,
+                         const void *params, size_t bytes, lm_cl_pass **out)
+{
+    lm_cl *cl = k->cl;
+    LM_TRY(lm_vec_reserve(&k->passes, k->passes.count + 1));
+    lm_cl_pass *p = &k->passes.at[k->passes.count];
+    *p = (lm_cl_pass){.rank = 1, .global = {1, 1, 1}};
+    cl_program program;
+    cl_int code;
+    pthread_mutex_lock(&cl->lock);
+    lm_status status = lm_cl_program(cl, source, options, &program);
+    if (status == LM_OK) {
+        p->kernel = cl->api->CreateKernel(program, function, &code);
+        status = lm_cl_status(code, function);
+    }
+    pthread_mutex_unlock(&cl->lock);
+    LM_TRY(status);
+    k->passes.count++;
+    LM_TRY(lm_cl_status(cl->api->SetKernelArg(p->kernel, 0, bytes, params), function));
+    *out = p;
+    return LM_OK;
+}
+
+void lm_cl_pass_operand(lm_cl_pass *p, int operand, size_t off)
+{
+    p->mem[p->nmem].operand = operand;
+    p->mem[p->nmem++].off = off;
+}
+
+void lm_cl_pass_line(const lm_cl_kernel *k, lm_cl_pass *p, int64_t n, size_t group)
+{
+    p->rank = 1;
+    p->local[0] = group ? group : k->cl->group;
+    p->global[0] = ((size_t)n + p->local[0] - 1) / p->local[0] * p->local[0];
+}
+
+lm_status lm_cl_scratch(lm_cl_kernel *k, int64_t count, size_t size, size_t *off)
+{
+    size_t bytes, end;
+    LM_REQUIRE(count >= 0 && lm_mul_size((size_t)count, size, &bytes) && lm_add_size(bytes, LM_ALIGN - 1, &bytes) &&
+                   lm_add_size(k->base.workspace, bytes & ~(size_t)(LM_ALIGN - 1), &end) && end < SIZE_MAX / 2,
+               LM_MEMORY, "the workspace of %s would not fit in memory", k->name);
+    *off = k->base.workspace;
+    k->base.workspace = end;
+    return LM_OK;
+}
+
+lm_status lm_cl_bound(lm_cl_kernel *k, lm_status status, lm_kernel **out)
+{
+    if (status == LM_OK)
+        *out = &k->base;
+    else
+        k->base.free(&k->base);
+    return status;
+}
+
+static cl_int set_arguments(const lm_cl_kernel *k, const lm_cl_pass *p, const lm_arg *arg, lm_buffer *workspace)
+{
+    const lm_cl_api *api = k->cl->api;
+    cl_uint at = 1;
+    cl_int code = CL_SUCCESS;
+    for (int i = 0; i < p->nmem && code == CL_SUCCESS; i++) {
+        int operand = p->mem[i].operand;
+        lm_buffer *b = operand >= 0 ? arg[operand].buf : operand == LM_CL_SCRATCH ? workspace : NULL;
+        cl_mem mem = operand == LM_CL_OWN ? k->own : b ? b->handle : NULL;
+        cl_ulong off = p->mem[i].off + (operand >= 0 ? arg[operand].off : 0);
+        code = api->SetKernelArg(p->kernel, at++, sizeof mem, &mem);
+        if (code == CL_SUCCESS)
+            code = api->SetKernelArg(p->kernel, at++, sizeof off, &off);
+    }
+    if (code == CL_SUCCESS && p->checks)
+        code = api->SetKernelArg(p->kernel, at, sizeof k->cl->flag, &k->cl->flag);
+    return code;
+}
+
+static lm_status run_passes(const lm_cl_kernel *k, const lm_arg *arg, lm_buffer *workspace)
+{
+    lm_cl *cl = k->cl;
+    for (size_t i = 0; i < k->passes.count; i++) {
+        const lm_cl_pass *p = &k->passes.at[i];
+        if (!p->global[0] || (p->rank > 1 && !p->global[1]) || (p->rank > 2 && !p->global[2]))
+            continue;
+        LM_TRY(lm_cl_status(set_arguments(k, p, arg, workspace), k->name));
+        cl_int code = cl->api->EnqueueNDRangeKernel(cl->queue, p->kernel, p->rank, NULL, p->global,
+                                                    p->local[0] ? p->local : NULL, 0, NULL, NULL);
+        LM_TRY(lm_cl_status(code, k->name));
+        cl->flagged |= p->checks;
+    }
+    return LM_OK;
+}
+
+lm_status lm_cl_launch(lm_device *dev, const lm_kernel *kernel, const lm_arg *arg, lm_buffer *workspace)
+{
+    lm_cl *cl = (lm_cl *)dev;
+    pthread_mutex_lock(&cl->lock);
+    lm_status status = run_passes((const lm_cl_kernel *)kernel, arg, workspace);
+    pthread_mutex_unlock(&cl->lock);
+    return status;
+}
+
+static lm_status read_flag(lm_cl *cl)
+{
+    cl_int word[LM_CL_FLAG], clear[LM_CL_FLAG] = {0};
+    LM_TRY(lm_cl_status(cl->api->EnqueueReadBuffer(cl->queue, cl->flag, CL_TRUE, 0, sizeof word, word, 0, NULL, NULL),
+                        "sync"));
+    cl->flagged = false;
+    if (!word[0])
+        return LM_OK;
+    LM_TRY(lm_cl_status(
+        cl->api->EnqueueWriteBuffer(cl->queue, cl->flag, CL_TRUE, 0, sizeof clear, clear, 0, NULL, NULL), "sync"));
+    int64_t value = (int64_t)((uint64_t)(uint32_t)word[2] << 32 | (uint32_t)word[1]);
+    unsigned op = (unsigned)word[0] - 1;
+    return lm_fail(LM_INPUT, "%s: index %lld is out of range for an axis of size %d",
+                   op < LM_OPS ? lm_ops[op].name : "?", (long long)value, (int)word[3]);
+}
+
+lm_status lm_cl_sync(lm_device *dev)
+{
+    lm_cl *cl = (lm_cl *)dev;
+    LM_TRY(lm_cl_status(cl->api->Finish(cl->queue), "waiting for the device"));
+    pthread_mutex_lock(&cl->lock);
+    lm_status status = cl->flagged ? read_flag(cl) : LM_OK;
+    pthread_mutex_unlock(&cl->lock);
+    return status;
+}
+
+lm_status lm_cl_run_now(lm_cl_kernel *k, const lm_arg *arg, lm_buffer *workspace)
+{
+    LM_TRY(lm_cl_launch(&k->cl->dev, &k->base, arg, workspace));
+    return lm_cl_sync(&k->cl->dev);
+}

@@ -1,0 +1,227 @@
+/* Programs: sources built in or read from LIMN_CL_DIR, compiled once, binaries kept on disk.
+ *
+ * A file of the cache holds, in this order, what it belongs to (a head with two hashes and the size) and the binary.
+ * Whatever does not fit is ignored and written anew; files take their names only when complete. */
+#include <stdio.h>
+#include <string.h>
+
+#include "backends/opencl/opencl.h"
+#include "core/base/embedded.h"
+#include "core/base/env.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+extern const lm_embedded lm_cl_sources[];
+
+/* Raise it when the meaning of a cache file changes. */
+enum { FORMAT = 1 };
+static const char magic[8] = "limn-cl";
+
+typedef struct head {
+    char magic[8];
+    uint64_t key, check, bytes; /* of source, options and device; of the binary */
+} head;
+
+/* Without what only the host's compiler includes. */
+static lm_status add_text(lm_str *out, const char *text, size_t size)
+{
+    static const char include[] = "#include";
+    for (size_t at = 0; at < size;) {
+        const char *end = memchr(text + at, '\n', size - at);
+        size_t line = end ? (size_t)(end + 1 - text) - at : size - at;
+        bool skip = line > sizeof include && strncmp(text + at, include, sizeof include - 1) == 0;
+        LM_TRY(lm_str_add_bytes(out, skip ? "\n" : text + at, skip ? 1 : line));
+        at += line;
+    }
+    return LM_OK;
+}
+
+/* From the folder that LIMN_CL_DIR names if it has the file, otherwise what is built in. */
+static lm_status add_file(lm_str *text, const char *name, size_t length)
+{
+    const char *folder = lm_env_text(LM_ENV_CL_DIR);
+    if (*folder) {
+        lm_str path = {0};
+        lm_file file;
+        lm_status status = lm_str_printf(&path, "%s/%.*s", folder, (int)length, name);
+        bool there = status == LM_OK && lm_file_map(path.text, &file) == LM_OK;
+        lm_str_free(&path);
+        LM_TRY(status);
+        if (there) {
+            status = add_text(text, (const char *)file.bytes, file.size);
+            lm_file_unmap(&file);
+            return status;
+        }
+    }
+    for (const lm_embedded *e = lm_cl_sources; e->name; e++)
+        if (strlen(e->name) == length && strncmp(e->name, name, length) == 0)
+            return add_text(text, (const char *)e->data, e->size);
+    return lm_fail(LM_DEVICE, "there is no OpenCL source %.*s", (int)length, name);
+}
+
+static lm_status assemble(const char *source, lm_str *text)
+{
+    LM_TRY(add_file(text, "params.h", 8));
+    LM_TRY(add_file(text, "common.cl", 9));
+    for (const char *at = source; *at; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+        LM_TRY(add_file(text, at, length));
+        at += length;
+    }
+    return LM_OK;
+}
+
+static lm_status cache_path(const lm_cl *cl, uint64_t key, lm_str *path)
+{
+    return cl->cache ? lm_str_printf(path, "%s/%016llx.clbin", cl->cache, (unsigned long long)key) : LM_NO;
+}
+
+/* The program in a cache file, or NULL. */
+static cl_program from_cache(lm_cl *cl, uint64_t key, const char *options)
+{
+    lm_str path = {0};
+    lm_file file = {0};
+    cl_program program = NULL;
+    head h;
+    if (cache_path(cl, key, &path) != LM_OK || lm_file_map(path.text, &file) != LM_OK)
+        goto out;
+    if (file.size < sizeof h)
+        goto out;
+    memcpy(&h, file.bytes, sizeof h);
+    const unsigned char *binary = file.bytes + sizeof h;
+    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.key != key || h.bytes != file.size - sizeof h ||
+        h.check != lm_hash(binary, h.bytes, key)) {
+        lm_log(LM_LOG_INFO, "%s is no program of this device and is written anew", path.text);
+        goto out;
+    }
+    size_t bytes = h.bytes;
+    cl_int loaded, code;
+    program = cl->api->CreateProgramWithBinary(cl->context, 1, &cl->id, &bytes, &binary, &loaded, &code);
+    if (code == CL_SUCCESS && loaded == CL_SUCCESS)
+        code = cl->api->BuildProgram(program, 1, &cl->id, options, NULL, NULL);
+    if (code != CL_SUCCESS || loaded != CL_SUCCESS) {
+        lm_log(LM_LOG_INFO, "%s refuses the compiled program %s (%s); it is compiled again", cl->dev.info.name,
+               path.text, lm_cl_error(code != CL_SUCCESS ? code : loaded));
+        if (program)
+            cl->api->ReleaseProgram(program);
+        program = NULL;
+    }
+out:
+    lm_file_unmap(&file);
+    lm_str_free(&path);
+    return program;
+}
+
+/* A cache that cannot be written costs time, nothing else. */
+static lm_status to_cache(lm_cl *cl, uint64_t key, cl_program program)
+{
+    size_t bytes = 0;
+    lm_str path = {0};
+    unsigned char *block = NULL;
+    lm_status status = LM_NO;
+    if (cache_path(cl, key, &path) != LM_OK ||
+        cl->api->GetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS || !bytes)
+        goto out;
+    block = lm_malloc(bytes + sizeof(head), 1);
+    if (!block)
+        goto out;
+    unsigned char *binary = block + sizeof(head);
+    if (cl->api->GetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) != CL_SUCCESS)
+        goto out;
+    head h = {.key = key, .check = lm_hash(binary, bytes, key), .bytes = bytes};
+    memcpy(h.magic, magic, sizeof magic);
+    memcpy(block, &h, sizeof h);
+    LM_TRY_OUT(lm_dir_make(cl->cache));
+    LM_TRY_OUT(lm_file_write(path.text, block, bytes + sizeof h));
+out:
+    lm_free(block);
+    lm_str_free(&path);
+    return status;
+}
+
+static lm_status build_failed(lm_cl *cl, cl_program program, const char *source, const char *options, cl_int code)
+{
+    char log[768] = "";
+    size_t bytes = 0;
+    cl->api->GetProgramBuildInfo(program, cl->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes);
+    char *all = bytes ? lm_calloc(bytes + 1, 1) : NULL;
+    if (all && cl->api->GetProgramBuildInfo(program, cl->id, CL_PROGRAM_BUILD_LOG, bytes, all, NULL) == CL_SUCCESS) {
+        lm_log(LM_LOG_ERROR, "%s, %s with %s: %s", cl->dev.info.name, source, options, all);
+        const char *first = strstr(all, "error");
+        lm_one_line(log, sizeof log, first ? first : all);
+    }
+    lm_free(all);
+    /* the host takes over */
+    return lm_fail(LM_UNSUPPORTED, "%s does not compile %s (%s) with %s: %s", cl->dev.info.name, source,
+                   lm_cl_error(code), options, log);
+}
+
+static lm_status compile(lm_cl *cl, const char *source, const char *text, const char *options, cl_program *out)
+{
+    cl_int code;
+    cl_program program = cl->api->CreateProgramWithSource(cl->context, 1, &text, NULL, &code);
+    LM_TRY(lm_cl_status(code, source));
+    code = cl->api->BuildProgram(program, 1, &cl->id, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        lm_status status = build_failed(cl, program, source, options, code);
+        cl->api->ReleaseProgram(program);
+        return status;
+    }
+    *out = program;
+    return LM_OK;
+}
+
+static lm_status make(lm_cl *cl, const char *source, const char *options, cl_program *out)
+{
+    lm_str text = {0}, all = {0};
+    lm_status status;
+    LM_TRY_OUT(assemble(source, &text));
+    LM_TRY_OUT(lm_str_printf(&all, "%s %s", cl->options, options));
+    uint64_t key = lm_hash(text.text, text.count, FORMAT);
+    key = lm_hash(cl->key, strlen(cl->key), lm_hash(all.text, all.count, key));
+    *out = from_cache(cl, key, all.text);
+    if (!*out) {
+        LM_TRY_OUT(compile(cl, source, text.text, all.text, out));
+        to_cache(cl, key, *out);
+    }
+out:
+    lm_str_free(&text);
+    lm_str_free(&all);
+    return status;
+}
+
+lm_status lm_cl_program(lm_cl *cl, const char *source, const char *options, cl_program *out)
+{
+    lm_str key = {0};
+    lm_status status;
+    LM_TRY_OUT(lm_str_printf(&key, "%s|%s", source, options));
+    lm_cell *known = lm_map_gets(&cl->programs, key.text);
+    if (known) {
+        *out = known->ptr;
+        status = *out ? LM_OK : lm_fail(LM_UNSUPPORTED, "%s did not compile %s", cl->dev.info.name, source);
+        goto out;
+    }
+    *out = NULL;
+    status = make(cl, source, options, out);
+    if (status == LM_OK || status == LM_UNSUPPORTED) {
+        lm_status kept = lm_map_put_ptr(&cl->programs, key.text, *out);
+        if (status == LM_OK && kept != LM_OK)
+            cl->api->ReleaseProgram(*out);
+        status = status == LM_OK ? kept : status;
+    }
+out:
+    lm_str_free(&key);
+    return status;
+}
+
+void lm_cl_programs_free(lm_cl *cl)
+{
+    size_t at = 0;
+    for (lm_map_entry *e; (e = lm_map_next(&cl->programs, &at));)
+        if (e->value.ptr)
+            cl->api->ReleaseProgram(e->value.ptr);
+    lm_map_free(&cl->programs);
+}

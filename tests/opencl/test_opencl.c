@@ -1,0 +1,150 @@
+/* OpenCL devices: same answers from a cold, a warm and a damaged cache; bad indices; words for wrong device lists; a
+ * driver that crashes when it is looked at (argument "crash", see meson.build). Skipped where there is no device. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/env.h"
+#include "core/base/file.h"
+#include "core/device/chain.h"
+#include "core/run/exec.h"
+#include "tests/unit/test.h"
+
+static char folder[] = "/tmp/limn-opencl-XXXXXX";
+
+static lm_view ramp(lm_dtype dt, lm_shape shape, double first, double step)
+{
+    lm_view v = {0};
+    CHECK_OK(lm_view_new(dt, &shape, &v));
+    for (int64_t i = 0, n = lm_shape_count(&shape); i < n; i++)
+        lm_view_set(&v, i, first + step * (double)i);
+    return v;
+}
+
+/* gelu of a ramp on a device that is opened for it */
+static void gelu(const char *spec, float y[40])
+{
+    lm_chain chain;
+    if (!CHECK_OK(lm_chain_open(spec, &chain)))
+        return;
+    lm_view x = ramp(LM_F32, LM_SHAPE(40), -4, 0.2), result;
+    if (CHECK_OK(lm_exec_once(&chain, LM_OP_GELU, NULL, 1, &x, 1, &result))) {
+        memcpy(y, lm_view_data(&result), 40 * sizeof *y);
+        lm_buffer_unref(result.buf);
+    }
+    lm_buffer_unref(x.buf);
+    lm_chain_close(&chain);
+}
+
+static int programs(lm_names *names)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/opencl", folder);
+    CHECK_OK(lm_dir_list(path, ".clbin", names));
+    return (int)names->count;
+}
+
+static void caches(void)
+{
+    float cold[40], warm[40], damaged[40];
+    lm_names names = {0};
+    gelu("opencl:0.0:strict=1", cold);
+    const int made = programs(&names);
+    CHECK(made > 0);
+    gelu("opencl:0.0:strict=1", warm);
+    for (size_t i = 0; i < names.count; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/opencl/%s", folder, names.at[i]);
+        CHECK_OK(lm_file_write(path, "limn-cl", i % 2 ? 7 : 0));
+    }
+    gelu("opencl:0.0:strict=1", damaged);
+    CHECK(memcmp(cold, warm, sizeof cold) == 0 && memcmp(cold, damaged, sizeof cold) == 0);
+    lm_names_free(&names);
+    CHECK_INT(programs(&names), made);
+    for (size_t i = 0; i < names.count; i++) {
+        char path[256];
+        lm_file file;
+        snprintf(path, sizeof path, "%s/opencl/%s", folder, names.at[i]);
+        if (CHECK_OK(lm_file_map(path, &file)))
+            CHECK(file.size > 64);
+        lm_file_unmap(&file);
+    }
+    lm_names_free(&names);
+}
+
+static void bad_index(void)
+{
+    lm_chain chain;
+    if (!CHECK_OK(lm_chain_open("opencl:0.0:strict=1", &chain)))
+        return;
+    lm_view x[] = {ramp(LM_F32, LM_SHAPE(5, 2), 0, 1), ramp(LM_I64, LM_SHAPE(3), 3, 1)}, y;
+    CHECK_FAILS(lm_exec_once(&chain, LM_OP_GATHER, NULL, 2, x, 1, &y), LM_INPUT);
+    CHECK(strstr(lm_message(), "Gather") && strstr(lm_message(), "index 5") && strstr(lm_message(), "size 5"));
+    lm_view_set(&x[1], 2, -5);
+    if (CHECK_OK(lm_exec_once(&chain, LM_OP_GATHER, NULL, 2, x, 1, &y))) {
+        CHECK_NEAR(lm_view_get(&y, 0), 6, 0);
+        CHECK_NEAR(lm_view_get(&y, 5), 1, 0);
+        lm_buffer_unref(y.buf);
+    }
+    lm_buffer_unref(x[0].buf);
+    lm_buffer_unref(x[1].buf);
+    lm_chain_close(&chain);
+}
+
+static void device_lists(void)
+{
+    lm_chain chain;
+    CHECK_FAILS(lm_chain_open("opencl:9.9", &chain), LM_DEVICE);
+    CHECK_FAILS(lm_chain_open("opencl:0.0:family=round", &chain), LM_USAGE);
+    CHECK_FAILS(lm_chain_open("opencl:0.0:speed=1", &chain), LM_USAGE);
+    if (CHECK_OK(lm_chain_open("opencl:9.9,cpu", &chain))) {
+        CHECK_STR(chain.dev[0]->info.name, "cpu");
+        lm_chain_close(&chain);
+    }
+    if (CHECK_OK(lm_chain_open("-opencl", &chain))) {
+        CHECK(strncmp(chain.dev[0]->info.name, "opencl", 6) != 0);
+        lm_chain_close(&chain);
+    }
+}
+
+/* The kernels for GPUs run on a processor too, only slowly. */
+static void both_families(void)
+{
+    float panels[40], tiles[40];
+    gelu("opencl:0.0:family=panels", panels);
+    gelu("opencl:0.0:family=tiles", tiles);
+    CHECK(memcmp(panels, tiles, sizeof panels) == 0);
+}
+
+static void crashing_driver(void)
+{
+    lm_chain chain;
+    CHECK_FAILS(lm_chain_open("opencl", &chain), LM_DEVICE);
+    if (CHECK_OK(lm_chain_open("auto", &chain))) {
+        CHECK(strncmp(chain.dev[0]->info.name, "opencl", 6) != 0);
+        lm_chain_close(&chain);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    lm_chain chain;
+    if (!mkdtemp(folder) || lm_env_set(LM_ENV_CACHE_DIR, folder) != LM_OK)
+        return 1;
+    if (argc > 1 && strcmp(argv[1], "crash") == 0) {
+        CASE(crashing_driver);
+        test_remove(folder);
+        return test_end();
+    }
+    if (lm_chain_open("opencl:0.0", &chain) != LM_OK)
+        test_skip("no OpenCL device here");
+    const bool processor = chain.dev[0]->info.kind == LM_KIND_CPU;
+    lm_chain_close(&chain);
+    CASE(caches);
+    CASE(bad_index);
+    CASE(device_lists);
+    if (processor)
+        CASE(both_families);
+    test_remove(folder);
+    return test_end();
+}
