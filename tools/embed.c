@@ -7,7 +7,7 @@
 
 static bool is_program(const char *path)
 {
-    static const char *const ending[] = {".cl", ".css", ".js"};
+    static const char *const ending[] = {".cl", ".css", ".h", ".js"};
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof ending / sizeof *ending; i++)
         if (strcmp(dot, ending[i]) == 0)

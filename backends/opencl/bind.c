@@ -12,7 +12,7 @@ static const struct {
     {LM_OP_ADD, LM_OP_SHIFT, lm_cl_bind_binary},
     {LM_OP_WHERE, LM_OP_WHERE, lm_cl_bind_where},
     {LM_OP_RESHAPE, LM_OP_SLICE, lm_cl_bind_copy},
-    {LM_OP_SLICE_DX, LM_OP_PAD, lm_cl_bind_map},
+    {LM_OP_SLICE_DX, LM_OP_PAD_DX, lm_cl_bind_map},
     {LM_OP_CONCAT, LM_OP_CONCAT, lm_cl_bind_concat},
     {LM_OP_TILE, LM_OP_TILE, lm_cl_bind_map},
     {LM_OP_REDUCE_SUM, LM_OP_REDUCE_LSE, lm_cl_bind_reduce},

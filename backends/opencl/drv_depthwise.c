@@ -62,7 +62,7 @@ lm_status lm_cl_make_depthwise(lm_cl_maker *m)
     snprintf(options, sizeof options, "-DTURNED=%d%s%s%s%s", call->op == LM_OP_CONV_T, e && e->active ? " -DACT=" : "",
              e && e->active ? lm_ops[e->act].id : "", e && e->sloped ? " -DSLOPE=" : "",
              e && e->sloped ? lm_ops[e->slope.of].id : "");
-    LM_TRY(lm_cl_pass_add(m->k, "vmath.h vmath_trig.h formulas.cl product.cl depthwise.cl", options, "depthwise", &p,
+    LM_TRY(lm_cl_pass_add(m->k, LM_CL_FORMULAS "product.cl depthwise.cl", options, "depthwise", &p,
                           sizeof p, &pass));
     lm_cl_product_operands(m, pass);
     lm_cl_pass_line(m->k, pass, p.units, 0);

@@ -100,7 +100,7 @@ static lm_status add_pass(lm_cl_kernel *k, form f, const char *op, const lm_view
              "-DWHOLE=%d",
              op, (int)f, f < INTEGER1, nx, types[dt[0]], types[dt[1]], types[dt[2]], types[dt[RESULT]], step_of(&p, 0),
              step_of(&p, 1), step_of(&p, 2), dt[RESULT] == LM_F32 && step_of(&p, RESULT) == 1);
-    LM_TRY(lm_cl_pass_add(k, "vmath.h vmath_trig.h formulas.cl elementwise.cl", options, "elementwise", &p, sizeof p,
+    LM_TRY(lm_cl_pass_add(k, LM_CL_FORMULAS "elementwise.cl", options, "elementwise", &p, sizeof p,
                           &pass));
     for (int i = 0; i <= nx; i++)
         lm_cl_pass_operand(pass, at[i].operand, at[i].off);

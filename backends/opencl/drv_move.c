@@ -91,6 +91,8 @@ static void fill_map(const lm_call *call, lm_cl_mapping *p)
         } else if (call->op == LM_OP_SLICE_DX) {
             p->start[i] = call->a->slice.start[i];
             p->down[i] = call->a->slice.step[i];
+        } else if (call->op == LM_OP_PAD_DX) {
+            p->start[i] = -call->a->pad.lo[i];
         }
     }
     p->way = call->op == LM_OP_TILE ? LM_CL_WRAP : call->op == LM_OP_PAD ? ways[call->a->pad.mode] : LM_CL_OUTSIDE;
@@ -106,6 +108,8 @@ lm_status lm_cl_bind_map(lm_cl *cl, const lm_call *call, lm_kernel **out)
     lm_cl_mapping p = {.count = lm_shape_count(&y->sh), .rank = y->sh.rank};
     LM_REQUIRE(x->dt == y->dt && x->sh.rank == y->sh.rank, LM_UNSUPPORTED, "%s of %s has no kernel on opencl",
                lm_ops[call->op].name, lm_dtype_name(x->dt));
+    LM_REQUIRE(call->op != LM_OP_PAD_DX || call->a->pad.mode == LM_PAD_CONSTANT, LM_UNSUPPORTED,
+               "%s of repeated elements has no kernel on opencl", lm_ops[call->op].name);
     for (int i = 0; i < p.rank; i++) {
         p.dim[i] = y->sh.dim[i], p.y[i] = y->st[i];
         p.n[i] = x->sh.dim[i], p.x[i] = x->st[i];

@@ -76,6 +76,9 @@ void lm_cl_programs_free(lm_cl *cl);
 /* launch.c */
 lm_status lm_cl_kernel_new(lm_cl *cl, const lm_call *call, const char *what, lm_cl_kernel **out);
 
+/* What programs name that compute elementwise functions. */
+#define LM_CL_FORMULAS "vmath.h vmath_trig.h formulas.cl formulas.h formulas_dx.h "
+
 /* Add a pass; `params` are copied. The caller then names its operands and its size, before it adds another one. */
 lm_status lm_cl_pass_add(lm_cl_kernel *k, const char *source, const char *options, const char *function,
                          const void *params, size_t bytes, lm_cl_pass **out);

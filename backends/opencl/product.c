@@ -78,7 +78,7 @@ lm_status lm_cl_pack_plan(uint32_t kind, const lm_view *v, int64_t nr, int64_t p
     return LM_OK;
 }
 
-static const char sources[] = "vmath.h vmath_trig.h formulas.cl product.cl";
+static const char sources[] = LM_CL_FORMULAS "product.cl";
 
 static lm_status add_pack(lm_cl_kernel *k, const lm_cl_pack *pack, lm_cl_place from, lm_cl_place to)
 {

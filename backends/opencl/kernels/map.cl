@@ -1,4 +1,4 @@
-/* Pad, Tile and the gradient of Slice: one element of the result per work-item, bits of type T. */
+/* Pad, Tile and the gradients of Slice and Pad: one element of the result per work-item, bits of type T. */
 kernel void map(const lm_cl_mapping p, global const T *x, ulong ox, global const T *value, ulong ov, global T *y,
                 ulong oy)
 {
