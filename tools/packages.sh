@@ -21,6 +21,8 @@ pc:libpng libpng-dev
 pc:libjpeg libjpeg62-turbo-dev
 pc:libcjson libcjson-dev
 pc:libutf8proc libutf8proc-dev
+pc:OpenCL ocl-icd-opencl-dev
+/etc/OpenCL/vendors/pocl.icd pocl-opencl-icd
 xz xz-utils
 chromium chromium
 qemu-aarch64 qemu-user

@@ -17,7 +17,8 @@
 lm_status lm_file_map(const char *path, lm_file *out)
 {
     static const uint8_t nothing[1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* a pipe must not block us before we have seen that it is one */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     LM_REQUIRE(fd >= 0, LM_INPUT, "%s: %s", path, strerror(errno));
     struct stat about;
     lm_status status = LM_OK;
@@ -278,8 +279,9 @@ lm_status lm_dir_make(const char *path)
         char cut = *at;
         *at = '\0';
         struct stat about;
-        if (mkdir(copy, 0777) != 0 && (stat(copy, &about) != 0 || !S_ISDIR(about.st_mode)))
-            status = lm_fail(LM_OUTPUT, "the folder %s cannot be made: %s", copy, strerror(errno));
+        const int reason = mkdir(copy, 0777) != 0 ? errno : 0;
+        if (reason && (stat(copy, &about) != 0 || !S_ISDIR(about.st_mode)))
+            status = lm_fail(LM_OUTPUT, "the folder %s cannot be made: %s", copy, strerror(reason));
         *at = cut;
     }
     lm_free(copy);

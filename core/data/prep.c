@@ -154,6 +154,11 @@ static lm_status take(const char *word, size_t count, lm_prep *p)
         if (equals && strlen(parts[i].key) == key && memcmp(parts[i].key, word, key) == 0)
             return parts[i].take(&(value){parts[i].key, equals + 1, count - key - 1}, p);
     }
+    const char *next;
+    double lone;
+    LM_REQUIRE(equals || !number(word, word + count, &lone, &next), LM_USAGE,
+               "--prep '%.*s': stands alone; three numbers of one key are joined by ':', as in mean=0.485:0.456:0.406",
+               (int)count, word);
     lm_str words = {0};
     lm_list_words(known, LM_COUNT(known), &words);
     lm_fail(LM_USAGE, "--prep '%.*s': no part of a preparation; give key=value with %s", (int)count, word,

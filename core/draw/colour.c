@@ -134,3 +134,13 @@ const char *lm_palette_name(lm_palette palette)
 {
     return paths[palette].name;
 }
+
+lm_rgb lm_colour_ground(bool positive, double t)
+{
+    const double size = fmin(fabs(t), 1), full = 0.65; /* brighter and darker ends of the palette are hard to read on */
+    if (!positive)
+        return lm_colour(LM_PALETTE_SIGNED, t);
+    const lm_rgb c = lm_colour(LM_PALETTE_HEAT, full);
+    return (lm_rgb){(uint8_t)lround(255 + size * (c.r - 255)), (uint8_t)lround(255 + size * (c.g - 255)),
+                    (uint8_t)lround(255 + size * (c.b - 255))};
+}

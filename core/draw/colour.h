@@ -3,6 +3,7 @@
 #ifndef LM_DRAW_COLOUR_H
 #define LM_DRAW_COLOUR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct lm_rgb {
@@ -23,5 +24,8 @@ const char *lm_palette_name(lm_palette palette); /* "signed", "heat", "ink" */
 
 /* Of a point in OKLab given by lightness (0 to 1), chroma and hue in turns, as near as a screen can show it. */
 lm_rgb lm_colour_lch(double lightness, double chroma, double hue);
+
+/* What a word stands on: white where t is 0; from -1 to 1 with signs, without them their size counts. */
+lm_rgb lm_colour_ground(bool positive, double t);
 
 #endif

@@ -5,7 +5,7 @@
 #include "core/draw/canvas.h"
 
 /* Of one letter with the gap behind it, before they are magnified. */
-enum { LM_LETTER_WIDTH = 6, LM_LETTER_HEIGHT = 8 };
+enum { LM_LETTER_WIDTH = 6, LM_LETTER_HEIGHT = 9 };
 
 /* Each letter is LM_LETTER_WIDTH * zoom pixels wide; '\n' begins a line. Capitals look like small letters, and what is no
  * letter, digit or mark of ASCII like a box. What lies outside of the picture is cut off. */

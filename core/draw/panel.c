@@ -1,4 +1,5 @@
-/* Bars, token strips and curves as SVG. Colours of numbers say red for, blue against, as heat maps do. */
+/* Bars, token strips and curves as SVG. Colours of numbers say red for, blue against, or are those of
+ * sizes, as heat maps' are. */
 #include "core/draw/panel.h"
 
 #include <math.h>
@@ -22,16 +23,17 @@ enum {
     CURVE = 110,
     BETWEEN = 20
 };
-enum { BARS = 20, NAME_BYTES = 28 };
+/* More curves than SERIES are drawn as rows of cells, of which so many are worth the bytes. */
+enum { BARS = 20, NAME_BYTES = 28, SERIES = 8, CELLS_ACROSS = 128, CELLS_DOWN = 32, WEIGHTS = 24 };
 
 static const char head[] =
     "<style>\n"
     "svg{font:13px "
     "system-ui,sans-serif;background:#fff}text{fill:#1b1f24}.h{font-weight:600}.m{fill:#57606a}.r{text-anchor:end}"
-    ".c{text-anchor:middle}.p{fill:#c0362c}.n{fill:#2f62b5}.a{stroke:#8c959f;fill:none}.l{stroke:#1b1f24;fill:none;"
+    ".c{text-anchor:middle}.p{fill:#c0362c}.n{fill:#2f62b5}.u{fill:#a8741a}.a{stroke:#8c959f;fill:none}.l{stroke:#1b1f24;fill:none;"
     "stroke-width:1.5;stroke-linejoin:round}\n"
     "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.m{fill:#9aa4af}.p{fill:#ff7b6b}.n{"
-    "fill:#79aaff}"
+    "fill:#79aaff}.u{fill:#e3b341}"
     ".l{stroke:#e6edf3}}\n"
     "</style>\n";
 
@@ -59,7 +61,13 @@ static void short_text(lm_str *out, const char *text)
     lm_str_free(&cut);
 }
 
-static void one_bar(lm_str *out, double y, const char *name, const char *full, double value, double most)
+/* The class of what a number draws. */
+static const char *class_of(const lm_panel *p, double value)
+{
+    return p->positive ? "u" : value < 0 ? "n" : "p";
+}
+
+static void one_bar(lm_str *out, double y, const lm_panel *p, const char *full, double value, double most)
 {
     const double room = (WIDTH - MARGIN - NAME - 2 * NUMBER) / 2.0, middle = NAME + NUMBER + room;
     const double length = isnan(value) ? 0 : fabs(value) / most * room;
@@ -67,9 +75,9 @@ static void one_bar(lm_str *out, double y, const char *name, const char *full, d
     lm_str_add(out, "<g><title>");
     draw_text(out, full);
     lm_str_printf(out, " %.9g</title><text class=\"r\" x=\"%d\" y=\"%.1f\">", value, NAME - 8, y + 15);
-    short_text(out, name);
+    short_text(out, full);
     lm_str_printf(out, "</text><rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" rx=\"2\"/>",
-                  for_it ? "p" : "n", for_it ? middle : middle - length, y + 3, length, BAR - 6);
+                  class_of(p, value), for_it ? middle : middle - length, y + 3, length, BAR - 6);
     lm_str_printf(out, "<text class=\"m%s\" x=\"%.1f\" y=\"%.1f\">%.4g</text></g>\n", for_it ? "" : " r",
                   for_it ? middle + length + 6 : middle - length - 6, y + 15, value);
 }
@@ -156,11 +164,11 @@ static lm_status bars(const lm_panel *p, double y, lm_str *out)
         rest += p->value[order[i].index];
     most = fmax(fmax(p->count ? order[0].size : 0, fabs(rest)), 1e-300);
     for (int i = 0; i < shown; i++, y += BAR)
-        one_bar(out, y, p->name[order[i].index], p->name[order[i].index], p->value[order[i].index], most);
+        one_bar(out, y, p, p->name[order[i].index], p->value[order[i].index], most);
     if (shown < p->count) {
         lm_str name = {0};
         lm_str_printf(&name, "sum of %d others", p->count - shown);
-        one_bar(out, y, lm_str_text(&name), lm_str_text(&name), rest, most);
+        one_bar(out, y, p, lm_str_text(&name), rest, most);
         lm_str_free(&name);
     }
     lm_free(order);
@@ -175,9 +183,9 @@ static double range_of(const lm_panel *p)
     return most;
 }
 
-static void colour_of(lm_str *out, double t)
+static void ground(lm_str *out, bool positive, double t)
 {
-    const lm_rgb c = lm_colour(LM_PALETTE_SIGNED, t);
+    const lm_rgb c = lm_colour_ground(positive, t);
     lm_str_printf(out, "#%02x%02x%02x", c.r, c.g, c.b);
 }
 
@@ -198,10 +206,10 @@ static double tokens(const lm_panel *p, double top, lm_str *out)
             draw_text(out, p->name[i]);
             lm_str_printf(out, " %.9g</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"4\" fill=\"",
                           p->value[i], x, y, wide, TOKEN);
-            colour_of(out, t);
+            ground(out, p->positive, t);
             /* ends of the palette are dark: black does not read on them */
             lm_str_printf(out, "\"/><text class=\"c\" style=\"fill:%s\" x=\"%.1f\" y=\"%.1f\">",
-                          fabs(t) > 0.6 ? "#fff" : "#1b1f24", x + wide / 2, y + 20);
+                          fabs(t) > 0.6 && !p->positive ? "#fff" : "#1b1f24", x + wide / 2, y + 20);
             draw_text(out, p->name[i]);
             lm_str_add(out, "</text></g>\n");
         }
@@ -210,8 +218,36 @@ static double tokens(const lm_panel *p, double top, lm_str *out)
     return y + TOKEN - top;
 }
 
+/* Many series: time runs to the right, each row is one of them or the sum of a few, coloured by what it speaks for.
+ * Above them a strip of WEIGHTS pixels says what each step speaks for. */
+static void raster(const lm_panel *p, double top, lm_str *out)
+{
+    const int across = p->count < CELLS_ACROSS ? p->count : CELLS_ACROSS;
+    const int down = p->series < CELLS_DOWN ? p->series : CELLS_DOWN;
+    const double wide = (double)(WIDTH - 2 * MARGIN) / across, high = (double)(CURVE - WEIGHTS) / down;
+    double cell[CELLS_DOWN * CELLS_ACROSS], most = 1e-300;
+    for (int i = 0; i < down * across; i++) {
+        const int r = i / across, c = i % across;
+        const int from = (int)((int64_t)c * p->count / across), to = (int)(((int64_t)c + 1) * p->count / across);
+        cell[i] = 0;
+        for (int s = (int)((int64_t)r * p->series / down); s < (int)(((int64_t)r + 1) * p->series / down); s++)
+            for (int k = from; k < to; k++)
+                cell[i] += isfinite(p->part[(int64_t)s * p->count + k]) ? p->part[(int64_t)s * p->count + k] : 0;
+        most = fmax(most, fabs(cell[i]));
+    }
+    lm_str_add(out, "<g shape-rendering=\"crispEdges\">");
+    for (int i = 0; i < down * across; i++) {
+        lm_str_printf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"",
+                      MARGIN + i % across * wide, top + WEIGHTS + i / across * high, wide, high);
+        ground(out, p->positive, cell[i] / most);
+        lm_str_add(out, "\"/>");
+    }
+    lm_str_add(out, "</g>\n");
+}
+
 static void curve(const lm_panel *p, double top, lm_str *out)
 {
+    const bool many = p->series > SERIES && p->part;
     const double most = range_of(p), step = (double)(WIDTH - 2 * MARGIN) / (p->count > 1 ? p->count - 1 : 1);
     double low = INFINITY, high = -INFINITY;
     for (int i = 0; i < p->series * p->count; i++)
@@ -227,9 +263,11 @@ static void curve(const lm_panel *p, double top, lm_str *out)
         lm_str_printf(out,
                       "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" "
                       "opacity=\"%.3f\"><title>%d: %.9g</title></rect>\n",
-                      t < 0 ? "n" : "p", left, top, right - left, CURVE, isnan(t) ? 0 : 0.75 * fabs(t), i, p->value[i]);
+                      class_of(p, t), left, top, right - left, many ? WEIGHTS : CURVE, isnan(t) ? 0 : 0.75 * fabs(t), i, p->value[i]);
     }
-    for (int s = 0; s < p->series; s++) {
+    if (many)
+        raster(p, top, out);
+    for (int s = 0; s < p->series && !many; s++) {
         lm_str_add(out, "<path class=\"l\" d=\"");
         bool pen = false;
         for (int i = 0; i < p->count; i++) {

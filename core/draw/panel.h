@@ -15,8 +15,10 @@ typedef struct lm_panel {
     int count;               /* columns, tokens, or points in time */
     const char *const *name; /* by column or token */
     const double *value;     /* what each speaks for (above 0) or against */
+    bool positive;           /* sizes only: nothing speaks for or against */
     int series;              /* curves: how many lie over each other */
     const double *curve;     /* [series][count] */
+    const double *part;      /* [series][count]: what each number of many curves speaks for; NULL: not known */
     bool waterfall;          /* bars: each begins where the one before ends, the first at `from` */
     double from;
 } lm_panel;

@@ -7,7 +7,7 @@
 #include "core/draw/plot_inside.h"
 #include "core/draw/svg.h"
 
-enum { MOST_CELL = 54, NUMBERS_FROM = 34, SCALE = 12, SCALE_ROOM = 74, MOST_NAME = 180, STEPS = 48, NAME_FROM = 12 };
+enum { MOST_CELL = 54, WIDEST_CELL = 160, NUMBERS_FROM = 34, SCALE = 12, SCALE_ROOM = 74, MOST_NAME = 180, STEPS = 48, NAME_FROM = 12 };
 
 typedef struct matrix {
     const lm_plot *p;
@@ -131,8 +131,8 @@ double plot_matrix(const lm_plot *p, double top, lm_str *out)
     matrix m = {.p = p, .row_name = p->row_name ? p->row_name : p->rows == p->names ? p->name : NULL, .top = top + 4};
     set_range(&m);
     m.left = PLOT_MARGIN + (p->y ? 20 : 0) + row_names_width(&m) + 10;
-    m.width = fmin((PLOT_WIDTH - PLOT_MARGIN - SCALE_ROOM - m.left) / p->names, MOST_CELL);
-    m.height = fmin(m.width, fmax(480.0 / p->rows, 1));
+    m.width = fmin((PLOT_WIDTH - PLOT_MARGIN - SCALE_ROOM - m.left) / p->names, WIDEST_CELL);
+    m.height = fmin(fmin(m.width, MOST_CELL), fmax(480.0 / p->rows, 1));
     const double right = m.left + p->names * m.width, bottom = m.top + p->rows * m.height;
     for (int r = 0; r < p->rows; r++) {
         for (int c = 0; c < p->names; c++)

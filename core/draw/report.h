@@ -107,6 +107,7 @@ typedef struct lm_report {
     const lm_report_fact *fact; /* the run: version, device, seed ... */
     int facts;
     const char *truth; /* what masks show: "the shape" */
+    int first;         /* the sample that is shown when the page opens */
     /* lm_png_encode, for pictures that are seen without scripts; NULL: there are none */
     lm_status (*png)(const uint8_t *rgb, int width, int height, lm_str *out);
 } lm_report;

@@ -260,6 +260,8 @@ static int first_levels(double numbers)
 static lm_status add_rest(const report_page *p, lm_json *j)
 {
     add_texts(p->r, j);
+    lm_json_key(j, "first");
+    lm_json_number(j, p->r->first);
     lm_json_key(j, "truth");
     lm_json_string(j, p->r->truth ? p->r->truth : report_text_of(p->r->language, REPORT_TRUTH));
     LM_TRY(add_palettes(j));

@@ -6,8 +6,8 @@ const data = JSON.parse(document.getElementById('numbers').textContent);
 const text = data.text, main = document.getElementById('main');
 /* What the controls are set to, and in the beginning; methods are listed that are switched off. */
 const usual = {
-  model: data.models.length > 2 ? '0' : 'all', sample: '0', target: 'all', sign: 'signed', palette: 'auto', opacity: 90,
-  clip: 99.5, stretch: 'nearest', under: 'grey', truth: false, waterfall: false,
+  model: data.models.length > 2 ? '0' : 'all', sample: String(data.first), target: 'all',
+  sign: 'signed', palette: 'auto', opacity: 90, clip: 99.5, stretch: 'nearest', under: 'grey', truth: false, waterfall: false,
 };
 const state = Object.assign({off: new Set()}, usual);
 

@@ -138,11 +138,17 @@ static int largest_first(const void *a, const void *b)
                               : (x->index > y->index) - (x->index < y->index);
 }
 
-static void bar(report_page *p, double v, double most)
+/* Which way a number speaks, as a class. */
+static const char *way(bool positive, double v)
+{
+    return positive ? "size" : v < 0 ? "against" : "for";
+}
+
+static void bar(report_page *p, bool positive, double v, double most)
 {
     const double length = most > 0 ? 50 * fmin(fabs(v) / most, 1) : 0;
     lm_str_printf(p->out, "<td class=\"bar two\"><i class=\"%s\" style=\"left:%.2f%%;width:%.2f%%\"></i><td>%.5g\n",
-                  v < 0 ? "against" : "for", v < 0 ? 50 - length : 50, length, v);
+                  way(positive, v), v < 0 ? 50 - length : 50, length, v);
 }
 
 static lm_status bars(report_page *p, const lm_report_input *in, const lm_finding *f)
@@ -168,7 +174,7 @@ static lm_status bars(report_page *p, const lm_report_input *in, const lm_findin
         lm_str_printf(p->out, "<tr data-at=\"%d\"", i);
         report_put(p, "><th scope=\"row\">", f->name && f->name[i] && *f->name[i] ? f->name[i] : number, NULL);
         report_number_cell(p, in && in->number && i < in->count ? in->number[i] : NAN);
-        bar(p, f->value[i], order[0].size);
+        bar(p, f->positive, f->value[i], order[0].size);
     }
     for (int k = shown; k < f->width; k++)
         rest += sound(f->value[order[k].index]);
@@ -178,7 +184,7 @@ static lm_status bars(report_page *p, const lm_report_input *in, const lm_findin
         lm_str_add(p->out, "<tr class=\"rest\"><th scope=\"row\">");
         report_say(p, REPORT_REST, number);
         lm_str_add(p->out, "<td>");
-        bar(p, rest, order[0].size);
+        bar(p, f->positive, rest, order[0].size);
     }
     lm_free(order);
     return lm_str_add(p->out, "</table>");
@@ -195,7 +201,8 @@ static lm_status tokens(report_page *p, const lm_finding *f)
         const double v = sound(f->value[i]);
         char number[24];
         snprintf(number, sizeof number, "%d", i);
-        lm_str_printf(p->out, "<span class=\"token %s\" style=\"--s:%.3f\" title=\"%.5g\">", v < 0 ? "against" : "for",
+        lm_str_printf(p->out, "<span class=\"token %s\" style=\"--s:%.3f\" title=\"%.5g\">",
+                      way(f->positive, v),
                       most > 0 ? fabs(v) / most : 0, v);
         report_put(p, "", f->name && f->name[i] ? f->name[i] : number, "</span> ", NULL);
     }
@@ -242,7 +249,7 @@ static lm_status series(report_page *p, const lm_report_input *in, const lm_find
             most = pass ? most : fmax(most, fabs(v));
             if (pass)
                 lm_str_printf(p->out, "<rect class=\"%s\" x=\"%.2f\" width=\"%.2f\" height=\"%d\" style=\"--s:%.3f\"/>",
-                              v < 0 ? "against" : "for", (double)SERIES_WIDTH * k / steps,
+                              way(f->positive, v), (double)SERIES_WIDTH * k / steps,
                               (double)SERIES_WIDTH / steps + 0.2, SERIES_HEIGHT, most > 0 ? fabs(v) / most : 0);
         }
     }

@@ -246,8 +246,9 @@ function drawColumns(view) {
 function drawTokens(view) {
   const v = view.value(), range = rangeOf(view), palette = paletteOf(view), ground = card();
   [...view.plot.querySelectorAll('.token')].forEach((token, i) => {
-    const t = shown(v[i], range), cover = Math.abs(t) * state.opacity / 100 * 0.85;
-    const mixed = css(palette, t).map((c, k) => Math.round(ground[k] + cover * (c - ground[k])));
+    /* the ends of palettes for sizes are too bright, or too dark, to read on */
+    const t = shown(v[i], range), cover = Math.abs(t) * state.opacity / 100;
+    const mixed = css(palette, Math.sign(t) * (palette.signed ? 1 : 0.65)).map((c, k) => Math.round(ground[k] + cover * (c - ground[k])));
     token.style.background = `rgb(${mixed})`;
     token.style.color = 0.299 * mixed[0] + 0.587 * mixed[1] + 0.114 * mixed[2] > 140 ? '#14181d' : '#f4f6f8';
   });

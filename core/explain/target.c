@@ -217,6 +217,8 @@ static lm_status add_difference(reader *r, const char *text, int64_t a, int64_t 
     lm_aim aim = {.kind = LM_AIM_DIFFERENCE, .text = text, .a = a, .b = b};
     if (!class_at(r->c, &aim.a) || !class_at(r->c, &aim.b))
         return out_of_range(r->c, text);
+    LM_REQUIRE(aim.a != aim.b, LM_USAGE,
+               "target '%s': is the difference of a class and itself; name two classes", text);
     return lm_vec_push(&r->found, aim);
 }
 
@@ -260,6 +262,9 @@ lm_status lm_aims_read(const lm_question *q, const lm_classes *c, int64_t sample
     LM_TRY(lm_split(arena, q->target ? q->target : "top", "target", &text, &count));
     reader r = {.q = q, .c = c, .samples = samples, .arena = arena};
     lm_status status = LM_OK;
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < i; k++)
+            LM_REQUIRE(strcmp(text[i], text[k]) != 0, LM_USAGE, "target '%s': asked twice; name it once", text[i]);
     for (int i = 0; i < count && status == LM_OK; i++)
         status = read_one(&r, text[i]);
     if (status == LM_OK && r.found.count > INT32_MAX / 1024)

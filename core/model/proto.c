@@ -313,11 +313,37 @@ static lm_status check_model(const onnx_model *m)
     return LM_OK;
 }
 
+/* What a file that cannot be read is instead, by its first bytes; NULL: nobody knows. */
+static const char *other_form(lm_slice bytes)
+{
+    static const struct {
+        const char *begin, *what;
+        size_t count;
+    } forms[] = {{"\x89PNG", "a PNG picture", 4},
+                 {"\xff\xd8\xff", "a JPEG picture", 3},
+                 {"PK\003\004", "a ZIP archive, as .npz and .pt files are", 4},
+                 {"\x93NUMPY", "a NumPy array", 6},
+                 {"\x89HDF\r\n", "an HDF5 file", 6},
+                 {"\x1f\x8b", "compressed by gzip", 2}};
+    const char *p = (const char *)bytes.at;
+    for (size_t i = 0; i < LM_COUNT(forms); i++)
+        if (bytes.count >= forms[i].count && memcmp(p, forms[i].begin, forms[i].count) == 0)
+            return forms[i].what;
+    size_t text = 0;
+    while (text < bytes.count && text < 256 && p[text] &&
+           (strchr("\t\n\r", p[text]) || (p[text] >= ' ' && p[text] < 127)))
+        text++;
+    return text && (text == bytes.count || text == 256) ? "a text" : NULL;
+}
+
 static lm_status read_model(onnx_model *m, lm_slice bytes, const char *folder, const char *allow_links)
 {
     LM_TRY(onnx_files_open(folder, allow_links, &m->files));
-    LM_TRY(decode(&m->arena, &onnx_model_message, bytes, m, 0));
-    return check_model(m);
+    lm_status status = decode(&m->arena, &onnx_model_message, bytes, m, 0);
+    if (status == LM_OK)
+        status = check_model(m);
+    const char *other = status == LM_INPUT ? other_form(bytes) : NULL;
+    return other ? lm_fail(LM_INPUT, "is %s, no ONNX model; give a .onnx file", other) : status;
 }
 
 /* The folder a file lies in: "models" of "models/a.onnx", "." of "a.onnx". */

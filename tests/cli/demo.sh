@@ -39,6 +39,7 @@ done
 touch "$dir/file"
 fails 7 'cannot be made' demo -o "$dir/file/below"
 fails 2 'does not know' demo model.onnx
+fails 2 'given twice' demo -o "$dir/a" -o "$dir/b"
 
 m=$d/cheat.onnx
 x=$d/04-triangle-marked.png

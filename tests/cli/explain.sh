@@ -7,6 +7,8 @@ limn=$1
 m=$dir/models
 mkdir "$m" && "$2" "$m" || exit 1
 printf 'cat\r\ndog\nbird\n' >"$m/labels.txt"
+printf 'cat\ndog\n' >"$m/few.txt"
+seq 601 | sed 's/$/,1,2,3/' >"$dir/long.csv"
 
 works '^limn explain - ' explain --help
 works '^saliency  *gradient  ' info --methods
@@ -79,10 +81,10 @@ if [ $? -ne 4 ]; then # 4: the build has no PNG
     cmp -s "$dir/one.png" "$dir/two.png"
     verdict $? "equal runs give equal pictures"
     silent explain "$m/cnn.onnx" "$dir/photos" --prep $unit --method saliency,gradcam,ig --target 0,1 -o "$dir/grid.png"
-    size "$dir/grid.png" $((6 * 224 + 5 * 8)) $((2 * 224 + 8))
+    size "$dir/grid.png" $((6 * 224 + 5 * 6 + 5 * 6 + 8)) $((2 * 224 + 6 + 20 + 8))
     silent explain "$m/cnn.onnx" "$dir/photos" --prep $unit --method saliency,ig --target 0,1 -o "$dir/{method}-{target}-{sample}.png" -o "$dir/only-{method}.png"
     there "$dir/saliency-0-0.png" "$dir/saliency-1-1.png" "$dir/ig-0-1.png" "$dir/ig-1-0.png"
-    size "$dir/only-ig.png" $((2 * 224 + 8)) $((2 * 224 + 8))
+    size "$dir/only-ig.png" $((2 * 224 + 6 + 5 * 6 + 8)) $((2 * 224 + 6 + 20 + 8))
     works '^.*/a.PNG$' predict "$m/cnn.onnx" "$dir/photos" --prep $unit
     [ "$(grep -n 'a.PNG' "$dir/out" | cut -d: -f1)" -lt "$(grep -n 'b.png' "$dir/out" | cut -d: -f1)" ]
     verdict $? "a folder is read by name"
@@ -102,6 +104,7 @@ if [ $? -ne 4 ]; then # 4: the build has no PNG
     echo no >"$dir/fake.png"
     fails 3 'is no PNG and no JPEG' predict "$m/cnn.onnx" "$dir/fake.png"
     fails 3 'is 7 x 7 pixels.*takes 8 x 8' predict "$m/cnn.onnx" "$images/colour.png" --prep resize=7x7
+    fails 2 "'0.4': stands alone; three numbers of one key are joined by ':'" predict "$m/cnn.onnx" "$images/colour.png" --prep mean=0.5,0.4,0.4
     fails 2 "'pixels=3'" predict "$m/cnn.onnx" "$images/colour.png" --prep pixels=3
     fails 2 'nchw, nhwc or nlc' predict "$m/cnn.onnx" "$images/colour.png" --layout nwhc
 fi
@@ -172,8 +175,24 @@ works 'as captum: .*max-pools' explain "$m/cnn.onnx" "$m/image.npy" --method dee
 fails 7 'w.npz' explain "$m/mlp.onnx" "$m/one.npy" --method ig -o "$dir/none/w.npz"
 works '"rows":\[{"name":"saliency",.*{"name":"ig",' bench "$m/mlp.onnx" "$m/one.npy" --method saliency,ig --repeat 1 --json
 
+fails 2 "'top': asked twice; name it once" explain "$m/mlp.onnx" "$m/one.npy" --method ig --target top,top
+fails 2 "'ig': asked twice; name it once" explain "$m/mlp.onnx" "$m/one.npy" --method ig,ig
+fails 2 "'1-1': is the difference of a class and itself; " explain "$m/mlp.onnx" "$m/one.npy" --method ig --target 1-1
+fails 2 'gives mode a second time; ' explain "$m/cnn.onnx" "$m/image.npy" --method ig --draw mode=map,mode=mask
+fails 3 'has 2 labels, but output .p. has 3 classes; ' explain "$m/mlp.onnx" "$m/one.npy" --method ig --labels "$m/few.txt"
+fails 2 '601 samples are more than a page can show' explain "$m/mlp.onnx" "$dir/long.csv" --method shapley -o "$dir/long.html"
+fails 2 'attention is one number per token and no picture; ' explain "$m/cnn.onnx" "$m/image.npy" --method attention_rollout,saliency -o "$dir/a.png"
+cp "$m/image.npy" "$dir/same.npy"
+fails 2 'same.npy: is also an input; ' explain "$m/cnn.onnx" "$dir/same.npy" --method ig -o "$dir/same.npy"
+fails 2 'same.npy: is also an input; ' explain "$m/cnn.onnx" image="$dir/same.npy" --method ig -o "$dir/../${dir##*/}/same.npy"
+fails 2 'same.npy: is also an input; ' explain "$m/cnn.onnx" "$m/image.npy" --method ig --baseline "$dir/same.npy" -o "$dir/same.npy"
+fails 2 'a file of a baseline is .npy or .npz' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$m/few.txt"
+fails 3 'there is no such file' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline grey.png
+printf 'a,b,c,d\n' >"$dir/header.csv"
+fails 3 'header.csv: the table has' explain "$m/mlp.onnx" "$dir/header.csv" --method ig
+
 # A target that is asked twice stands in the archive once; what has no samples is none of the command's rows.
-silent explain "$m/mlp.onnx" "$m/one.npy" --method saliency --target 0,0,top -o "$dir/twice.npz"
+silent explain "$m/mlp.onnx" "$m/one.npy" --method saliency --target all,0,top -o "$dir/twice.npz"
 [ "$(grep -a -o -F 'saliency/0.npy' "$dir/twice.npz" | wc -l)" -eq 2 ] # in front of its content and in the list
 verdict $? "a repeated target has one key"
 "$limn" explain "$m/steps.onnx" "$m/three.npy" --method saliency --json >"$dir/out" 2>"$dir/err"

@@ -129,6 +129,8 @@ case $parts in *tokens*)
     fails 4 "other.json: its model 'Other' is not supported; supported are WordPiece, BPE" predict "$m/tokens.onnx" --text a --tokenizer "$dir/other.json"
     fails 4 "part.json: its normalizer 'Precompiled' is not supported; supported are BertNormalizer" predict "$m/tokens.onnx" --text a --tokenizer "$dir/part.json"
     fails 3 'cut.json: it is no JSON' predict "$m/tokens.onnx" --text a --tokenizer "$dir/cut.json"
+    { cat "$dir/vocab.txt" && seq 50; } >"$dir/foreign.txt"
+    fails 3 'is out of range.*; the tokenizer may be that of another model' predict "$m/tokens.onnx" --text 49 --tokenizer "$dir/foreign.txt"
     fails 3 'doc.txt: it is no vocab.txt of BERT' predict "$m/tokens.onnx" --text a --tokenizer "$dir/doc.txt"
     fails 3 'no-such.json: No such file' predict "$m/tokens.onnx" --text a --tokenizer "$dir/no-such.json"
     ;;

@@ -148,7 +148,7 @@ static void writes_paragraphs(void)
     f.gap_rel = f.residual = f.stderr_mean = NAN;
     f.positive = true;
     CHECK_STR(said(LM_CHINESE, &p, &p, &f, &out),
-              "模型给yes的值最高:4。最重要的是age(占全部权重的 75%)。这种方法不保证数值之和有意义:只宜相互比较。");
+              "模型给yes的值最高：4。最重要的是age（占全部权重的 75%）。这种方法不保证数值之和有意义：只宜相互比较。");
     static const float none[2] = {0};
     f.value = none;
     CHECK(strstr(said(LM_ENGLISH, NULL, &p, &f, &out), "Every value is zero"));

@@ -13,6 +13,9 @@ static double seconds_now(void)
 
 static lm_status run(demo *d)
 {
+    size_t at = 0;
+    next_value(d->cmd, OPT_out, &at);
+    LM_REQUIRE(!next_value(d->cmd, OPT_out, &at), LM_USAGE, "-o: is given twice; name one folder");
     const double start = seconds_now();
     LM_TRY(lm_dir_make(d->folder)); /* first, so that nobody waits for a folder that cannot be written */
     LM_TRY(demo_draw(d));

@@ -65,25 +65,24 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* --labels and --top are about vectors of classes; where the first output holds other ones, or none, a person should
- * know. */
-static void warn_of_words(const predict *p)
+/* --labels and --top are about vectors of classes; where the first output holds none, a person should know. */
+static lm_status check_words(predict *p)
 {
-    const result *r = &p->r;
+    result *r = &p->r;
     const limn_tensor *t = r->tensor;
-    if (!r->outputs || (!given(p->cmd, OPT_labels) && !given(p->cmd, OPT_top)))
-        return;
+    if (!r->outputs)
+        return LM_OK;
     if (t->rank < 1 || t->rank > 2) {
-        lm_log(LM_LOG_WARN, "%s: output '%s' has %d axes and so no classes; nothing is ranked",
-               given(p->cmd, OPT_top) ? "--top" : "--labels", r->name[0], t->rank);
-        return;
+        if (given(p->cmd, OPT_labels) || given(p->cmd, OPT_top))
+            lm_log(LM_LOG_WARN, "%s: output '%s' has %d axes and so no classes; nothing is ranked",
+                   given(p->cmd, OPT_top) ? "--top" : "--labels", r->name[0], t->rank);
+        return LM_OK;
     }
     bool per_sample = t->rank == 1 && r->samples > 1 && t->dim[0] == r->samples;
-    long long classes = per_sample ? 1 : t->dim[t->rank - 1];
-    if (given(p->cmd, OPT_labels) && (long long)r->labels != classes)
-        lm_log(LM_LOG_WARN, "--labels: %s has %zu label%s, but output '%s' has %lld class%s",
-               p->cmd->option[OPT_labels], r->labels, r->labels == 1 ? "" : "s", r->name[0], classes,
-               classes == 1 ? "" : "es");
+    LM_TRY(labels_check(p->cmd->option[OPT_labels], r->name[0], per_sample ? 1 : t->dim[t->rank - 1], &p->names));
+    r->label = p->names.at;
+    r->labels = p->names.count;
+    return LM_OK;
 }
 
 /* What -v asks for. */
@@ -121,7 +120,7 @@ static lm_status run(predict *p)
     double seconds = seconds_now() - start;
     if (!given(cmd, OPT_allow_nan))
         LM_TRY(result_check(p->cmd, r, p->on.session, p->in.feed, p->in.feeds));
-    warn_of_words(p);
+    LM_TRY(check_words(p));
     tell(p, seconds);
     if (given(cmd, OPT_out) || given(cmd, OPT_json))
         LM_TRY(result_share(r, &p->on, p->in.feed, p->in.feeds));

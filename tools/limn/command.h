@@ -74,6 +74,9 @@ lm_status command_parse(int argc, char **argv, command *cmd);
 /* Does this verb (VERBS: the bare command) take the option? */
 bool option_fits(option_id id, verb_id verb);
 
+/* LM_USAGE when a file of -o is one that is read, too. */
+lm_status check_collisions(const command *cmd);
+
 /* The usage text of a verb, or of the whole command for VERBS. */
 lm_status command_help(verb_id verb, lm_str *out);
 

@@ -11,27 +11,41 @@
 
 enum { MOST_NUMBERS = 65536, MOST_TOLD = 20, NAME_WIDTH = 20, CELL = 7 };
 
-/* "all agree most on the upper left (31 %)" */
+/* The parts that all methods together give most weight; none where maps have no places with names. */
+static int parts_of(const comparison *c, size_t sample, lm_part part[LM_PARTS])
+{
+    lm_finding f = *comparison_map(c, sample, 0);
+    float *value = lm_malloc(c->elements, sizeof *value);
+    int parts = 0;
+    if (value && f.about != LM_ABOUT_OTHER) {
+        for (size_t i = 0; i < c->elements; i++)
+            value[i] = (float)c->consensus[sample * c->elements + i];
+        f.value = value;
+        f.positive = true;
+        parts = lm_words_parts(explanation_language(c->e), &f, false, part);
+    }
+    lm_free(value);
+    return parts;
+}
+
+/* "consensus: the upper left (31 %)" */
 static void add_consensus(const comparison *c, size_t sample, lm_str *out)
 {
     lm_part part[LM_PARTS];
-    lm_finding f = *comparison_map(c, sample, 0);
-    float *value = lm_malloc(c->elements, sizeof *value);
-    if (!value || f.about == LM_ABOUT_OTHER) {
-        lm_free(value);
+    const int parts = parts_of(c, sample, part);
+    if (!parts)
         return;
-    }
-    for (size_t i = 0; i < c->elements; i++)
-        value[i] = (float)c->consensus[sample * c->elements + i];
-    f.value = value;
-    f.positive = true;
-    const int parts = lm_words_parts(explanation_language(c->e), &f, false, part);
     lm_str_printf(out, "consensus%s%s:", c->samples > 1 ? " of " : "",
                   c->samples > 1 ? explanation_source(c->e, (int64_t)sample) : "");
     for (int i = 0; i < parts; i++)
         lm_str_printf(out, "%s %s (%.0f %%)", i ? "," : "", part[i].name, 100 * part[i].share);
     lm_str_char(out, '\n');
-    lm_free(value);
+}
+
+/* With two digits a small number must not become "-0.00". */
+static double shown(double agreement)
+{
+    return fabs(agreement) < 0.005 ? 0 : agreement;
 }
 
 /* A matrix with methods by number, and behind its rows what the methods cost where `cost`. */
@@ -47,9 +61,10 @@ static void add_matrix(const comparison *c, const double *matrix, bool cost, lm_
         lm_str_printf(out, "%-*s", NAME_WIDTH, name);
         for (size_t k = 0; k < c->methods; k++)
             lm_str_printf(out, "%*.2f", CELL,
-                          matrix[m * c->methods + k]); /* "nan": a map that is the same everywhere */
+                          shown(matrix[m * c->methods + k])); /* "nan": a map that is the same everywhere */
         if (cost)
-            lm_str_printf(out, "  %10.4g%10.4g%10.3g", c->cost[m].forwards, c->cost[m].backwards, c->cost[m].ms);
+            lm_str_printf(out, c->cost[m].ms < 100 ? "  %10.4g%10.4g%10.3g" : "  %10.4g%10.4g%10.0f",
+                          c->cost[m].forwards, c->cost[m].backwards, c->cost[m].ms);
         lm_str_char(out, '\n');
     }
     lm_str_char(out, '\n');
@@ -132,6 +147,28 @@ static void matrix_json(const comparison *c, const char *key, const double *matr
     lm_json_end_array(j);
 }
 
+/* What the maps have in common, by sample. */
+static void parts_json(const comparison *c, lm_json *j)
+{
+    lm_json_key(j, "consensus_parts");
+    lm_json_array(j);
+    for (size_t s = 0; s < c->samples; s++) {
+        lm_part part[LM_PARTS];
+        const int parts = parts_of(c, s, part);
+        lm_json_array(j);
+        for (int i = 0; i < parts; i++) {
+            lm_json_object(j);
+            lm_json_key(j, "name");
+            lm_json_string(j, part[i].name);
+            lm_json_key(j, "share");
+            lm_json_number(j, part[i].share);
+            lm_json_end_object(j);
+        }
+        lm_json_end_array(j);
+    }
+    lm_json_end_array(j);
+}
+
 lm_status comparison_json(const comparison *c, bool maps, lm_str *out)
 {
     lm_json j;
@@ -151,6 +188,9 @@ lm_status comparison_json(const comparison *c, bool maps, lm_str *out)
     for (size_t s = 0; s < c->samples; s++)
         lm_json_string(&j, explanation_source(c->e, (int64_t)s));
     lm_json_end_array(&j);
+    lm_json_key(&j, "target");
+    lm_json_string(&j, limn_explanation_get(c->e->why, 0)->target);
+    parts_json(c, &j);
     if (maps) {
         maps_json(c, "consensus", c->consensus, &j);
         maps_json(c, "disagreement", c->disagreement, &j);

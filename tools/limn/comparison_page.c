@@ -12,6 +12,12 @@ typedef struct page {
     lm_report_table table[3];
 } page;
 
+static const char *const captions[LM_LANGUAGES][3] = {
+    [LM_ENGLISH] = {"Rank agreement of the maps: Spearman's correlation",
+                    "Rank agreement of their sizes: what counts, for or against", "Cost of each method"},
+    [LM_CHINESE] = {"各热图的排序一致性：Spearman 相关系数", "绝对值的排序一致性：只看作用大小，不分支持或反对",
+                    "每种方法的代价"}};
+
 static const char *number(page *p, const char *format, double v)
 {
     char text[32] = "";
@@ -35,20 +41,23 @@ static lm_status add_agreement(page *p, const char *caption, const double *matri
         head[m + 1] = comparison_method(c, m);
         *cell++ = comparison_method(c, m);
         for (size_t k = 0; k < c->methods; k++)
-            *cell++ = number(p, "%.2f", matrix[m * c->methods + k]);
+            *cell++ = number(p, "%.2f", fabs(matrix[m * c->methods + k]) < 0.005 ? 0 : matrix[m * c->methods + k]);
     }
     return LM_OK;
 }
 
 static lm_status add_cost(page *p, lm_report_table *t)
 {
-    static const char *const head[] = {"method", "forward passes", "backward passes", "ms alone"};
+    static const char *const heads[LM_LANGUAGES][4] = {
+        [LM_ENGLISH] = {"method", "forward passes", "backward passes", "ms alone"},
+        [LM_CHINESE] = {"方法", "前向遍数", "反向遍数", "单独用时（毫秒）"}};
     const comparison *c = p->c;
-    const char **cell = lm_arena_alloc(&p->arena, c->methods * LM_COUNT(head), sizeof *cell);
+    const char *const *head = heads[explanation_language(c->e)];
+    const char **cell = lm_arena_alloc(&p->arena, c->methods * LM_COUNT(heads[0]), sizeof *cell);
     if (!cell)
         return LM_MEMORY;
-    *t = (lm_report_table){.caption = "Cost of each method",
-                           .columns = LM_COUNT(head),
+    *t = (lm_report_table){.caption = captions[explanation_language(c->e)][2],
+                           .columns = LM_COUNT(heads[0]),
                            .rows = (int)c->methods,
                            .head = head,
                            .cell = cell};
@@ -57,7 +66,7 @@ static lm_status add_cost(page *p, lm_report_table *t)
         *cell++ = comparison_method(c, m);
         *cell++ = number(p, "%.4g", cost->forwards);
         *cell++ = number(p, "%.4g", cost->backwards);
-        *cell++ = number(p, "%.3g", cost->ms);
+        *cell++ = number(p, cost->ms < 100 ? "%.3g" : "%.0f", cost->ms);
     }
     return LM_OK;
 }
@@ -65,11 +74,12 @@ static lm_status add_cost(page *p, lm_report_table *t)
 lm_status comparison_html(const comparison *c, const char *path)
 {
     page p = {.c = c};
+    const char *const *caption = captions[explanation_language(c->e)];
     lm_status status =
-        add_agreement(&p, "Rank agreement of the maps: Spearman's correlation", c->agreement, &p.table[0]);
+        add_agreement(&p, caption[0], c->agreement, &p.table[0]);
     if (status == LM_OK)
         status =
-            add_agreement(&p, "Rank agreement of their sizes: what counts, for or against", c->of_sizes, &p.table[1]);
+            add_agreement(&p, caption[1], c->of_sizes, &p.table[1]);
     if (status == LM_OK)
         status = add_cost(&p, &p.table[2]);
     if (status == LM_OK) {

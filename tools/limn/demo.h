@@ -13,7 +13,7 @@
 #include "subject.h"
 
 enum { DEMO_PICTURES = 10, DEMO_NETWORKS = 2, DEMO_METHODS = 9, DEMO_SIDE = LM_SCENE_SIDE };
-enum { DEMO_PIXELS = DEMO_SIDE * DEMO_SIDE };
+enum { DEMO_PIXELS = DEMO_SIDE * DEMO_SIDE, DEMO_TELLING = 3 }; /* the marked triangle, which tells most */
 
 typedef struct demo_picture {
     const char *name; /* "01-star" */
@@ -54,7 +54,8 @@ typedef struct demo {
     lm_arena arena;
 } demo;
 
-extern const char *const demo_methods[DEMO_METHODS];
+/* As they are asked for, and as they are shown: with what is not left as usual. */
+extern const char *const demo_methods[DEMO_METHODS], *const demo_names[DEMO_METHODS];
 
 /* demo_run.c: draw the pictures, ask the networks, explain. */
 lm_status demo_draw(demo *d);

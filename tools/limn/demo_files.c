@@ -86,7 +86,7 @@ static lm_status fill_sheet(demo *d, const shown *what, const int *picture, shee
     for (int i = 0; i < s->columns; i++) {
         lm_str text = {0};
         if (what[i].n)
-            lm_str_printf(&text, "%s:\n%s", what[i].n->name, demo_methods[what[i].method]);
+            lm_str_printf(&text, "%s:\n%s", what[i].n->name, demo_names[what[i].method]);
         column[i] = what[i].n ? kept(d, &text) : "picture";
         if (what[i].n && (!networks || network[networks - 1] != what[i].n))
             network[networks++] = what[i].n;
@@ -151,7 +151,7 @@ static lm_status write_chart(demo *d, const char *name, const char *title, bool 
                        .y = "share of the weight",
                        .series = series,
                        .series_count = DEMO_NETWORKS + 1,
-                       .name = demo_methods,
+                       .name = demo_names,
                        .names = DEMO_METHODS};
     lm_str svg = {0};
     const char *path = in_folder(d, name, ".svg");

@@ -30,7 +30,7 @@ static lm_report_result result_of(const demo_network *n, int method, int picture
     const limn_attribution *a = limn_explanation_get(n->why, (size_t)method);
     const limn_certificate *c = &a->certificate[picture];
     const demo_map *m = demo_map_of(n, method, picture);
-    lm_report_result r = {.method = a->method,
+    lm_report_result r = {.method = demo_names[method],
                           .target = a->target,
                           .options = a->options,
                           .site = a->site,
@@ -141,7 +141,7 @@ static lm_status fill_table(demo *d, lm_report_table *t)
                            .head = head,
                            .cell = cell};
     for (int m = 0; m < DEMO_METHODS; m++) {
-        *cell++ = demo_methods[m];
+        *cell++ = demo_names[m];
         for (int n = 0; n < DEMO_NETWORKS; n++)
             *cell++ = demo_percent(d, d->network[n].shape[m]);
         for (int n = 0; n < DEMO_NETWORKS; n++)
@@ -201,6 +201,7 @@ lm_status demo_report(demo *d)
                          .fact = fact,
                          .facts = LM_COUNT(fact),
                          .truth = "the shape",
+                         .first = DEMO_TELLING,
                          .png = d->without_png ? NULL : lm_png_encode};
     return write_page(d, &r);
 }

@@ -11,6 +11,9 @@ extern const lm_embedded demo_models[];
 
 const char *const demo_methods[DEMO_METHODS] = {
     "saliency", "input_x_gradient", "ig", "gradient_shap", "guided_backprop", "gradcam", "layercam", "lrp", "deeplift"};
+const char *const demo_names[DEMO_METHODS] = {
+    "saliency", "input_x_gradient", "ig",      "gradient_shap", "guided_backprop", "gradcam", "layercam",
+    "lrp epsplus_flat", "deeplift"};
 
 /* The pictures: shapes of one run of the generator, some of them once more with the mark. */
 static const struct {

@@ -46,7 +46,7 @@ static void add_shares(demo *d, lm_str *out)
               5);
     for (int m = 0; m < DEMO_METHODS; m++) {
         char name[32];
-        snprintf(name, sizeof name, "  %s", demo_methods[m]);
+        snprintf(name, sizeof name, "  %s", demo_names[m]);
         table_row(out, width,
                   (const char *const[]){
                       name, demo_percent(d, d->network[0].shape[m]), demo_percent(d, d->network[1].shape[m]),
@@ -108,7 +108,7 @@ lm_status demo_text(demo *d)
         lm_str_printf(out, "See     %s/overview.png, honest.png, cheat.png, on-the-shape.svg, in-the-corner.svg\n",
                       d->folder);
         lm_str_printf(out, "Try     limn explain %s/cheat.onnx %s/%s.png --method gradcam -o why.png\n", d->folder,
-                      d->folder, d->picture[3].name);
+                      d->folder, d->picture[DEMO_TELLING].name);
     }
     return out->status;
 }

@@ -82,11 +82,22 @@ static lm_status take(drawing *d, const char *part, size_t count)
     return wrong(part, count, keys, LM_COUNT(keys));
 }
 
+/* Was the key of this part given before? */
+static lm_status check_once(const char *text, const char *part, size_t count)
+{
+    const size_t key = strcspn(part, "=,");
+    for (const char *at = text; at < part && key < count; at += strcspn(at, ",") + 1)
+        LM_REQUIRE(strcspn(at, "=,") != key || memcmp(at, part, key) != 0, LM_USAGE,
+                   "--draw '%.*s': gives %.*s a second time; give it once", (int)count, part, (int)key, part);
+    return LM_OK;
+}
+
 lm_status drawing_read(const command *cmd, drawing *out)
 {
     *out = (drawing){.clip = 99.5};
     for (const char *at = cmd->option[OPT_draw]; at && *at;) {
         const size_t n = strcspn(at, ",");
+        LM_TRY(check_once(cmd->option[OPT_draw], at, n));
         LM_TRY(take(out, at, n));
         at += n + (at[n] == ',');
     }

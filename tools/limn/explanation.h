@@ -42,6 +42,8 @@ lm_status explanation_write(const explanation *e, const char *path, explanation_
 /* explanation_json.c: everything, for machines. Only "run" differs between equal runs. */
 lm_status explanation_json(const explanation *e, lm_str *out);
 
+enum { EXPLAIN_HTML_SAMPLES = 500 }; /* most that a report shows */
+
 /* explanation_html.c: the report. */
 lm_status explanation_html(const explanation *e, const char *path);
 

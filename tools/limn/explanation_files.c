@@ -162,12 +162,35 @@ static bool can_show(const explanation *e, explanation_form form)
     return any || given(e->cmd, OPT_layer) || !e->in->feeds;
 }
 
+/* Do some of the methods, or others than these, tell of attention, which is one of tokens? */
+static bool any_method(const char *methods, bool attention)
+{
+    static const char word[] = "attention";
+    bool any = false;
+    for (const char *at = methods; *at;) {
+        any |= (strncmp(at, word, sizeof word - 1) == 0) == attention;
+        at += strcspn(at, ",");
+        at += *at == ',';
+    }
+    return any;
+}
+
+/* Is a matrix asked for, token by token? */
+static bool wants_pairs(const command *cmd)
+{
+    size_t at = 0;
+    for (const char *text; (text = next_value(cmd, OPT_set, &at));)
+        if (strstr(text, "pairs=1"))
+            return true;
+    return false;
+}
+
 lm_status explanation_files_check(const explanation *e)
 {
     static const char *const shows[] = {"pictures [N,C,H,W] or [N,H,W,C] and series [N,C,T]",
                                         "tables [N,F], tokens [N,T] and series [N,C,T]"};
     const char *methods = e->cmd->option[OPT_method], *targets = e->cmd->option[OPT_target];
-    const bool attention = strstr(methods, "attention") != NULL; /* of tokens, and a matrix if it is asked for */
+    const bool attention = any_method(methods, true), other = any_method(methods, false);
     size_t at = 0;
     for (const char *path; (path = next_value(e->cmd, OPT_out, &at));) {
         explanation_form form;
@@ -176,7 +199,12 @@ lm_status explanation_files_check(const explanation *e)
         LM_REQUIRE(form != EXPLAIN_NPY || (!strchr(methods, ',') && !(targets && strchr(targets, ','))), LM_USAGE,
                    "-o %s: several methods or targets are asked for, and a .npy file holds one; use .npz", path);
         const bool drawn = form == EXPLAIN_PNG || form == EXPLAIN_SVG;
-        LM_REQUIRE(!drawn || attention || can_show(e, form), LM_USAGE,
+        LM_REQUIRE(form != EXPLAIN_HTML || e->samples <= EXPLAIN_HTML_SAMPLES, LM_USAGE,
+                   "-o %s: %lld samples are more than a page can show; give fewer, as in rows.csv:12, or use .npz",
+                   path, (long long)e->samples);
+        LM_REQUIRE(form != EXPLAIN_PNG || !attention || wants_pairs(e->cmd), LM_USAGE,
+                   "-o %s: attention is one number per token and no picture; use .svg or .npz, or --set pairs=1", path);
+        LM_REQUIRE(!drawn || !other || can_show(e, form), LM_USAGE,
                    "-o %s: such files show %s, and no input that is explained is one; use %s, or .npz for anything",
                    path, shows[form == EXPLAIN_SVG], form == EXPLAIN_SVG ? ".png" : ".svg");
     }

@@ -39,7 +39,7 @@ lm_status explanation_finding_make(const explanation *e, const limn_attribution 
                          .gap_rel = c->gap_rel,
                          .residual = c->residual,
                          .stderr_mean = c->stderr_mean,
-                         .positive = strcmp(a->method, "saliency") == 0};
+                         .positive = explanation_is_size(a)};
     if (explanation_is_map(e, a)) {
         LM_TRY(explanation_map_make(e, a, sample, &f->map));
         f->is.about = LM_ABOUT_PICTURE;

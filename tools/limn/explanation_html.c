@@ -14,7 +14,7 @@
 #include "numbers.h"
 
 /* Of more samples the activations are left out; more than that make no page that anyone reads. */
-enum { TOP = 5, FACTS = 16, MOST_ACTIVE = 64, MOST_SAMPLES = 500 };
+enum { TOP = 5, FACTS = 16, MOST_ACTIVE = 64 };
 
 /* A report and everything that it points at. */
 typedef struct writer {
@@ -177,7 +177,8 @@ static lm_status add_run(writer *w)
         lm_str_printf(&w->text, "%s%s", i ? ", " : "", fallback[i]);
     add_fact(w, WORDS_FALLBACKS, keep(w));
     const double seconds = limn_explanation_seconds(e->why);
-    lm_str_printf(&w->text, "%.3g %s", seconds < 1 ? 1e3 * seconds : seconds, seconds < 1 ? "ms" : "s");
+    lm_str_printf(&w->text, seconds < 10 ? "%.2g %s" : "%.0f %s", seconds < 0.1 ? 1e3 * seconds : seconds,
+                  seconds < 0.1 ? "ms" : "s");
     add_fact(w, WORDS_TIME, keep(w));
     lm_str_add(&w->text, "Limn ");
     lm_str_add(&w->text, limn_version());
@@ -215,7 +216,10 @@ static lm_status add_question(writer *w)
         words_say(&w->text, w->language, WORDS_ASKED_LAYER, ask->layer, NULL, NULL);
     if (ask->noise)
         words_say(&w->text, w->language, WORDS_ASKED_NOISE, ask->noise, NULL, NULL);
-    words_say(&w->text, w->language, WORDS_HOW_TO_READ, NULL, NULL, NULL);
+    bool sizes = true;
+    for (size_t i = 0; i < (size_t)e->samples * limn_explanation_count(e->why); i++)
+        sizes = sizes && w->finding[i].is.positive;
+    words_say(&w->text, w->language, sizes ? WORDS_HOW_TO_READ_SIZES : WORDS_HOW_TO_READ, NULL, NULL, NULL);
     w->report.asked = keep(w);
     return w->text.status;
 }
@@ -249,7 +253,7 @@ lm_status explanation_html(const explanation *e, const char *path)
 {
     writer w = {.e = e, .language = explanation_language(e)};
     lm_str page = {0};
-    LM_REQUIRE(e->samples <= MOST_SAMPLES, LM_USAGE,
+    LM_REQUIRE(e->samples <= EXPLAIN_HTML_SAMPLES, LM_USAGE,
                "-o %s: %lld samples are more than a page can show; give fewer, as in rows.csv:12, or use .npz", path,
                (long long)e->samples);
     lm_status status = fill(&w);

@@ -8,7 +8,7 @@
 #include "core/tensor/dtype.h"
 #include "numbers.h"
 
-enum { LEAST_SIDE = 224, MOST_SIDE = 4096 };
+enum { LEAST_SIDE = 224, MOST_SIDE = 4096, SERIES_SIDE = 1200, SERIES_LOW = 8 };
 
 /* How one sample of a tensor is a picture: numbers between neighbours along each axis. */
 typedef struct plane {
@@ -145,6 +145,15 @@ static lm_status find_under(const explanation *e, const limn_attribution *a, int
     return LM_OK;
 }
 
+bool explanation_is_size(const limn_attribution *a)
+{
+    static const char *const sizes[] = {"saliency", "attention_raw", "attention_rollout"};
+    for (size_t i = 0; i < LM_COUNT(sizes); i++)
+        if (strcmp(a->method, sizes[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Is no number of the attribution, over all samples, below zero? Then all its maps get the colours for that. */
 static bool is_positive(const limn_attribution *a)
 {
@@ -201,21 +210,38 @@ static lm_status side_by_side(const limn_attribution *a, const plane *p, explana
     return LM_OK;
 }
 
+/* Long series: as many neighbours in time are summed up as make it fit a screen. */
+static void shorten(double *v, plane *p)
+{
+    const int by = (p->width + SERIES_SIDE - 1) / SERIES_SIDE, width = (p->width + by - 1) / by;
+    for (int y = 0; y < p->height; y++)
+        for (int x = 0; x < width; x++) {
+            double sum = 0;
+            for (int i = x * by; i < p->width && i < (x + 1) * by; i++)
+                sum += v[(int64_t)y * p->width + i];
+            v[(int64_t)y * width + x] = sum;
+        }
+    p->width = width;
+}
+
 /* A map of a layer is coarser than the picture below it: both get the picture's size. */
-static lm_status put_together(const limn_attribution *a, const plane *p, explanation_map *m)
+static lm_status put_together(const limn_attribution *a, plane *p, bool series, explanation_map *m)
 {
     const lm_canvas *under = m->heat.under;
-    const int thin = p->width / p->height / 4; /* long series get rows that can be seen */
+    double *small = lm_malloc((size_t)p->width * (size_t)p->height, sizeof *small);
+    if (!small)
+        return LM_MEMORY;
+    add_channels(a, p, small);
+    if (series)
+        shorten(small, p);
+    const int thin = p->width / p->height / SERIES_LOW; /* long series get rows that can be seen */
     const bool larger = under && (under->width > p->width || under->height > p->height), coarse = larger || thin > 1;
     m->heat.width = larger ? under->width : p->width;
     m->heat.height = larger ? under->height : thin > 1 ? p->height * thin : p->height;
     const size_t n = (size_t)m->heat.width * (size_t)m->heat.height;
-    double *small = lm_malloc((size_t)p->width * (size_t)p->height, sizeof *small);
     m->value = coarse ? lm_malloc(n, sizeof *m->value) : small;
     m->heat.map = m->value;
-    lm_status status = small && m->value ? LM_OK : LM_MEMORY;
-    if (status == LM_OK)
-        add_channels(a, p, small);
+    lm_status status = m->value ? LM_OK : LM_MEMORY;
     if (status == LM_OK && coarse)
         status = lm_heat_enlarge(small, p->width, p->height, m->how.upsample, m->value, m->heat.width, m->heat.height);
     if (coarse)
@@ -238,12 +264,12 @@ lm_status explanation_map_make(const explanation *e, const limn_attribution *a, 
         a->method, a->site);
     if (picture)
         LM_TRY(find_under(e, a, sample, m));
-    LM_TRY(m->how.each && p.channels > 1 ? side_by_side(a, &p, m) : put_together(a, &p, m));
+    LM_TRY(m->how.each && p.channels > 1 ? side_by_side(a, &p, m) : put_together(a, &p, !picture, m));
     const int w = m->heat.width, h = m->heat.height, shorter = w < h ? w : h, longer = w < h ? h : w;
     m->zoom = (LEAST_SIDE + shorter - 1) / shorter;
-    while (m->zoom > 1 && longer > MOST_SIDE / m->zoom)
+    while (m->zoom > 1 && longer > (picture ? MOST_SIDE : SERIES_SIDE) / m->zoom)
         m->zoom--;
-    m->heat.positive = m->how.sign != SIGN_BOTH || is_positive(a) || strcmp(a->method, "saliency") == 0;
+    m->heat.positive = m->how.sign != SIGN_BOTH || is_positive(a) || explanation_is_size(a);
     m->heat.mode = m->how.mode;
     m->heat.opacity = m->how.opacity;
     m->heat.palette = m->how.palette;

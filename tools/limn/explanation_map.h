@@ -26,4 +26,7 @@ bool explanation_is_drawn(const explanation *e, const limn_attribution *a);
 lm_status explanation_map_make(const explanation *e, const limn_attribution *a, int64_t sample, explanation_map *out);
 void explanation_map_free(explanation_map *m);
 
+/* Does its method tell sizes only, for which nothing speaks for or against? */
+bool explanation_is_size(const limn_attribution *a);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/tensor/dtype.h"
+#include "explanation_map.h"
 #include "numbers.h"
 
 /* A row of this many numbers without names is taken for a curve, not for a table. */
@@ -85,13 +86,15 @@ static lm_status fill(painter *p, const limn_attribution *a, int64_t sample, lm_
                  across = p->last ? 1 : (size_t)steps;
     double *value = lm_arena_alloc(p->arena, (size_t)steps, sizeof *value);
     double *curve = lm_arena_alloc(p->arena, (size_t)steps * (size_t)channels, sizeof *curve);
-    if (!value || !curve)
+    double *part = lm_arena_alloc(p->arena, (size_t)steps * (size_t)channels, sizeof *part);
+    if (!value || !curve || !part)
         return LM_MEMORY;
     for (int i = 0; i < steps; i++) {
         value[i] = 0;
         for (int c = 0; c < channels; c++) {
             const size_t at = first + (size_t)i * along + (size_t)c * across;
-            value[i] += number(v, at);
+            part[c * steps + i] = number(v, at);
+            value[i] += part[c * steps + i];
             if (p->kind != LM_PANEL_TOKENS)
                 curve[c * steps + i] = number(p->x, at);
         }
@@ -100,6 +103,7 @@ static lm_status fill(painter *p, const limn_attribution *a, int64_t sample, lm_
     panel->value = value;
     panel->series = channels;
     panel->curve = curve;
+    panel->part = part;
     return p->kind == LM_PANEL_CURVE ? LM_OK : name_all(p, a, sample, panel);
 }
 
@@ -118,5 +122,6 @@ lm_status explanation_panel(const explanation *e, const limn_attribution *a, int
                "for; give -o with .png for pictures, .npz for anything",
                a->method, a->site);
     out->kind = p.kind;
+    out->positive = explanation_is_size(a);
     return fill(&p, a, sample, out);
 }

@@ -1,91 +1,99 @@
 /* Heat maps over pictures as PNG files. */
-#include <math.h>
+#include <string.h>
 
-#include "core/base/file.h"
-#include "core/data/image.h"
+#include "core/base/arena.h"
+#include "core/base/mem.h"
 #include "explanation_grid.h"
 #include "explanation_map.h"
+#include "sheet.h"
 
-enum { MOST_PIXELS = 1 << 27, GAP = 8 };
+/* What a file is made of; [rows][columns] where not told otherwise. */
+typedef struct painting {
+    explanation_map *map;
+    lm_heat *cell;
+    const char **column, **row; /* titles */
+    lm_arena arena;
+} painting;
 
-static const lm_rgb white = {255, 255, 255};
-
-/* Where the cells of a grid stand, from what they need. */
-typedef struct sheet {
-    explanation_map *map; /* by cell */
-    int *left, *top;      /* by column and row, one more than there are */
-} sheet;
-
-static lm_status arrange(const explanation *e, const explanation_grid *g, sheet *s)
+static const char *kept(painting *p, lm_str *text)
 {
-    s->map = lm_calloc(g->rows * g->columns, sizeof *s->map);
-    s->left = lm_calloc(g->columns + 1, sizeof *s->left);
-    s->top = lm_calloc(g->rows + 1, sizeof *s->top);
-    if (!s->map || !s->left || !s->top)
+    const char *own = text->status == LM_OK ? lm_arena_strdup(&p->arena, lm_str_text(text)) : NULL;
+    lm_str_free(text);
+    return own;
+}
+
+/* "gradcam" and, where there are several, the target: its label or number if all samples have the same. */
+static const char *column_title(const explanation *e, const explanation_grid *g, size_t column, painting *p)
+{
+    const limn_attribution *a = limn_explanation_get(e->why, g->column[column]);
+    const int64_t index = a->target_index[g->row[0]];
+    bool same = index >= 0;
+    for (size_t r = 1; r < g->rows; r++)
+        same = same && a->target_index[g->row[r]] == index;
+    lm_str text = {0};
+    lm_str_add(&text, a->method);
+    if (same && a->target_label[g->row[0]])
+        lm_str_printf(&text, "\n%s", a->target_label[g->row[0]]);
+    else if (same)
+        lm_str_printf(&text, "\nclass %lld", (long long)index);
+    else
+        lm_str_printf(&text, "\n%s", a->target);
+    return kept(p, &text);
+}
+
+static const char *row_title(const explanation *e, int64_t sample)
+{
+    const char *source = explanation_source(e, sample), *slash = strrchr(source, '/');
+    return slash ? slash + 1 : source;
+}
+
+static lm_status fill(const explanation *e, const explanation_grid *g, painting *p)
+{
+    const size_t cells = g->rows * g->columns;
+    p->map = lm_calloc(cells, sizeof *p->map);
+    p->cell = lm_arena_alloc(&p->arena, cells, sizeof *p->cell);
+    p->column = lm_arena_alloc(&p->arena, g->columns, sizeof *p->column);
+    p->row = lm_arena_alloc(&p->arena, g->rows, sizeof *p->row);
+    if (!p->map || !p->cell || !p->column || !p->row)
         return LM_MEMORY;
+    for (size_t i = 0; i < cells; i++) {
+        explanation_map *m = &p->map[i];
+        LM_TRY(explanation_map_make(e, limn_explanation_get(e->why, g->column[i % g->columns]),
+                                    g->row[i / g->columns], m));
+        p->cell[i] = m->heat;
+        p->cell[i].zoom = m->zoom;
+    }
+    for (size_t c = 0; c < g->columns; c++) {
+        p->column[c] = cells > 1 ? column_title(e, g, c, p) : NULL;
+        if (cells > 1 && !p->column[c])
+            return LM_MEMORY;
+    }
     for (size_t r = 0; r < g->rows; r++)
-        for (size_t c = 0; c < g->columns; c++) {
-            explanation_map *m = &s->map[r * g->columns + c];
-            LM_TRY(explanation_map_make(e, limn_explanation_get(e->why, g->column[c]), g->row[r], m));
-            m->heat.zoom = m->zoom;
-            s->left[c + 1] = (int)fmax(s->left[c + 1], m->heat.width * m->zoom);
-            s->top[r + 1] = (int)fmax(s->top[r + 1], m->heat.height * m->zoom);
-        }
+        p->row[r] = g->rows > 1 ? row_title(e, g->row[r]) : NULL;
     return LM_OK;
-}
-
-/* From sizes to places. */
-static int64_t stack(int *at, size_t n)
-{
-    int64_t end = 0;
-    for (size_t i = 0; i < n; i++) {
-        const int size = at[i + 1];
-        at[i] = (int)end;
-        end += size + GAP;
-        if (end > INT32_MAX)
-            return INT32_MAX;
-    }
-    return end - GAP;
-}
-
-static lm_status paint(const explanation_grid *g, const sheet *s, const char *path)
-{
-    int *left = s->left, *top = s->top;
-    lm_canvas c = {0};
-    lm_str file = {0};
-    const int64_t width = stack(left, g->columns), height = stack(top, g->rows);
-    LM_REQUIRE(width * height <= MOST_PIXELS, LM_USAGE,
-               "-o %s: %zu x %zu maps in one picture are more than anyone can look at; write {sample}, "
-               "{method} or {target} in its name to get several",
-               path, g->rows, g->columns);
-    LM_TRY(lm_context(lm_canvas_new((int)width, (int)height, white, &c), "-o %s", path));
-    for (size_t i = 0; i < g->rows * g->columns; i++)
-        lm_heat_draw(&s->map[i].heat, &c, left[i % g->columns], top[i / g->columns]);
-    lm_str about = {0};
-    for (size_t i = 0; i < g->rows * g->columns; i++) {
-        lm_str_add(&about, i ? "\n" : "");
-        drawing_text(&s->map[i].how, s->map[i].heat.range, &about);
-    }
-    lm_status status =
-        lm_context(lm_png_encode_about(&c.at->r, c.width, c.height, lm_str_text(&about), &file), "-o %s", path);
-    lm_str_free(&about);
-    lm_canvas_free(&c);
-    if (status == LM_OK)
-        status = lm_file_write(path, lm_str_text(&file), file.count);
-    lm_str_free(&file);
-    return status;
 }
 
 lm_status explanation_png(const explanation *e, const explanation_grid *g, const char *path)
 {
-    sheet s = {0};
-    lm_status status = arrange(e, g, &s);
+    painting p = {0};
+    lm_str about = {0};
+    lm_status status = fill(e, g, &p);
+    for (size_t i = 0; status == LM_OK && i < g->rows * g->columns; i++) {
+        lm_str_add(&about, i ? "\n" : "");
+        drawing_text(&p.map[i].how, p.map[i].heat.range, &about);
+    }
+    const sheet s = {.columns = (int)g->columns,
+                     .rows = (int)g->rows,
+                     .column = p.column,
+                     .row = p.row,
+                     .cell = p.cell,
+                     .about = lm_str_text(&about)};
     if (status == LM_OK)
-        status = paint(g, &s, path);
-    for (size_t i = 0; s.map && i < g->rows * g->columns; i++)
-        explanation_map_free(&s.map[i]);
-    lm_free(s.map);
-    lm_free(s.left);
-    lm_free(s.top);
+        status = sheet_write(&s, path);
+    for (size_t i = 0; p.map && i < g->rows * g->columns; i++)
+        explanation_map_free(&p.map[i]);
+    lm_free(p.map);
+    lm_str_free(&about);
+    lm_arena_free(&p.arena);
     return status;
 }

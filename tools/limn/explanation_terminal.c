@@ -49,6 +49,7 @@ static int columns_of(const char *text)
 static lm_status strip(const explanation *e, const limn_attribution *a, int64_t sample, lm_str *out)
 {
     const int64_t n = a->values.dim[1];
+    const bool positive = explanation_is_size(a);
     double most = 0;
     int column = 0;
     const char *at = (const char *)a->values.data + (size_t)(sample * n) * limn_dtype_size(a->values.type);
@@ -57,7 +58,7 @@ static lm_status strip(const explanation *e, const limn_attribution *a, int64_t 
         most = fmax(most, fabs(lm_load_f64(a->values.type, at + (size_t)i * size)));
     for (int64_t i = 0; i < n; i++) {
         const double t = most > 0 ? lm_load_f64(a->values.type, at + (size_t)i * size) / most : 0;
-        const lm_rgb c = lm_colour(LM_PALETTE_SIGNED, t);
+        const lm_rgb c = lm_colour_ground(positive, t);
         const char *token = inputs_token(e->in, a->site, sample, i);
         const int wide = columns_of(token) + 1;
         if (column == 0 || column + wide > TEXT_COLUMNS) {
@@ -65,7 +66,7 @@ static lm_status strip(const explanation *e, const limn_attribution *a, int64_t 
             column = 4;
         }
         column += wide;
-        lm_str_printf(out, "\033[48;2;%d;%d;%dm\033[38;5;%dm%s\033[0m ", c.r, c.g, c.b, fabs(t) > 0.6 ? 15 : 16, token);
+        lm_str_printf(out, "\033[48;2;%d;%d;%dm\033[38;5;%dm%s\033[0m ", c.r, c.g, c.b, fabs(t) > 0.6 && !positive ? 15 : 16, token);
     }
     return lm_str_char(out, '\n');
 }

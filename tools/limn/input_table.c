@@ -117,6 +117,8 @@ lm_status input_table(reader *r, const input_word *w)
     LM_TRY(lm_csv_read(w->file, &(lm_csv_options){.missing = true}, &csv));
     bool *skip = lm_calloc((size_t)lm_csv_columns(csv), sizeof *skip);
     lm_status status = skip ? LM_OK : LM_MEMORY;
+    if (status == LM_OK && !lm_csv_rows(csv))
+        status = lm_fail(LM_INPUT, "%s: the table has a first line with names and no row; add one", w->file);
     if (status == LM_OK && w->row >= lm_csv_rows(csv))
         status = lm_fail(LM_INPUT, "%s: the table has %lld rows; give 0 to %lld", w->path, (long long)lm_csv_rows(csv),
                          (long long)lm_csv_rows(csv) - 1);

@@ -7,6 +7,15 @@
 #include "input_inside.h"
 #include "subject.h"
 
+/* As much of a text as an error may repeat, in bytes that end with a character. */
+static int told(const char *text)
+{
+    int n = (int)strnlen(text, 60);
+    while (text[n] && n && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
 /* What an input of a language model is for. */
 typedef enum role { ROLE_TOKENS, ROLE_MASK, ROLE_TYPES, ROLE_PLACES, ROLES } role;
 
@@ -92,8 +101,8 @@ static lm_status cast(writer *w, int64_t named)
     input_list(m, &text);
     lm_fail(
         LM_INPUT,
-        "%s: which input takes the tokens [N,T]? The model takes %s; write NAME=doc.txt, or give a .npy or .npz file",
-        w->r->texts.at[0].source, lm_str_text(&text));
+        "%.*s: which input takes the tokens [N,T]? The model takes %s; write NAME=doc.txt, or give a .npy or .npz file",
+        told(w->r->texts.at[0].source), w->r->texts.at[0].source, lm_str_text(&text));
     lm_str_free(&text);
     return LM_INPUT;
 }
@@ -112,9 +121,10 @@ static lm_status encode(writer *w)
         const input_text *t = &w->r->texts.at[i];
         const char *second = pairs ? next_value(w->r->cmd, OPT_pair, &at) : NULL;
         LM_TRY(lm_context(
-            lm_tokenizer_encode(w->t, t->text, t->count, second, second ? strlen(second) : 0, true, &w->of[i]), "%s",
-            t->source));
-        LM_REQUIRE(w->of[i].count > 0, LM_INPUT, "%s: has no tokens; give a longer text", t->source);
+            lm_tokenizer_encode(w->t, t->text, t->count, second, second ? strlen(second) : 0, true, &w->of[i]), "%.*s",
+            told(t->source), t->source));
+        LM_REQUIRE(w->of[i].count > 0, LM_INPUT, "%.*s: has no tokens; give a longer text", told(t->source),
+                   t->source);
     }
     return LM_OK;
 }
@@ -132,8 +142,8 @@ static lm_status choose_width(writer *w)
         least = n < least ? n : least;
     }
     LM_REQUIRE(fixed < 0 || most <= (size_t)fixed, LM_INPUT,
-               "%s: has %zu tokens, but input '%s' takes %lld; shorten it, or set truncation in the tokenizer's file",
-               w->r->texts.at[longest].source, most, p->name, (long long)fixed);
+               "%.*s: has %zu tokens, but input '%s' takes %lld; shorten it, or set truncation in the tokenizer's file",
+               told(w->r->texts.at[longest].source), w->r->texts.at[longest].source, most, p->name, (long long)fixed);
     w->width = fixed >= 0 ? fixed : (int64_t)most;
     if (least == (size_t)w->width)
         return LM_OK;
@@ -234,8 +244,8 @@ static lm_status write_all(writer *w)
     reader *r = w->r;
     const char *file = r->cmd->option[OPT_tokenizer];
     LM_REQUIRE(file, LM_USAGE,
-               "%s: texts need --tokenizer FILE, the tokenizer.json or vocab.txt that came with the model",
-               r->texts.at[0].source);
+               "%.*s: texts need --tokenizer FILE, the tokenizer.json or vocab.txt that came with the model",
+               told(r->texts.at[0].source), r->texts.at[0].source);
     LM_TRY(cast(w, r->texts.at[0].input));
     LM_TRY(lm_tokenizer_read(file, &w->t));
     LM_TRY(encode(w));

@@ -184,6 +184,19 @@ lm_status labels_of_model(const limn_model *m, labels *out)
     return LM_OK;
 }
 
+lm_status labels_check(const char *file, const char *output, int64_t classes, labels *l)
+{
+    if (!l->count || (int64_t)l->count == classes)
+        return LM_OK;
+    const char *many = l->count == 1 ? "" : "s", *es = classes == 1 ? "" : "es";
+    LM_REQUIRE(!file, LM_INPUT, "--labels: %s has %zu label%s, but output '%s' has %lld class%s; give one for each",
+               file, l->count, many, output, (long long)classes, es);
+    lm_log(LM_LOG_WARN, "the model's metadata has %zu label%s, but output '%s' has %lld class%s; they are not used",
+           l->count, many, output, (long long)classes, es);
+    labels_free(l);
+    return LM_OK;
+}
+
 void labels_free(labels *l)
 {
     lm_free(l->at);

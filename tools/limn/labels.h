@@ -20,6 +20,10 @@ lm_status labels_read(const char *path, labels *out);
  * stand between them; none, with a warning where it cannot be read, is LM_OK. */
 lm_status labels_of_model(const limn_model *m, labels *out);
 
+/* As many as there are classes: LM_INPUT for those of a file that the user gave, for others (`file` NULL) a warning, and
+ * none are left. */
+lm_status labels_check(const char *file, const char *output, int64_t classes, labels *l);
+
 void labels_free(labels *l);
 
 #endif

@@ -94,6 +94,7 @@ static lm_status run(command *cmd)
     if (!*v->operands)
         LM_REQUIRE(!cmd->operands, LM_USAGE, "%s: does not know what to do with '%.99s'; leave it out", v->name, cmd->operand[0]);
     LM_TRY(apply(cmd));
+    LM_TRY(check_collisions(cmd));
     lm_out_gather();
     lm_status status = v->run(cmd);
     if (status == LM_OK || status == LM_NO) {
@@ -111,6 +112,8 @@ static lm_status write_all(const char *text, size_t count)
         ssize_t n = write(STDOUT_FILENO, text, count);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EPIPE)
+            return LM_OK; /* the reader, such as `head`, has seen enough */
         LM_REQUIRE(n > 0, LM_OUTPUT, "standard output: cannot be written (%s); give it room or a reader", strerror(errno));
         text += n;
         count -= (size_t)n;
@@ -119,10 +122,15 @@ static lm_status write_all(const char *text, size_t count)
 }
 
 /* What to do about a failure whose message does not say it. */
-static const char *advice(lm_status status)
+static const char *advice(lm_status status, verb_id verb)
 {
+    static const char *const help[VERBS + 1] = {
+#define VERB(id, name, ...) "see `limn " name " --help`",
+#include "verbs.def"
+#undef VERB
+        "see `limn --help`"};
     switch (status) {
-    case LM_USAGE: return "see `limn --help`";
+    case LM_USAGE: return strstr(lm_message(), "option ") ? "see `limn info --methods`" : help[verb];
     case LM_DEVICE: return "see `limn devices`";
     case LM_MEMORY: return "free some memory or raise --mem";
     case LM_UNSUPPORTED: return "see `limn info --ops`";
@@ -131,10 +139,13 @@ static const char *advice(lm_status status)
     }
 }
 
-static void complain(bool json, lm_status status, const char *node)
+static void complain(bool json, lm_status status, const command *cmd)
 {
+    const char *node = *lm_str_text(&cmd->node) ? lm_str_text(&cmd->node) : lm_blamed();
+    if (given(cmd, OPT_tokenizer) && status == LM_INPUT && strstr(lm_message(), "out of range for a"))
+        lm_fail(status, "%s; the tokenizer may be that of another model", lm_message());
     const char *message = *lm_message() ? lm_message() : limn_status_name(status);
-    const char *does = strstr(message, "; ") ? "" : advice(status);
+    const char *does = strstr(message, "; ") ? "" : advice(status, cmd->verb);
     fprintf(stderr, "limn: error: %s%s%s\n", message, *does ? "; " : "", does);
     if (!json || status == LM_OUTPUT)
         return;
@@ -208,7 +219,7 @@ int main(int argc, char **argv)
     if (written != LM_OK)
         status = written;
     if (status != LM_OK && status != LM_NO)
-        complain(json, status, *lm_str_text(&cmd.node) ? lm_str_text(&cmd.node) : lm_blamed());
+        complain(json, status, &cmd);
     lm_str_free(&cmd.out);
     lm_str_free(&cmd.node);
     lm_str_free(&cmd.line);

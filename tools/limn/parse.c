@@ -70,6 +70,10 @@ static lm_status choose_verb(int argc, char **argv, command *cmd)
 {
     cmd->verb = VERBS;
     for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "help") == 0) { /* `limn help`, `limn help explain` */
+            cmd->option[OPT_help] = "1";
+            continue;
+        }
         if (argv[i][0] != '-')
             return find_verb(argv[i], &cmd->verb);
         for (int k = 0; k < OPTIONS; k++)

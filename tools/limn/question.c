@@ -96,6 +96,18 @@ static lm_status take_file(question *q, const char *word)
     return is_file(path) ? read_text(q, path, word) : LM_OK;
 }
 
+/* Arrays of the input's shape; what only looks like a file is none of the words that a baseline may be. */
+static lm_status take_baseline(question *q, const char *word)
+{
+    const char *dot = strrchr(word, '.');
+    const bool array = ends_in(word, ".npy") || ends_in(word, ".npz"), there = is_file(word);
+    const bool named = strchr(word, '/') || (dot && strspn(dot + 1, "0123456789e-+") < strlen(dot + 1));
+    LM_REQUIRE(array || there || !named, LM_INPUT, "--baseline %.199s: there is no such file; give a .npy or .npz", word);
+    LM_REQUIRE(array || !there, LM_USAGE,
+               "--baseline %.199s: a file of a baseline is .npy or .npz, with numbers as the model takes them", word);
+    return take_file(q, word);
+}
+
 /* Every @file among the targets. */
 static lm_status take_targets(question *q, const char *text)
 {
@@ -144,10 +156,10 @@ lm_status question_read(const command *cmd, question *q)
     for (const char *text; (text = next_value(cmd, OPT_set, &at));)
         LM_TRY(take_setting(q, text));
     if (given(cmd, OPT_baseline))
-        LM_TRY(take_file(q, cmd->option[OPT_baseline]));
+        LM_TRY(take_baseline(q, cmd->option[OPT_baseline]));
     LM_TRY(take_targets(q, cmd->option[OPT_target]));
     if (given(cmd, OPT_labels))
-        LM_TRY(labels_read(cmd->option[OPT_labels], &q->names));
+        LM_TRY(labels_read(q->file_of_names = cmd->option[OPT_labels], &q->names));
     q->ask = (limn_question){
         .method = cmd->option[OPT_method],
         .target = cmd->option[OPT_target],
@@ -171,9 +183,16 @@ lm_status question_read(const command *cmd, question *q)
 
 lm_status question_labels(const limn_model *m, question *q)
 {
-    if (q->names.count)
-        return LM_OK;
-    LM_TRY(labels_of_model(m, &q->names));
+    const char *file = q->names.count ? q->file_of_names : NULL;
+    if (!file)
+        LM_TRY(labels_of_model(m, &q->names));
+    for (size_t i = 0; i < limn_model_output_count(m); i++) {
+        const limn_port *p = limn_model_output(m, i);
+        if (q->ask.output ? strcmp(q->ask.output, p->name) != 0 : i > 0)
+            continue;
+        if (p->rank > 1 && p->dim[1] > 0 && (p->rank == 2 || p->dim[1] > 1)) /* a number that only a run tells passes */
+            LM_TRY(labels_check(file, p->name, p->dim[1], &q->names));
+    }
     q->ask.label = (const char *const *)q->names.at;
     q->ask.labels = q->names.count;
     return LM_OK;

@@ -12,6 +12,7 @@
 typedef struct question {
     limn_question ask;
     labels names;
+    const char *file_of_names; /* NULL: they are the model's own */
     LM_VEC(limn_setting) settings;
     LM_VEC(limn_feed) files; /* contents of files that options name; their names are ours */
     LM_VEC(char *) texts;    /* keys of settings */
@@ -20,7 +21,7 @@ typedef struct question {
 /* From --method, --target, --set ...; reads the files that they name. */
 lm_status question_read(const command *cmd, question *out);
 
-/* Where no --labels are given: those that the model has. */
+/* Where no --labels are given: those that the model has. LM_INPUT when there are not as many as classes. */
 lm_status question_labels(const limn_model *m, question *q);
 
 /* Where a method asked for needs the least and the greatest value of its input, and pictures were prepared: those that come

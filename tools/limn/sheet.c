@@ -75,10 +75,12 @@ lm_status sheet_write(const sheet *s, const char *path)
     lm_canvas c = {0};
     lm_str file = {0};
     LM_REQUIRE(width < INT32_MAX && height < INT32_MAX && width * height <= MOST_PIXELS, LM_USAGE,
-               "%s: %d x %d maps in one picture are more than anyone can look at", path, s->rows, s->columns);
+               "-o %s: %d x %d maps in one picture are more than anyone can look at; write {sample}, {method} or {target} in "
+               "its name to get several",
+               path, s->rows, s->columns);
     LM_TRY(lm_context(lm_canvas_new((int)width, (int)height, paper, &c), "%s", path));
     draw(s, &r, &c);
-    lm_status status = lm_context(lm_png_encode(&c.at->r, c.width, c.height, &file), "%s", path);
+    lm_status status = lm_context(lm_png_encode_about(&c.at->r, c.width, c.height, s->about, &file), "%s", path);
     lm_canvas_free(&c);
     if (status == LM_OK)
         status = lm_file_write(path, lm_str_text(&file), file.count);
