@@ -191,9 +191,10 @@ typedef struct noise {
     int step, height[LATTICE + 1][LATTICE + 1];
 } noise;
 
+/* The points past the last ones rolled are never weighed, but they are read. */
 static void roll_noise(dice *d, int step, int size, noise *n)
 {
-    n->step = step;
+    *n = (noise){.step = step};
     for (int y = 0; y <= SIDE / step; y++)
         for (int x = 0; x <= SIDE / step; x++)
             n->height[y][x] = roll(d, -size, size);
