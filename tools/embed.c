@@ -1,9 +1,16 @@
-/* embed TABLE OUT.c FILE...: writes a C source that defines `const lm_embedded TABLE[]` (core/base/embedded.h) with the
- * content of the files. Programs are kept without indentation and without lines that are comments as a whole, which
- * machines do not read; their lines keep their numbers. Runs on the machine that builds. */
+/* embed [-p] TABLE OUT.c FILE...: writes a C source that defines `const lm_embedded TABLE[]` (core/base/embedded.h)
+ * with the content of the files. Programs are kept without indentation and without lines that are comments as a whole,
+ * which machines do not read; their lines keep their numbers. Runs on the machine that builds.
+ *
+ * -p packs the files: a byte of flags, lowest first, then what they announce: 0, a byte as it is; 1, how far back to
+ * look (two bytes, low first) and how much to copy from there (a byte, plus PACK_LEAST). */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { PACK_LEAST = 4, PACK_MOST = PACK_LEAST + 255, PACK_FAR = 65535 };
+
+static unsigned char content[1 << 20];
 
 static bool is_program(const char *path)
 {
@@ -29,33 +36,99 @@ static char *essence(char *line, bool *inside)
     return !end || end + 2 == text + length ? nothing : text;
 }
 
-static int put_file(FILE *out, const char *path, int number)
+/* The file's content, or of a program what machines read; -1: it cannot be read. */
+static long read_file(const char *path)
 {
     static char line[1 << 16];
     FILE *in = fopen(path, "rb");
-    long size = 0;
+    size_t size = 0;
     bool inside = false;
-    if (!in) {
+    if (!in)
+        return -1;
+    if (is_program(path))
+        while (fgets(line, sizeof line, in) && size + sizeof line < sizeof content) {
+            const char *text = essence(line, &inside);
+            memcpy(content + size, text, strlen(text));
+            size += strlen(text);
+        }
+    else
+        size = fread(content, 1, sizeof content, in);
+    const bool whole = fgetc(in) == EOF && !ferror(in);
+    fclose(in);
+    return whole ? (long)size : -1;
+}
+
+static void put(FILE *out, unsigned byte, long *count)
+{
+    fprintf(out, "%s%u,", (*count)++ % 32 ? "" : "\n", byte);
+}
+
+/* The longest piece before `at` that comes again there: its length, and how far back it is. */
+static long find_before(long at, long size, long *back)
+{
+    long best = 0;
+    for (long from = at > PACK_FAR ? at - PACK_FAR : 0; from < at; from++) {
+        long n = 0;
+        while (n < PACK_MOST && at + n < size && content[from + n] == content[at + n])
+            n++;
+        if (n >= best) {
+            best = n;
+            *back = at - from;
+        }
+    }
+    return best;
+}
+
+static void put_packed(FILE *out, long size)
+{
+    long count = 0;
+    for (long at = 0; at < size;) {
+        unsigned char items[8 * 3];
+        unsigned flags = 0;
+        int used = 0;
+        for (int i = 0; i < 8 && at < size; i++) {
+            long back = 0, n = find_before(at, size, &back);
+            if (n < PACK_LEAST) {
+                items[used++] = content[at++];
+                continue;
+            }
+            flags |= 1u << i;
+            items[used++] = (unsigned char)(back & 255);
+            items[used++] = (unsigned char)(back >> 8);
+            items[used++] = (unsigned char)(n - PACK_LEAST);
+            at += n;
+        }
+        put(out, flags, &count);
+        for (int i = 0; i < used; i++)
+            put(out, items[i], &count);
+    }
+}
+
+static int put_file(FILE *out, const char *path, int number, bool packed)
+{
+    const long size = read_file(path);
+    long count = 0;
+    if (size < 0) {
         fprintf(stderr, "embed: cannot read %s\n", path);
         return 1;
     }
     fprintf(out, "static const _Alignas(16) unsigned char file%d[] = {", number);
-    if (is_program(path)) {
-        while (fgets(line, sizeof line, in))
-            for (const char *c = essence(line, &inside); *c; c++, size++)
-                fprintf(out, "%s%d,", size % 32 ? "" : "\n", *c & 255);
-    } else {
-        for (int c; (c = fgetc(in)) != EOF; size++)
-            fprintf(out, "%s%d,", size % 32 ? "" : "\n", c);
-    }
+    if (packed)
+        put_packed(out, size);
+    else
+        for (long i = 0; i < size; i++)
+            put(out, content[i], &count);
     fprintf(out, "\n0};\n");
-    return ferror(in) | fclose(in);
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
+    const bool packed = argc > 1 && strcmp(argv[1], "-p") == 0;
+    argc -= packed;
+    argv += packed;
     if (argc < 4) {
-        fprintf(stderr, "usage: embed TABLE OUT.c FILE...\n");
+        fprintf(stderr, "usage: embed [-p] TABLE OUT.c FILE...\n");
         return 2;
     }
     FILE *out = fopen(argv[2], "w");
@@ -65,7 +138,7 @@ int main(int argc, char **argv)
     }
     fprintf(out, "#include \"core/base/embedded.h\"\n\nextern const lm_embedded %s[];\n", argv[1]);
     for (int i = 3; i < argc; i++)
-        if (put_file(out, argv[i], i))
+        if (put_file(out, argv[i], i, packed))
             return 1;
     fprintf(out, "const lm_embedded %s[] = {\n", argv[1]);
     for (int i = 3; i < argc; i++) {

@@ -4,8 +4,9 @@
 /* Multiply-adds a task should have: long against the claim of a tile, short against a launch. */
 #define TASK_WORK 1.5e6
 
-/* Tasks a product should have, and tiles that should share a block of panels. */
-enum { TASKS = 16, REUSE = 16 };
+/* Tasks a product should have, tiles that should share a block of panels, and rows of a tile below which loads take
+ * longer than what padding costs. */
+enum { TASKS = 16, REUSE = 16, SHORT = 5 };
 
 static const lm_tile_set *const tiles[LM_CPU_LEVELS] = {
     [LM_CPU_SCALAR] = &lm_tiles_scalar,
@@ -56,8 +57,9 @@ static void plan_tiles(const lm_igemm *g, lm_pass *p)
     p->chunk = p->chunks = 0;
     p->rows = lm_even_piece(rows * p->out[2], mr);
     p->tiles = p->rows ? lm_ceil_div(rows * p->out[2], p->rows) : 0;
-    if (p->padded && p->out[2] * 2 >= mr) {
-        p->chunk = lm_even_piece(p->out[2], mr);
+    const int64_t chunk = lm_even_piece(p->out[2], mr);
+    if (p->padded && chunk * 2 >= mr && chunk >= SHORT) {
+        p->chunk = chunk;
         p->chunks = lm_ceil_div(p->out[2], p->chunk);
         p->tiles = rows * p->chunks;
     }

@@ -407,11 +407,17 @@ void lm_copy_level(lm_copy *c, size_t size, const lm_cpu *cpu)
 }
 
 /* A part of a transpose is one stripe along its longer side: of a large one far enough that what 16 rows share of
- * memory's pages pays off, of a small one less, since every thread wants some. */
+ * memory's pages pays off, of a small one less, since every thread wants some. Where both sides are long it is what the
+ * level walks through in blocks. */
 static void cut_turn(lm_copy *c, int64_t limit)
 {
-    enum { STRIPE = 16, LONG = 16384 };
+    enum { STRIPE = 16, LONG = 16384, BOTH = 128, PART_P = 2048, PART_Q = 256 };
     const lm_copy_plane *g = &c->plane;
+    if (g->stream && g->np >= BOTH && g->nq >= BOTH) {
+        c->step_p = smaller(g->np, PART_P);
+        c->step_q = smaller(g->nq, PART_Q);
+        return;
+    }
     const bool along_q = g->nq >= g->np;
     int64_t *along = along_q ? &c->step_q : &c->step_p, *across = along_q ? &c->step_p : &c->step_q;
     *across = smaller(along_q ? g->np : g->nq, STRIPE);

@@ -6,6 +6,7 @@
  * contiguous. x is the column side unless it has too few channels to fill a panel. */
 #include "backends/cpu/bind.h"
 #include "backends/cpu/block.h"
+#include "backends/cpu/fold.h"
 #include "backends/cpu/product.h"
 #include "core/base/mem.h"
 
@@ -14,7 +15,7 @@
 #include <string.h>
 
 /* Pixels per kernel call at most, tasks worth having. */
-enum { DEPTH = LM_CHAIN, TASKS = 16 };
+enum { DEPTH = LM_CHAIN, TASKS = 32 };
 
 /* x or the signal: floats from one sample to the next and along the three axes, and channels per group. */
 typedef struct side {
@@ -36,6 +37,8 @@ typedef struct grad {
     int np;
     int64_t block_rows, row_blocks, panels, block_taps, tap_blocks, tasks; /* block_rows in tiles */
     int64_t scratch_at, scratch_bytes, pack_at;                            /* per worker */
+    bool folded; /* unless the signal is not finite */
+    lm_fold fold;
 } grad;
 
 typedef struct job {
@@ -262,7 +265,8 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *k, void *const *arg, void
         lm_copy_run(cpu->pool, &g->s.copy.copy, j.workspace + g->s.copy.at, arg[1]);
         j.s = (const float *)(j.workspace + g->s.copy.at);
     }
-    lm_pool_run(cpu->pool, g->tasks, task, &j);
+    if (!g->folded || !lm_fold_run(cpu, &g->fold, j.x, j.s, j.y, j.workspace))
+        lm_pool_run(cpu->pool, g->tasks, task, &j);
     return LM_OK;
 }
 
@@ -353,6 +357,34 @@ static void geometry(const lm_call *call, grad *g)
     g->group_step = w->sh.dim[0] / g->groups * w->st[0];
 }
 
+/* The folded form, where it exists: results dense behind each row, nothing between the taps of a filter's row. */
+static lm_status fold(lm_cpu *cpu, grad *g)
+{
+    lm_fold *f = &g->fold;
+    int64_t step = 1;
+    bool fits = g->groups == 1;
+    for (int k = LM_AXES - 1; k >= 0; step *= g->kernel[k--])
+        fits &= g->dilation[k] == 1 && (g->kernel[k] == 1 || g->tap_step[k] == step);
+    const int64_t channel_step = g->x_columns ? g->column_step : g->row_step;
+    fits &= g->x.channels == 1 || channel_step == step;
+    *f = (lm_fold){.set = g->set, .samples = g->samples, .rows = g->s.channels, .channels = g->x.channels,
+                   .y_row = g->x_columns ? g->row_step : g->column_step, .x_sample = g->x.sample,
+                   .s_sample = g->s.sample};
+    for (int k = 0; k < LM_AXES; k++) {
+        f->in[k] = g->in[k], f->out[k] = g->out[k], f->kernel[k] = g->kernel[k], f->stride[k] = g->stride[k];
+        f->pad[k] = g->pad[k], f->x_step[k] = g->x.step[k], f->s_step[k] = g->s.step[k];
+    }
+    g->folded = fits && lm_fold_plan(f);
+    if (!g->folded)
+        return LM_OK;
+    const size_t workers = (size_t)lm_pool_threads(cpu->pool);
+    if (f->gathers_planes)
+        LM_TRY(reserve(g, (size_t)f->planes_floats, sizeof(float), &f->planes_at));
+    if (f->packs_rows)
+        LM_TRY(reserve(g, (size_t)(f->samples * f->pixels * f->tiles * f->set->mr), sizeof(float), &f->rows_at));
+    return reserve(g, workers, (size_t)f->worker_bytes, &f->worker_at);
+}
+
 lm_status lm_cpu_bind_conv_dw(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
 {
     const lm_view *x = &call->x[0], *s = &call->x[1], *w = &call->y[0];
@@ -374,6 +406,7 @@ lm_status lm_cpu_bind_conv_dw(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     g->scratch_bytes = (int64_t)sizeof(float) * g->block_rows * g->set->mr * g->block_taps * (int64_t)width;
     LM_TRY_OUT(reserve(g, workers, (size_t)g->scratch_bytes, &g->scratch_at));
     LM_TRY_OUT(reserve(g, workers * DEPTH * width, sizeof(float), &g->pack_at));
+    LM_TRY_OUT(fold(cpu, g));
     g->k.base.flops = 2.0 * (double)lm_shape_count(&s->sh) * (double)(w->sh.dim[1] * g->taps);
     g->k.base.bytes = 4.0 * (double)(lm_shape_count(&x->sh) + lm_shape_count(&s->sh) + lm_shape_count(&w->sh));
     snprintf(g->k.name, sizeof g->k.name, "cpu.%s.conv_dw_f32_%dx%d", lm_cpu_level_name(cpu->level), g->set->mr,

@@ -3,7 +3,7 @@
  * input. The gradient is the same with transposed tables. Nearest copies instead, whatever the type. */
 #include "backends/cpu/bind.h"
 #include "backends/cpu/index.h"
-#include "backends/cpu/resample.h"
+#include "backends/cpu/simd/resize_table.h"
 #include "core/base/mem.h"
 
 #include <string.h>
@@ -207,19 +207,6 @@ static void resize_free(lm_kernel *kernel)
     lm_free(k);
 }
 
-/* The taps of one axis, transposed for the gradient, where `in` and `out` are still those of resizing. */
-static lm_status make_taps(const lm_attr_resize *a, int axis, int64_t in, int64_t out, bool back, lm_taps *taps)
-{
-    lm_taps forward = {0};
-    if (!back)
-        return lm_taps_make(a, axis, in, out, taps);
-    lm_status status = lm_taps_make(a, axis, in, out, &forward);
-    if (status == LM_OK)
-        status = lm_taps_transpose(&forward, in, taps);
-    lm_taps_free(&forward);
-    return status;
-}
-
 /* Sort the axes: contiguous lanes, others that stay, resized ones. One axis is always treated as resized. */
 static lm_status sort_axes(resize *k, const lm_call *call, bool back)
 {
@@ -250,12 +237,12 @@ static lm_status sort_axes(resize *k, const lm_call *call, bool back)
         } else {
             k->x_st[k->n] = x->st[i];
             k->y_st[k->n] = y->st[i];
-            LM_TRY(make_taps(a, i, in, out, back, &k->taps[k->n++]));
+            LM_TRY(lm_taps_make(a, i, in, out, back, &k->taps[k->n++]));
         }
     }
     if (rank == 0) {
         lm_attr_resize same = {.scale = {1}};
-        LM_TRY(make_taps(&same, 0, 1, 1, false, &k->taps[k->n++]));
+        LM_TRY(lm_taps_make(&same, 0, 1, 1, false, &k->taps[k->n++]));
     }
     return LM_OK;
 }

@@ -39,13 +39,22 @@ static void tile(void *ctx, int64_t t, int worker)
     l->k->fn(&u);
 }
 
-/* Adam's averages start at zero; the rate makes up for it. One number a launch, so double costs nothing. */
+/* By squaring: libraries' pow differ in their last bits. */
+static double power(double base, int64_t n)
+{
+    double all = 1;
+    for (; n > 0; n >>= 1, base *= base)
+        all = n & 1 ? all * base : all;
+    return all;
+}
+
+/* Adam's averages start at zero; the rate makes up for it. Steps are whole numbers. */
 static float corrected(const lm_attr_update *a, float rate, float step)
 {
     if (!(step > 0))
         return rate;
-    double t = (double)step;
-    return (float)((double)rate * sqrt(1 - pow((double)a->beta2, t)) / (1 - pow((double)a->beta1, t)));
+    const int64_t t = step < 0x1p62f ? (int64_t)step : INT64_C(1) << 62;
+    return (float)((double)rate * sqrt(1 - power((double)a->beta2, t)) / (1 - power((double)a->beta1, t)));
 }
 
 static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *kernel, void *const *p, void *workspace)

@@ -281,6 +281,15 @@ static void simplify(lm_ew_kernel *k)
     }
 }
 
+/* Calls for a few elements each cost more than operands with gaps do. */
+static void lengthen_runs(lm_ew_kernel *k)
+{
+    enum { SHORT = 8, LONG = 64 };
+    const int last = k->rank - 1;
+    if (last > 0 && k->dim[last] < SHORT && k->dim[last - 1] >= LONG)
+        swap_axes(k, last - 1, last);
+}
+
 static lm_ew_way way_of(const lm_ew_side *s, int last, bool may_be_one)
 {
     if (s->st[last] == (int64_t)s->size)
@@ -320,6 +329,8 @@ lm_status lm_ew_bind(lm_cpu *cpu, const lm_call *call, lm_ew_fn fn, float a, flo
         bytes += (double)lm_shape_count(&call->x[i].sh) * (double)k->x[i].size;
     }
     simplify(k);
+    if (lm_ew_is_float(y->dt))
+        lengthen_runs(k);
     int last = k->rank - 1;
     k->y.way = way_of(&k->y, last, false);
     for (int i = 0; i < k->nx; i++)

@@ -254,9 +254,10 @@ static void run_block(const lm_igemm *g, const lm_igemm_args *a, const lm_part *
     const int64_t x_fresh = most * p->step[2] * g->x_step[2] * (int64_t)sizeof(float);
     const int64_t y_fresh = p1 - p0 == g->panels ? most * p->y_step[2] * (int64_t)sizeof(float) : 0;
     const int64_t terms = p->ntap * g->channels;
-    int64_t k0 = 0, k1;
+    const int64_t end = a->k1 ? a->k1 : terms;
+    int64_t k0 = a->k0, k1;
     do {
-        k1 = terms - k0 < g->depth ? terms : k0 + g->depth;
+        k1 = end - k0 < g->depth ? end : k0 + g->depth;
         const int64_t steps = k1 - k0, all = steps > 0 ? steps * (p1 - p0) : 1;
         const int64_t newest = steps > 0 ? newest_term(g, p, k0, k1) : 0;
         const uintptr_t y_pace = (uintptr_t)lm_ceil_div(y_fresh, all);
@@ -276,7 +277,7 @@ static void run_block(const lm_igemm *g, const lm_igemm_args *a, const lm_part *
             run_panels(g, a, part, &r, p0, p1, steps, &tile, &s);
         }
         k0 = k1;
-    } while (k0 < terms);
+    } while (k0 < end);
 }
 
 static void task(void *ctx, int64_t index, int worker)
@@ -300,4 +301,10 @@ void lm_igemm_run(lm_cpu *cpu, const lm_igemm *g, const lm_igemm_args *args)
 {
     job j = {g, args};
     lm_pool_run(cpu->pool, g->tasks, task, &j);
+}
+
+void lm_igemm_columns(const lm_igemm *g, const lm_igemm_args *args, int64_t part, int64_t p0, int64_t p1)
+{
+    for (const lm_pass *p = g->pass; p < g->pass + g->npass; p++)
+        run_block(g, args, &g->part[part], p, 0, p->tiles, p0, p1);
 }

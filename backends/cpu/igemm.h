@@ -77,6 +77,7 @@ typedef struct lm_igemm_args {
     float *y;
     char *space; /* the launch's workspace, for engines that have reserved of it */
     bool finite;
+    int64_t k0, k1; /* these terms of each sum only, k0 the first of a chain; both 0: all */
     lm_ending ending;
 } lm_igemm_args;
 
@@ -100,6 +101,9 @@ static inline void lm_ending_at(const lm_igemm_args *a, float *y, int64_t n)
 void lm_igemm_plan(lm_igemm *g, const lm_topo *topo);
 
 void lm_igemm_run(lm_cpu *cpu, const lm_igemm *g, const lm_igemm_args *args);
+
+/* All rows of one part times panels [p0, p1), on this thread. */
+void lm_igemm_columns(const lm_igemm *g, const lm_igemm_args *args, int64_t part, int64_t p0, int64_t p1);
 
 /* The tiles of a level. */
 const lm_tile_set *lm_tiles_of(lm_cpu_level level);

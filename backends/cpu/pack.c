@@ -8,11 +8,13 @@
 #include "backends/cpu/block.h"
 #include "backends/cpu/depthwise.h"
 #include "backends/cpu/recurrent.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 
 enum { FLAG_FLOATS = 16, LINE = 16 };
 
 typedef float quad __attribute__((vector_size(16)));
+typedef int32_t word __attribute__((vector_size(16)));
 
 typedef struct job {
     const lm_stream *stream;
@@ -210,33 +212,68 @@ static void transform(const lm_pack *p, float *v, int64_t n)
 
 static bool all_finite(const float *v, int64_t n)
 {
-    uint32_t bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
+    const int32_t exponent = 0x7f800000;
+    word bad = {0};
+    int64_t i = 0;
+    for (word bits; i + 4 <= n; i += 4) {
         memcpy(&bits, v + i, sizeof bits);
-        bad |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
+        bad |= (bits & exponent) == exponent;
     }
-    return !bad;
+    for (int32_t bits; i < n; i++) {
+        memcpy(&bits, v + i, sizeof bits);
+        bad[0] |= (bits & exponent) == exponent;
+    }
+    return !(bad[0] | bad[1] | bad[2] | bad[3]);
 }
 
-static void pack_panel(void *ctx, int64_t index, int worker)
+/* Where the weights of a panel begin, and how many columns there are. */
+typedef struct place {
+    int64_t off, columns;
+} place;
+
+static place panel_place(const lm_pack *p, int64_t index)
 {
-    job *j = ctx;
-    const lm_pack *p = j->p;
-    (void)worker;
-    const int64_t panels = lm_ceil_div(p->columns, p->nr), part = index / panels, column = index % panels * p->nr;
-    const int64_t n = p->columns - column < p->nr ? p->columns - column : p->nr, tap_floats = p->channels * p->nr;
-    const float *w = j->w + p->first + digits(part, p->axes, p->part_dim, p->part_step) + column * p->column_step;
-    float *out = j->out + index * lm_pack_panel(p);
+    const int64_t panels = lm_ceil_div(p->columns, p->nr), column = index % panels * p->nr, left = p->columns - column;
+    return (place){p->first + digits(index / panels, p->axes, p->part_dim, p->part_step) + column * p->column_step,
+                   left < p->nr ? left : p->nr};
+}
+
+/* A panel of n columns; whether it is known to be finite. */
+static bool pack_panel(const lm_stream *stream, const lm_pack *p, const float *w, int64_t n, float *out)
+{
+    const int64_t tap_floats = p->channels * p->nr;
     if (n < p->nr)
         memset(out, 0, (size_t)(p->taps * tap_floats) * sizeof *out);
     const bool runs = has_runs(p);
     if (runs)
-        pack_runs(j->stream, p, w, n, out);
+        pack_runs(stream, p, w, n, out);
     for (int64_t t = 0; t < p->taps && !runs; t++)
-        pack_tap(j->stream, p, w + digits(t, LM_SPATIAL, p->tap_dim, p->tap_step), n, out + t * tap_floats);
+        pack_tap(stream, p, w + digits(t, LM_SPATIAL, p->tap_dim, p->tap_step), n, out + t * tap_floats);
     transform(p, out, lm_pack_panel(p));
-    if (!p->unchecked && !all_finite(out, lm_pack_panel(p)))
+    return !p->unchecked && all_finite(out, lm_pack_panel(p));
+}
+
+bool lm_pack_panels(const lm_cpu *cpu, const lm_pack *p, const float *w, int64_t first, int64_t count, float *out,
+                    float *room)
+{
+    const lm_stream *stream = lm_cpu_stream(cpu->level);
+    const int64_t panel = lm_pack_panel(p), run = p->channels * p->taps;
+    const bool one_piece = p->column_step == run && (has_runs(p) || (p->taps == 1 && p->channel_step == 1));
+    bool finite = true;
+    for (int64_t i = first; i < first + count; i++, out += panel) {
+        const place at = panel_place(p, i);
+        const bool read = one_piece && lm_file_read(w + at.off, (size_t)(at.columns * run) * sizeof *w, room);
+        finite &= pack_panel(stream, p, read ? room : w + at.off, at.columns, out);
+    }
+    return finite;
+}
+
+static void pack_task(void *ctx, int64_t index, int worker)
+{
+    job *j = ctx;
+    (void)worker;
+    const place at = panel_place(j->p, index);
+    if (!pack_panel(j->stream, j->p, j->w + at.off, at.columns, j->out + index * lm_pack_panel(j->p)))
         atomic_store_explicit(&j->infinite, true, memory_order_relaxed);
 }
 
@@ -244,7 +281,7 @@ void lm_pack_run(lm_cpu *cpu, const lm_pack *p, const float *w, float *out)
 {
     job j = {lm_cpu_stream(cpu->level), p, w, out, p->unchecked};
     const int64_t panels = p->parts * lm_ceil_div(p->columns, p->nr);
-    lm_pool_run(cpu->pool, panels, pack_panel, &j);
+    lm_pool_run(cpu->pool, panels, pack_task, &j);
     out[panels * lm_pack_panel(p)] = atomic_load(&j.infinite) ? 0.0f : 1.0f;
 }
 

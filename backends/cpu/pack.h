@@ -36,6 +36,11 @@ bool lm_pack_patches(const lm_view *w, int64_t nr, lm_pack *p);
 /* Pack on the pool. The flag is always written. */
 void lm_pack_run(lm_cpu *cpu, const lm_pack *p, const float *w, float *out);
 
+/* Pack `count` panels of one part from panel number `first` of all on, on this thread and without the flag, which is
+ * the answer. `room`: for a panel as it comes from a file. */
+bool lm_pack_panels(const lm_cpu *cpu, const lm_pack *p, const float *w, int64_t first, int64_t count, float *out,
+                    float *room);
+
 /* Transpose 4 x 4 floats between rows that are `step` floats apart. */
 void lm_turn_4x4(const float *from, int64_t from_step, float *to, int64_t to_step);
 

@@ -7,6 +7,7 @@
 
 #include "backends/cpu/block.h"
 #include "backends/cpu/depthwise.h"
+#include "backends/cpu/passing.h"
 #include "core/base/mem.h"
 
 lm_status lm_product_reserve(lm_product *p, size_t count, size_t size, int64_t *at)
@@ -37,7 +38,10 @@ static void spread_bias(const lm_product *p, const float *bias, float *out)
 
 static void run_tiles(lm_cpu *cpu, const lm_product *p, const lm_igemm_args *a)
 {
-    lm_igemm_run(cpu, &p->g, a);
+    if (p->passing || p->passing_depth)
+        lm_passing_run(cpu, p, a);
+    else
+        lm_igemm_run(cpu, &p->g, a);
 }
 
 /* An operand, or NULL, in the kernel's layout. */
@@ -61,11 +65,12 @@ static lm_status run(lm_cpu *cpu, const lm_cpu_kernel *k, void *const *arg, void
     a.zero = space(workspace, p->zero_at);
     spread_bias(p, p->bias < 0 ? NULL : arg[p->bias], space(workspace, p->bias_at));
     a.bias = space(workspace, p->bias_at);
-    if (!p->packed) {
+    const bool passing = p->passing || p->passing_depth;
+    if (!p->packed && !passing) {
         lm_pack_run(cpu, &p->pack, arg[1], space(workspace, p->pack_at));
         a.b = space(workspace, p->pack_at);
     }
-    a.finite = a.b[p->pack.parts * g->panels * g->panel] != 0.0f;
+    a.finite = !passing && a.b[p->pack.parts * g->panels * g->panel] != 0.0f;
     a.x = brought(cpu, &p->x, arg[0], workspace);
     a.res = brought(cpu, &p->residual, p->res < 0 ? NULL : arg[p->res], workspace);
     a.point = brought(cpu, &p->point, p->slope < 0 ? NULL : arg[p->slope], workspace);
@@ -218,7 +223,10 @@ lm_status lm_product_finish(lm_cpu *cpu, lm_product *p, const lm_call *call, uin
         want->p[1] = param;
     } else {
         p->k.base.loose |= 2; /* packing reads weights from wherever they lie */
-        LM_TRY(lm_product_reserve(p, floats, sizeof(float), &p->pack_at));
+        if (p->engine == run_tiles)
+            LM_TRY(lm_passing_plan(cpu, p, &call->x[1]));
+        else
+            LM_TRY(lm_product_reserve(p, floats, sizeof(float), &p->pack_at));
     }
     double pixels = 0;
     for (int i = 0; i < g->npass; i++)

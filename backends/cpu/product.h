@@ -21,6 +21,7 @@ struct lm_product {
     lm_igemm g;
     lm_pack pack;
     bool packed;                       /* x[1] arrives packed */
+    int64_t passing, passing_depth;    /* passing.h: panels that a task packs for itself, or terms packed at a time */
     int bias, res, slope;              /* which inputs; -1: none. slope: where the activation's slope is taken */
     int64_t bias_step;                 /* floats between bias values */
     int64_t bias_parts;                /* 1, or one stretch of bias per part */

@@ -85,7 +85,13 @@ limn_status limn_device_open(const char *list, limn_device **out)
 limn_status limn_device_describe(const limn_device *device, limn_device_info *out)
 {
     LM_REQUIRE(device && out, LM_USAGE, "limn_device_describe: %s is NULL", device ? "the result" : "the device");
-    describe(&device->chain.dev[0]->info, false, out);
+    const lm_chain *first = &device->chain;
+    describe(&first->dev[0]->info, false, out);
+    lm_chain_text(first, out->name, sizeof out->name);
+    for (const lm_chain *c = first->beside; c; c = c->beside) {
+        out->units += c->dev[0]->info.units;
+        out->exact = out->exact && c->dev[0]->info.exact;
+    }
     return LM_OK;
 }
 

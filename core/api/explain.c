@@ -59,6 +59,7 @@ static lm_status ask_inside(const limn_question *ask, const lm_named *file, lm_a
                          .layer = ask->layer, .baseline = ask->baseline, .noise = ask->noise, .compat = ask->compat,
                          .setting = setting, .settings = (int)ask->settings, .label = ask->label,
                          .labels = (int64_t)ask->labels, .file = file, .files = (int)ask->files, .seed = ask->seed,
+                         .first = ask->first,
                          .after_softmax = ask->after_softmax != 0, .progress = ask->progress, .with = ask->with};
     return LM_OK;
 }

@@ -1,6 +1,7 @@
 /* limn/run.h: sessions. */
 #include <limn/run.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/model/check.h"
 #include "core/model/layers.h"
+#include "core/run/split.h"
 
 /* The shared part for this device, made by the first session that asks. */
 static lm_status enter_shared(limn_model *m, limn_device *d, lm_shared **out)
@@ -212,6 +214,27 @@ void limn_session_cancel(limn_session *s)
 {
     if (s)
         atomic_store(&s->cancel, true);
+}
+
+size_t limn_session_shares(const limn_session *s, limn_share *list, size_t room, int *fixed)
+{
+    static const int64_t none[LM_LANES];
+    bool runs = false, sweeps = false;
+    if (fixed)
+        *fixed = 0;
+    if (!s)
+        return 0;
+    size_t n = 0;
+    const int64_t *run = lm_session_rows(s->inner, &runs), *swept = s->study ? lm_study_rows(s->study, &sweeps) : none;
+    for (const lm_chain *c = &s->device->chain; c; c = c->beside, n++) {
+        if (n >= room || !list)
+            continue;
+        list[n] = (limn_share){.exact = c->dev[0]->info.exact, .rows = (uint64_t)(run[n] + swept[n])};
+        snprintf(list[n].device, sizeof list[n].device, "%s", c->dev[0]->info.name);
+    }
+    if (fixed)
+        *fixed = runs || sweeps;
+    return n;
 }
 
 /* What the block of a list holds: rows, then the numbers of `from`, then the texts. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,48 @@
 #include <unistd.h>
 
 #include "core/base/str.h"
+
+/* Large files stay open beside their mapping, some of them at a time. */
+enum { OPEN_BYTES = 1 << 20, OPEN_FILES = 16 };
+
+static struct {
+    pthread_mutex_t lock;
+    struct {
+        lm_file file; /* size 0: nothing is here */
+        int fd;
+    } at[OPEN_FILES];
+} still_open = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool keep_open(const lm_file *file, int fd)
+{
+    bool kept = false;
+    if (file->size < OPEN_BYTES)
+        return false;
+    pthread_mutex_lock(&still_open.lock);
+    for (size_t i = 0; i < OPEN_FILES && !kept; i++) {
+        kept = !still_open.at[i].file.size;
+        if (kept) {
+            still_open.at[i].file = *file;
+            still_open.at[i].fd = fd;
+        }
+    }
+    pthread_mutex_unlock(&still_open.lock);
+    return kept;
+}
+
+/* What is to be closed; -1: nothing. */
+static int forget_open(const lm_file *file)
+{
+    int fd = -1;
+    pthread_mutex_lock(&still_open.lock);
+    for (size_t i = 0; i < OPEN_FILES && file->size && fd < 0; i++)
+        if (still_open.at[i].file.size && still_open.at[i].file.bytes == file->bytes) {
+            still_open.at[i].file = (lm_file){0};
+            fd = still_open.at[i].fd;
+        }
+    pthread_mutex_unlock(&still_open.lock);
+    return fd;
+}
 
 lm_status lm_file_map(const char *path, lm_file *out)
 {
@@ -37,7 +80,8 @@ lm_status lm_file_map(const char *path, lm_file *out)
         else
             file.bytes = map;
     }
-    close(fd);
+    if (status != LM_OK || !keep_open(&file, fd))
+        close(fd);
     if (status == LM_OK)
         *out = file;
     return status;
@@ -45,9 +89,38 @@ lm_status lm_file_map(const char *path, lm_file *out)
 
 void lm_file_unmap(lm_file *file)
 {
+    const int fd = forget_open(file);
+    if (fd >= 0)
+        close(fd);
     if (file->size)
         munmap((void *)file->bytes, file->size);
     *file = (lm_file){0};
+}
+
+bool lm_file_read(const void *mapped, size_t bytes, void *to)
+{
+    const uintptr_t from = (uintptr_t)mapped;
+    size_t off = 0;
+    int fd = -1;
+    pthread_mutex_lock(&still_open.lock);
+    for (size_t i = 0; i < LM_COUNT(still_open.at) && fd < 0; i++) {
+        const lm_file *f = &still_open.at[i].file;
+        off = from - (uintptr_t)f->bytes;
+        if (f->size && off < f->size && bytes <= f->size - off)
+            fd = still_open.at[i].fd;
+    }
+    pthread_mutex_unlock(&still_open.lock);
+    for (char *p = to; fd >= 0 && bytes > 0;) {
+        const ssize_t got = pread(fd, p, bytes, (off_t)off);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        p += got;
+        off += (size_t)got;
+        bytes -= (size_t)got;
+    }
+    return fd >= 0;
 }
 
 lm_status lm_file_slice(const lm_file *file, uint64_t offset, uint64_t bytes, const void **out)
@@ -178,6 +251,28 @@ lm_status lm_out_write(lm_out *out, const void *bytes, size_t count)
             continue;
         LM_REQUIRE(written >= 0, LM_OUTPUT, "%s: %s", out->path, strerror(errno));
         p += written;
+        count -= (size_t)written;
+    }
+    return LM_OK;
+}
+
+lm_status lm_out_skip(lm_out *out, uint64_t count)
+{
+    LM_REQUIRE(count <= INT64_MAX && lseek(out->fd, (off_t)count, SEEK_CUR) >= 0, LM_OUTPUT, "%s: %s", out->path,
+               strerror(errno));
+    return LM_OK;
+}
+
+lm_status lm_out_fill(lm_out *out, uint64_t offset, const void *bytes, size_t count)
+{
+    const char *p = bytes;
+    while (count > 0) {
+        ssize_t written = pwrite(out->fd, p, count, (off_t)offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        LM_REQUIRE(written >= 0, LM_OUTPUT, "%s: %s", out->path, strerror(errno));
+        p += written;
+        offset += (uint64_t)written;
         count -= (size_t)written;
     }
     return LM_OK;

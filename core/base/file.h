@@ -18,6 +18,10 @@ typedef struct lm_file {
 lm_status lm_file_map(const char *path, lm_file *out);
 void lm_file_unmap(lm_file *file); /* leaves {0}; fine for {0} */
 
+/* Copy what lies at `mapped`, in a mapping of lm_file_map: through the file, since bytes that are wanted once cost less
+ * so than their pages do. False, perhaps after some of it: they do not lie there, or cannot be had so. */
+bool lm_file_read(const void *mapped, size_t bytes, void *to);
+
 /* Where `bytes` bytes at `offset` lie; LM_INPUT when the file ends before. */
 lm_status lm_file_slice(const lm_file *file, uint64_t offset, uint64_t bytes, const void **out);
 
@@ -36,6 +40,8 @@ typedef struct lm_out {
 
 lm_status lm_out_open(const char *path, lm_out *out);
 lm_status lm_out_write(lm_out *out, const void *bytes, size_t count);
+lm_status lm_out_skip(lm_out *out, uint64_t count); /* leave room, which is filled later; only in plain files */
+lm_status lm_out_fill(lm_out *out, uint64_t offset, const void *bytes, size_t count);
 lm_status lm_out_commit(lm_out *out); /* closes in any case; on failure `path` is as it was */
 void lm_out_drop(lm_out *out);        /* give up; fine after commit */
 

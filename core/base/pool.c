@@ -18,7 +18,7 @@
  * the gap is shorter, so workers stay awake through a whole plan. */
 enum { SPIN_NS = 80000, PAUSES_PER_LOOK = 32 };
 
-/* A claim takes this part of one worker's share of the tiles that are left: many at first, so that claims are few, and
+/* A claim takes this part of what is left of a worker's stretch: many tiles at first, so that claims are few, and
  * single ones at the end, so that nobody finishes late. */
 enum { CLAIM_PART = 8 };
 
@@ -32,6 +32,13 @@ typedef struct worker {
     int number, cpu; /* cpu to be bound to, -1 for none */
     pthread_t thread;
 } worker;
+
+/* Each worker begins with a stretch of neighbouring tiles, and then helps others with theirs: of two kernels one after
+ * the other a worker reads what it wrote itself, mostly, and that is still in its caches. */
+typedef struct stretch {
+    _Alignas(LM_ALIGN) atomic_int_fast64_t next;
+    int64_t end;
+} stretch;
 
 struct lm_pool {
     int threads, started;
@@ -51,10 +58,10 @@ struct lm_pool {
     lm_tile_fn fn;
     void *ctx;
     int64_t tiles;
-    int caller_cpu;
+    int caller_cpu, stretches;
+    stretch *stretch; /* by worker, as many as there are tiles for */
 
     _Alignas(LM_ALIGN) atomic_uint_fast64_t door;
-    _Alignas(LM_ALIGN) atomic_int_fast64_t next;
 };
 
 /* Whether this thread is inside a tile, and as which worker. */
@@ -133,20 +140,27 @@ static int this_cpu(void)
 #endif
 }
 
-/* The next tiles to compute; false when none is left. */
-static bool claim(lm_pool *pool, int64_t *first, int64_t *end)
+static bool claim_from(stretch *s, int64_t *first, int64_t *end)
 {
-    int_fast64_t next = atomic_load_explicit(&pool->next, memory_order_relaxed), take;
+    int_fast64_t next = atomic_load_explicit(&s->next, memory_order_relaxed), take;
     do {
-        int64_t left = pool->tiles - next;
-        if (left <= 0)
+        if (next >= s->end)
             return false;
-        take = 1 + left / ((int64_t)pool->threads * CLAIM_PART);
-    } while (!atomic_compare_exchange_weak_explicit(&pool->next, &next, next + take, memory_order_relaxed,
+        take = 1 + (s->end - next) / CLAIM_PART;
+    } while (!atomic_compare_exchange_weak_explicit(&s->next, &next, next + take, memory_order_relaxed,
                                                     memory_order_relaxed));
     *first = next;
     *end = next + take;
     return true;
+}
+
+/* The next tiles to compute; false when none is left. */
+static bool claim(lm_pool *pool, int number, int64_t *first, int64_t *end)
+{
+    for (int i = 0; i < pool->stretches; i++)
+        if (claim_from(&pool->stretch[(number + i) % pool->stretches], first, end))
+            return true;
+    return false;
 }
 
 static void take_part(lm_pool *pool, int number)
@@ -154,7 +168,7 @@ static void take_part(lm_pool *pool, int number)
     lm_fpu caller = lm_fpu_enter();
     here.inside = true;
     here.number = number;
-    for (int64_t tile, end; claim(pool, &tile, &end);)
+    for (int64_t tile, end; claim(pool, number, &tile, &end);)
         for (; tile < end; tile++)
             pool->fn(pool->ctx, tile, number);
     here.inside = false;
@@ -283,10 +297,21 @@ static void run_inline(int64_t tiles, lm_tile_fn fn, void *ctx, int number)
     lm_fpu_leave(caller);
 }
 
+static void divide_tiles(lm_pool *pool)
+{
+    const int64_t n = pool->tiles < pool->threads ? pool->tiles : pool->threads;
+    pool->stretches = (int)n;
+    for (int64_t i = 0, at = 0; i < n; i++) {
+        atomic_store_explicit(&pool->stretch[i].next, at, memory_order_relaxed);
+        at += pool->tiles / n + (i < pool->tiles % n);
+        pool->stretch[i].end = at;
+    }
+}
+
 /* Open the door and wake as many sleepers as there is work for. */
 static void open_door(lm_pool *pool)
 {
-    atomic_store(&pool->next, 0);
+    divide_tiles(pool);
     atomic_store(&pool->door, ((atomic_load(&pool->door) / DOOR_RUN + 1) * DOOR_RUN) | DOOR_OPEN);
     int asleep = atomic_load(&pool->sleepers);
     if (!asleep)
@@ -399,6 +424,7 @@ void lm_pool_close(lm_pool *pool)
     pthread_cond_destroy(&pool->opened);
     pthread_mutex_destroy(&pool->sleep);
     pthread_mutex_destroy(&pool->turn);
+    lm_free(pool->stretch);
     lm_free(pool->workers);
     lm_free(pool);
 }
@@ -468,7 +494,10 @@ lm_status lm_pool_open(const lm_topo *topo, int threads, bool bind, lm_pool **ou
     LM_NEW(pool);
     pool->threads = threads;
     pool->workers = lm_calloc((size_t)threads, sizeof *pool->workers);
-    if (!pool->workers) {
+    pool->stretch = lm_calloc((size_t)threads, sizeof *pool->stretch);
+    if (!pool->workers || !pool->stretch) {
+        lm_free(pool->stretch);
+        lm_free(pool->workers);
         lm_free(pool);
         return LM_MEMORY;
     }

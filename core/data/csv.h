@@ -40,4 +40,15 @@ int64_t lm_csv_line(const lm_csv *csv, int64_t row); /* of the file, from 1 */
  * column and text of the first field that is no number, and rows that are not there. */
 lm_status lm_csv_numbers(const lm_csv *csv, int64_t first, int64_t rows, const bool *leave_out, lm_view *out);
 
+/* A long table, part by part, so that it takes little memory: each part is a table of some of the rows, with the names
+ * of the columns. Opening reads all of it once, to count the rows and to refuse what lm_csv_read would. */
+typedef struct lm_csv_parts lm_csv_parts;
+
+lm_status lm_csv_parts_open(const char *path, const lm_csv_options *options, lm_csv_parts **out);
+void lm_csv_parts_free(lm_csv_parts *parts); /* NULL is fine */
+int64_t lm_csv_parts_rows(const lm_csv_parts *parts);
+int lm_csv_parts_columns(const lm_csv_parts *parts);
+lm_status lm_csv_parts_next(lm_csv_parts *parts, int64_t rows, lm_csv **out); /* the next so many, or what is left */
+void lm_csv_parts_rewind(lm_csv_parts *parts);
+
 #endif

@@ -138,11 +138,22 @@ static lm_status take_channels(const value *v, lm_prep *p)
     return LM_OK;
 }
 
+static lm_status take_rate(const value *v, lm_prep *p)
+{
+    char *next;
+    const long rate = strtol(v->text, &next, 10);
+    if (next != v->text + v->count || rate < 1 || rate > 768000)
+        return wrong(v, "frames a second, such as 16000");
+    p->rate = (int)rate;
+    return LM_OK;
+}
+
 static const struct {
     const char *key;
     lm_status (*take)(const value *, lm_prep *);
 } parts[] = {{"resize", take_resize}, {"size", take_resize}, {"filter", take_filter}, {"crop", take_crop},
-             {"scale", take_scale},   {"mean", take_mean},   {"std", take_std},       {"channels", take_channels}};
+             {"scale", take_scale},   {"mean", take_mean},   {"std", take_std},       {"channels", take_channels},
+             {"rate", take_rate}};
 
 static lm_status take(const char *word, size_t count, lm_prep *p)
 {

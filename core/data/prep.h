@@ -2,7 +2,7 @@
  *
  *     resize=256,filter=bilinear,crop=224,scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225,channels=rgb
  *
- * in this order whatever order they are written in. */
+ * in this order whatever order they are written in; and rate=16000 for sound. */
 #ifndef LM_DATA_PREP_H
 #define LM_DATA_PREP_H
 
@@ -18,6 +18,7 @@ typedef struct lm_prep {
     double scale;          /* multiplied to 0 ... 255 */
     double mean[3], std[3]; /* subtracted, divided by, after scaling; by channel as the model has them */
     bool bgr;              /* blue first */
+    int rate;              /* of sound: frames a second; 0: as it is */
 } lm_prep;
 
 #define LM_PREP_NONE ((lm_prep){.scale = 1, .std = {1, 1, 1}})

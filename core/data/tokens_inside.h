@@ -37,6 +37,7 @@ struct lm_stage {
     unsigned flags;                /* of `change` */
     int form;
     char *string, *content;
+    size_t units, bytes; /* of a map of characters, which is in `string`: of its tree, of its texts */
 };
 typedef LM_VEC(lm_stage) lm_stages;
 
@@ -118,6 +119,7 @@ lm_status lm_part_read(const char *what, const lm_part_row *rows, size_t n, cons
 /* tokens_normal.c, tokens_split.c, tokens_model.c, tokens_after.c, tokens_added.c */
 lm_status lm_normal_read(const cJSON *part, lm_stages *out);
 lm_status lm_split_read(const cJSON *part, lm_stages *out);
+lm_status lm_charsmap_read(const cJSON *part, void *to); /* tokens_charsmap.c: an lm_part_row's */
 lm_status lm_bert_normalizer(bool small, lm_stages *out);
 lm_status lm_bert_split(lm_stages *out);
 lm_status lm_stage_change(const lm_stages *stages, lm_text *t);

@@ -265,6 +265,7 @@ lm_status lm_normal_read(const cJSON *part, lm_stages *out)
                                        {"Prepend", read_prepend},
                                        {"Replace", read_replace},
                                        {"ByteLevel", read_bytes},
+                                       {"Precompiled", lm_charsmap_read},
                                        {"Sequence", read_sequence}};
     return lm_part_read("normalizer", rows, LM_COUNT(rows), part, out);
 }

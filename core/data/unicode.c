@@ -35,6 +35,21 @@ size_t lm_utf8_check(const char *text, size_t count)
     return at;
 }
 
+size_t lm_utf8_cluster(const char *text, size_t count)
+{
+    utf8proc_int32_t state = 0;
+    size_t at = 0, bytes;
+    uint32_t before = 0;
+    while (at < count) {
+        const uint32_t c = lm_utf8_read(text + at, &bytes);
+        if (at && utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)c, &state))
+            break;
+        before = c;
+        at += bytes;
+    }
+    return at;
+}
+
 uint32_t lm_category(uint32_t c)
 {
     return 1u << (unsigned)utf8proc_category((utf8proc_int32_t)c);

@@ -17,6 +17,10 @@ size_t lm_utf8_write(uint32_t c, char *to);
 /* Where the first byte stands that belongs to no character; `count` where there is none. */
 size_t lm_utf8_check(const char *text, size_t count);
 
+/* Bytes of what people take for one character, at the beginning of valid UTF-8: letters with their marks, flags,
+ * families. */
+size_t lm_utf8_cluster(const char *text, size_t count);
+
 /* Bit of a general category, and sets of them. */
 uint32_t lm_category(uint32_t c);
 enum {

@@ -51,6 +51,18 @@ lm_status lm_zip_create(const char *path, lm_zip_out *out);
 /* One entry whose content comes in two pieces. */
 lm_status lm_zip_add(lm_zip_out *zip, const char *name, const void *head, size_t head_count, const void *body,
                      size_t body_count);
+
+/* Room for an entry whose content comes piece by piece, between others; all of it before lm_zip_commit. Only in plain
+ * files. */
+typedef struct lm_zip_room {
+    uint64_t header, at, left; /* in the file: the entry's header, where the next piece goes; bytes still to come */
+    size_t listed;             /* of its row in the list */
+    uint32_t crc;              /* so far */
+} lm_zip_room;
+
+lm_status lm_zip_reserve(lm_zip_out *zip, const char *name, uint64_t size, lm_zip_room *out);
+lm_status lm_zip_fill(lm_zip_out *zip, lm_zip_room *room, const void *bytes, size_t count);
+
 lm_status lm_zip_commit(lm_zip_out *zip); /* closes in any case */
 void lm_zip_drop(lm_zip_out *zip);        /* give up; fine after commit */
 

@@ -1,4 +1,5 @@
-/* Writing archives. An entry is written once its checksum is known, so nothing is patched afterwards. */
+/* Writing archives. An entry is written once its checksum is known; only where room was reserved for one, the checksum
+ * is put in at the end. */
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -62,24 +63,20 @@ static void put_facts(lm_str *to, int version, uint32_t crc, uint64_t size, size
     put(to, extra, 2);
 }
 
-lm_status lm_zip_add(lm_zip_out *zip, const char *name, const void *head, size_t head_count, const void *body,
-                     size_t body_count)
+/* Both headers of an entry that goes to the archive's end: one into `local`, one into the list. */
+static lm_status put_entry(lm_zip_out *zip, const char *name, uint64_t size, uint32_t crc, lm_str *local)
 {
-    size_t length = strlen(name), size;
+    const size_t length = strlen(name);
     LM_REQUIRE(length > 0 && length <= 65535, LM_USAGE, "an entry's name of %zu bytes", length);
-    LM_REQUIRE(lm_add_size(head_count, body_count, &size), LM_MEMORY, "entry '%s' is too large", name);
-    uint64_t offset = zip->at, size4 = narrow(zip, size), offset4 = narrow(zip, offset);
-    uint32_t crc = lm_crc32(lm_crc32(0, head, head_count), body, body_count);
-    bool wide_size = size4 != size, wide = wide_size || offset4 != offset;
-
-    lm_str local = {0};
-    put(&local, 0x04034b50, 4);
-    put_facts(&local, wide_size ? WIDE : NARROW, crc, size4, length, wide_size ? 20 : 0);
-    lm_str_add(&local, name);
+    const uint64_t offset = zip->at, size4 = narrow(zip, size), offset4 = narrow(zip, offset);
+    const bool wide_size = size4 != size, wide = wide_size || offset4 != offset;
+    put(local, 0x04034b50, 4);
+    put_facts(local, wide_size ? WIDE : NARROW, crc, size4, length, wide_size ? 20 : 0);
+    lm_str_add(local, name);
     if (wide_size) {
-        put(&local, 1 | 16 << 16, 4);
-        put(&local, size, 8);
-        put(&local, size, 8);
+        put(local, 1 | 16 << 16, 4);
+        put(local, size, 8);
+        put(local, size, 8);
     }
 
     size_t extra = (wide_size ? 16 : 0) + (offset4 != offset ? 8 : 0);
@@ -97,8 +94,17 @@ lm_status lm_zip_add(lm_zip_out *zip, const char *name, const void *head, size_t
     }
     if (offset4 != offset)
         put(&zip->list, offset, 8);
+    zip->entries++;
+    return local->status != LM_OK ? local->status : zip->list.status;
+}
 
-    lm_status status = local.status != LM_OK ? local.status : zip->list.status;
+lm_status lm_zip_add(lm_zip_out *zip, const char *name, const void *head, size_t head_count, const void *body,
+                     size_t body_count)
+{
+    size_t size;
+    LM_REQUIRE(lm_add_size(head_count, body_count, &size), LM_MEMORY, "entry '%s' is too large", name);
+    lm_str local = {0};
+    lm_status status = put_entry(zip, name, size, lm_crc32(lm_crc32(0, head, head_count), body, body_count), &local);
     if (status == LM_OK)
         status = write_out(zip, local.text, local.count);
     if (status == LM_OK)
@@ -106,8 +112,43 @@ lm_status lm_zip_add(lm_zip_out *zip, const char *name, const void *head, size_t
     if (status == LM_OK)
         status = write_out(zip, body, body_count);
     lm_str_free(&local);
-    zip->entries++;
     return status;
+}
+
+lm_status lm_zip_reserve(lm_zip_out *zip, const char *name, uint64_t size, lm_zip_room *out)
+{
+    lm_zip_room room = {.header = zip->at, .left = size, .listed = zip->list.count};
+    lm_str local = {0};
+    lm_status status = put_entry(zip, name, size, 0, &local);
+    if (status == LM_OK)
+        status = write_out(zip, local.text, local.count);
+    lm_str_free(&local);
+    if (status == LM_OK)
+        status = lm_out_skip(&zip->out, size);
+    room.at = zip->at;
+    zip->at += size;
+    *out = room;
+    return status;
+}
+
+/* The checksum, into both headers. */
+static lm_status seal(lm_zip_out *zip, const lm_zip_room *room)
+{
+    enum { IN_ENTRY = 14, IN_LIST = 16 };
+    const uint8_t crc[4] = {room->crc & 255, room->crc >> 8 & 255, room->crc >> 16 & 255, room->crc >> 24};
+    memcpy(zip->list.text + room->listed + IN_LIST, crc, sizeof crc);
+    return lm_out_fill(&zip->out, room->header + IN_ENTRY, crc, sizeof crc);
+}
+
+lm_status lm_zip_fill(lm_zip_out *zip, lm_zip_room *room, const void *bytes, size_t count)
+{
+    LM_REQUIRE(count <= room->left, LM_USAGE, "%zu bytes for an entry that has room for %llu", count,
+               (unsigned long long)room->left);
+    LM_TRY(lm_out_fill(&zip->out, room->at, bytes, count));
+    room->crc = lm_crc32(room->crc, bytes, count);
+    room->at += count;
+    room->left -= count;
+    return room->left ? LM_OK : seal(zip, room);
 }
 
 /* The record that ends the archive, with its 64-bit form before it where a number needs that. */

@@ -17,7 +17,7 @@
 #include "core/tensor/tensor.h"
 
 /* Raised when anything in the headers this file includes changes its meaning or layout. */
-#define LM_BACKEND_ABI 4u
+#define LM_BACKEND_ABI 5u
 
 typedef struct lm_device lm_device;
 typedef struct lm_kernel lm_kernel;
@@ -118,7 +118,8 @@ typedef struct lm_device_vt {
     /* Copy bytes; either side may be host memory (buffer without a device). Blocks until both may be reused. */
     lm_status (*copy)(lm_device *, lm_buffer *to, size_t to_off, lm_buffer *from, size_t from_off, size_t bytes);
 
-    /* Optional (NULL: every buffer has `host`). Make a buffer readable by the CPU and set its `host`. May block. */
+    /* Optional (NULL: every buffer has `host`). Let the CPU read and write a buffer where it is and set its `host`,
+     * which holds until the buffer is an operand of `launch` or `copy` again. LM_NO: copying is better. May block. */
     lm_status (*map)(lm_device *, lm_buffer *);
 
     /* Choose a kernel. LM_UNSUPPORTED sends the call to the host. Never blocks on the device, allocates little. */
@@ -137,8 +138,13 @@ typedef struct lm_device_vt {
     /* Block until everything launched is done. */
     lm_status (*sync)(lm_device *);
 
-    /* Optional. Seconds the last launch of this thread took on the device, after sync. */
+    /* Optional. Seconds the last launch of this thread took on the device, after sync. LM_NO: not known, as at the
+     * first call, from which on launches are timed. */
     lm_status (*timing)(lm_device *, double *seconds);
+
+    /* Optional. Time what `bind` may choose between and keep what won, for this device from now on and for every one
+     * that is opened later. Results stay the same. Takes seconds; nothing else may use the device. */
+    lm_status (*tune)(lm_device *);
 } lm_device_vt;
 
 /* An open device. Devices embed it first. */

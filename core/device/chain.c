@@ -54,7 +54,6 @@ static lm_status unknown(const search *s, const char *name)
 /* Everything that can be wrong with the list itself, all of it before anything opens. */
 static lm_status check_words(const search *s)
 {
-    char text[LM_SPEC_TEXT];
     for (int i = 0; i < s->spec->count; i++) {
         const lm_spec_word *word = &s->spec->word[i];
         if (!lm_spec_is_auto(word) && !find(s, word->name))
@@ -63,10 +62,6 @@ static lm_status check_words(const search *s)
     for (int i = 0; i < s->spec->count; i++)
         if (s->spec->word[i].opts.count)
             LM_TRY(lm_family_check(find(s, s->spec->word[i].name), &s->spec->word[i].opts));
-    for (int i = 0; i < s->spec->count; i++)
-        LM_REQUIRE(!s->spec->word[i].joined, LM_UNSUPPORTED,
-                   "'+%s': one run cannot be split over several devices; name one, or list alternatives with commas",
-                   lm_spec_text(&s->spec->word[i], text));
     return LM_OK;
 }
 
@@ -137,7 +132,12 @@ static lm_status open_from(search *s, const lm_family *f, const lm_spec_word *wo
     }
     if (status == LM_OK && !looked_at) {
         char text[LM_SPEC_TEXT];
-        add_reason(s, word ? lm_spec_text(word, text) : name, "this machine has none");
+        lm_str reason = {0};
+        lm_str_add(&reason, "this machine has none");
+        for (int i = 0; word && i < n; i++)
+            lm_str_printf(&reason, "%s %s", i ? "," : "; there is", found[i].name);
+        add_reason(s, word ? lm_spec_text(word, text) : name, lm_str_text(&reason));
+        lm_str_free(&reason);
     }
     lm_free(found);
     return status != LM_OK ? status : result;
@@ -175,23 +175,55 @@ static lm_status open_auto(search *s, lm_device **out)
     return status;
 }
 
-/* The device that the list asks for, and the family it came from. */
+/* The devices of an item, which begins at word `first`: all of them or none. */
+static lm_status open_item(search *s, int first, lm_chain *chain)
+{
+    lm_chain *at = chain;
+    for (int i = first; i == first || (i < s->spec->count && s->spec->word[i].joined); i++) {
+        const lm_spec_word *word = &s->spec->word[i];
+        if (i > first) {
+            LM_NEW(at->beside);
+            at = at->beside;
+        }
+        LM_TRY(lm_spec_is_auto(word) ? open_auto(s, &at->dev[0])
+                                     : open_from(s, find(s, word->name), word, &at->dev[0]));
+        at->n = 1;
+        at->strict = word->strict;
+        at->share = word->share;
+        at->compute = at->dev[0]->compute;
+    }
+    return LM_OK;
+}
+
+/* The devices that the list asks for. */
 static lm_status open_first(search *s, lm_chain *chain)
 {
     lm_status status = LM_NO;
     for (int i = 0; status == LM_NO && i < s->spec->count; i++) {
-        const lm_spec_word *word = &s->spec->word[i];
-        if (word->exclude)
+        if (s->spec->word[i].exclude || s->spec->word[i].joined)
             continue;
-        status = lm_spec_is_auto(word) ? open_auto(s, &chain->dev[0])
-                                       : open_from(s, find(s, word->name), word, &chain->dev[0]);
-        chain->strict = word->strict;
+        status = open_item(s, i, chain);
+        if (status == LM_NO)
+            lm_chain_close(chain);
     }
     if (status == LM_NO)
         return lm_fail(LM_DEVICE, "no device can be used: %s; see `limn devices`", lm_str_text(&s->reasons));
-    LM_TRY(status);
-    chain->n = 1;
-    chain->compute = chain->dev[0]->compute;
+    return status;
+}
+
+/* Shares are fixed where speed must not decide who computes what, because that would show. */
+static lm_status agree_on_shares(lm_chain *chain)
+{
+    bool fixed = false;
+    for (const lm_chain *c = chain; c; c = c->beside) {
+        LM_REQUIRE(c->compute == chain->compute, LM_USAGE,
+                   "%s computes in %s, but %s in %s: they cannot share the rows of one result",
+                   chain->dev[0]->info.name, lm_dtype_name(chain->compute), c->dev[0]->info.name,
+                   lm_dtype_name(c->compute));
+        fixed |= c->share > 0 || !c->dev[0]->info.exact;
+    }
+    for (lm_chain *c = chain; c && chain->beside; c = c->beside)
+        c->share = c->share > 0 || !fixed ? c->share : 1;
     return LM_OK;
 }
 
@@ -206,7 +238,7 @@ static bool of_family(const lm_device *device, const char *name)
 static const lm_spec_word *word_for(const lm_spec *spec, const lm_spec_word *plain)
 {
     for (int i = 0; i < spec->count; i++)
-        if (!spec->word[i].exclude && strcmp(spec->word[i].name, plain->name) == 0)
+        if (!spec->word[i].exclude && lm_spec_names(&spec->word[i], plain->name))
             return &spec->word[i];
     return plain;
 }
@@ -233,6 +265,17 @@ static lm_status open_fallbacks(search *s, lm_chain *chain)
     return LM_OK;
 }
 
+/* A strict chain has one device, but where the host cannot read its memory, constants need another. */
+static lm_status open_aside(search *s, lm_chain *chain)
+{
+    if (!chain->dev[0]->vt->map)
+        return LM_OK;
+    LM_TRY(open_fallbacks(s, chain));
+    chain->aside = chain->n - 1;
+    chain->n = 1;
+    return LM_OK;
+}
+
 lm_status lm_chain_open(const char *spec, lm_chain *out)
 {
     lm_spec parsed;
@@ -240,13 +283,16 @@ lm_status lm_chain_open(const char *spec, lm_chain *out)
     search s = {.spec = &parsed};
     lm_chain chain = {0};
     lm_status status;
+    char name[64];
     LM_TRY_OUT(lm_families(&s.family, &s.families));
     LM_TRY_OUT(check_words(&s));
     LM_TRY_OUT(open_first(&s, &chain));
-    if (!chain.strict)
-        LM_TRY_OUT(open_fallbacks(&s, &chain));
+    LM_TRY_OUT(agree_on_shares(&chain));
+    for (lm_chain *c = &chain; c; c = c->beside)
+        LM_TRY_OUT(c->strict ? open_aside(&s, c) : open_fallbacks(&s, c));
     if (s.failed)
-        lm_log(LM_LOG_WARN, "%s is used instead: %s", chain.dev[0]->info.name, lm_str_text(&s.reasons));
+        lm_log(LM_LOG_WARN, "%s is used instead: %s", lm_chain_text(&chain, name, sizeof name),
+               lm_str_text(&s.reasons));
     *out = chain;
 out:
     if (status != LM_OK)
@@ -258,11 +304,26 @@ out:
 
 void lm_chain_close(lm_chain *chain)
 {
+    if (chain->beside)
+        lm_chain_close(chain->beside);
+    lm_free(chain->beside);
+    chain->n += chain->aside;
     while (chain->n > 0) {
         lm_device *device = chain->dev[--chain->n];
         device->vt->close(device);
     }
     *chain = (lm_chain){0};
+}
+
+const char *lm_chain_text(const lm_chain *chain, char *text, size_t room)
+{
+    size_t at = 0;
+    text[0] = '\0';
+    for (const lm_chain *c = chain; c && at < room; c = c->beside) {
+        const int more = snprintf(text + at, room - at, "%s%s", c == chain ? "" : "+", c->dev[0]->info.name);
+        at += more > 0 ? (size_t)more : room;
+    }
+    return text;
 }
 
 lm_status lm_chain_bind(const lm_chain *chain, int from, const lm_call *call, int *at, lm_kernel **out)

@@ -4,7 +4,11 @@
  *
  * Items are tried from left to right and the first that opens is used; without `auto` nothing else is tried (LM_DEVICE
  * when none opens); a list of exclusions alone means "list,auto". Unknown words, keys and values are LM_USAGE with a
- * list of what exists. `strict=1` on a word turns every fallback into LM_UNSUPPORTED. */
+ * list of what exists. `strict=1` on a word turns every fallback into LM_UNSUPPORTED.
+ *
+ * Devices joined by '+' all open, and split work that comes in rows (run/split.h); what comes alone runs on the first.
+ * Where all are of class exact, who is faster takes more; otherwise, and where a word says split=N, shares are fixed,
+ * N parts (or 1) to each. */
 #ifndef LM_DEVICE_CHAIN_H
 #define LM_DEVICE_CHAIN_H
 
@@ -16,13 +20,19 @@ typedef struct lm_chain {
     lm_device *dev[LM_CHAIN_MAX];
     int n;
     bool strict;
+    int aside; /* devices behind those n that compute constants ahead of a strict run, and nothing else */
     lm_dtype compute; /* of dev[0] */
+    int share;               /* of rows that are split: parts of all; 0: as fast as it is */
+    struct lm_chain *beside; /* the next device to split with, with its own hosts; NULL: none */
 } lm_chain;
 
 /* Open the devices of `spec` (NULL: LIMN_BACKEND). Loads the plug-ins of LIMN_PLUGINS on first use. May block on
  * drivers. */
 lm_status lm_chain_open(const char *spec, lm_chain *out);
 void lm_chain_close(lm_chain *);
+
+/* "cpu", or "opencl:0.0+cpu", cut to fit. */
+const char *lm_chain_text(const lm_chain *, char *text, size_t room);
 
 /* Every device there is, over all backends and plug-ins; *out from lm_malloc. `chosen` (may be NULL): index `auto`
  * picks. */

@@ -189,7 +189,7 @@ static lm_status bind(const lm_chain *chain, const lm_call *call, lm_device **de
 {
     lm_status status = LM_UNSUPPORTED;
     bool asked = false;
-    for (int d = 0; d < chain->n && status == LM_UNSUPPORTED; d++) {
+    for (int d = 0; d < chain->n + chain->aside && status == LM_UNSUPPORTED; d++) {
         *device = chain->dev[d];
         if ((*device)->vt->map)
             continue;

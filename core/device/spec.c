@@ -37,14 +37,17 @@ static lm_status check_values(const lm_kv *opts)
     return LM_OK;
 }
 
-/* `strict` belongs to the chain, not to the device. */
-static lm_status take_strict(lm_spec_word *word)
+/* `strict` and `split` belong to the chain, not to the device. */
+static lm_status take_own(lm_spec_word *word)
 {
+    int64_t share = 0;
     LM_TRY(lm_kv_bool(&word->opts, "strict", &word->strict));
+    LM_TRY(lm_kv_int(&word->opts, "split", 1, LM_SPEC_SHARE, &share));
+    word->share = (int)share;
     lm_pair *pair = (lm_pair *)word->opts.pair;
     int kept = 0;
     for (int i = 0; i < word->opts.count; i++)
-        if (strcmp(pair[i].key, "strict") != 0)
+        if (strcmp(pair[i].key, "strict") != 0 && strcmp(pair[i].key, "split") != 0)
             pair[kept++] = pair[i];
     word->opts.count = kept;
     return LM_OK;
@@ -72,19 +75,22 @@ static lm_status parse_word(char *text, lm_spec_word *word)
         LM_REQUIRE(*rest, LM_USAGE, "%s: an option key=value is missing after the ':'", text);
     LM_TRY(lm_context(lm_kv_parse(rest, &word->opts), "%s", text));
     LM_TRY(lm_context(check_values(&word->opts), "%s", text));
-    return lm_context(take_strict(word), "%s", text);
+    return lm_context(take_own(word), "%s", text);
 }
 
 /* `alone`: no '+' before or after the word. */
 static lm_status check_word(const lm_spec_word *word, bool alone)
 {
     char text[LM_SPEC_TEXT];
-    bool bare = !word->opts.count && !word->strict;
+    bool bare = !word->opts.count && !word->strict && !word->share;
     if (lm_spec_is_auto(word))
         LM_REQUIRE(bare && !*word->index && !word->exclude && alone, LM_USAGE,
                    "auto stands alone: it takes no number, no option, no '-' and no '+'");
     if (word->exclude)
         LM_REQUIRE(bare, LM_USAGE, "-%s: an exclusion takes no options", lm_spec_text(word, text));
+    LM_REQUIRE(!word->share || !alone, LM_USAGE,
+               "%s:split=%d: it has nothing to split with; join devices as in cpu:split=2+ref:split=1",
+               lm_spec_text(word, text), word->share);
     return LM_OK;
 }
 
@@ -92,11 +98,16 @@ static lm_status check_word(const lm_spec_word *word, bool alone)
 static lm_status parse_item(char *text, words *list)
 {
     bool exclude = *text == '-', joined = false;
+    int count = 0;
+    LM_REQUIRE(*text, LM_USAGE, "a device is missing where an item is empty; name one, or auto");
     for (char *at = text + exclude, *next; at; at = next) {
         next = strchr(at, '+');
         if (next)
             *next++ = '\0';
         LM_REQUIRE(!exclude || !next, LM_USAGE, "-%.99s: exclude one device at a time", at);
+        LM_REQUIRE(*at || (!joined && !next), LM_USAGE,
+                   "a device is missing before or after a '+'; join devices as in opencl:0.0+cpu");
+        LM_REQUIRE(++count <= LM_SPEC_JOINED, LM_USAGE, "more than %d devices are joined by '+'", LM_SPEC_JOINED);
         LM_TRY(lm_vec_push(list, (lm_spec_word){.exclude = exclude, .joined = joined}));
         lm_spec_word *word = &list->at[list->count - 1];
         LM_TRY(parse_word(at, word));

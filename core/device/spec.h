@@ -8,13 +8,16 @@
 #include "core/base/kv.h"
 #include "core/base/status.h"
 
+/* The most devices that split work, and the largest part of one. */
+enum { LM_SPEC_JOINED = 8, LM_SPEC_SHARE = 1000 };
 enum { LM_SPEC_NAME = 32, LM_SPEC_INDEX = 24, LM_SPEC_TEXT = LM_SPEC_NAME + LM_SPEC_INDEX };
 
 typedef struct lm_spec_word {
     char name[LM_SPEC_NAME];   /* "auto" or a family of devices */
     char index[LM_SPEC_INDEX]; /* "0", "0.1"; "" when the word names the whole family */
-    lm_kv opts;                /* what goes to the device; `strict` is taken out */
+    lm_kv opts;                /* what goes to the device; `strict` and `split` are taken out */
     bool strict;
+    int share;                 /* its part of the rows that joined words split; 0: not said */
     bool exclude;
     bool joined; /* by '+' to the word before */
 } lm_spec_word;

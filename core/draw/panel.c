@@ -3,12 +3,14 @@
 #include "core/draw/panel.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/mem.h"
 #include "core/draw/heat.h"
 #include "core/draw/layout.h"
 #include "core/draw/svg.h"
+#include "core/draw/words_text.h"
 
 /* Pixels. */
 enum {
@@ -111,6 +113,13 @@ static void one_step(lm_str *out, double y, const char *name, double begin, doub
                   end - begin);
 }
 
+static void name_others(const lm_panel *p, int count, lm_str *name)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", count);
+    words_say(name, p->language, WORDS_OTHERS, number, NULL, NULL);
+}
+
 static void level(lm_str *out, double y, const char *name, double value)
 {
     lm_str_printf(
@@ -135,7 +144,7 @@ static lm_status waterfall(const lm_panel *p, double y, lm_str *out)
         }
     }
     high = high > low ? high : low + 1;
-    level(out, y, "at the baseline", p->from);
+    level(out, y, words_text(p->language, WORDS_AT_BASELINE), p->from);
     at = p->from;
     for (int i = 0; i < shown; i++) {
         const double v = order[i].size > 0 ? p->value[order[i].index] : 0;
@@ -144,11 +153,11 @@ static lm_status waterfall(const lm_panel *p, double y, lm_str *out)
     }
     if (shown < p->count) {
         lm_str name = {0};
-        lm_str_printf(&name, "sum of %d others", p->count - shown);
+        name_others(p, p->count - shown, &name);
         one_step(out, y += BAR, lm_str_text(&name), at, at + rest, low, high);
         lm_str_free(&name);
     }
-    level(out, y + BAR, "in the end", at + rest);
+    level(out, y + BAR, words_text(p->language, WORDS_IN_THE_END), at + rest);
     lm_free(order);
     return LM_OK;
 }
@@ -167,7 +176,7 @@ static lm_status bars(const lm_panel *p, double y, lm_str *out)
         one_bar(out, y, p, p->name[order[i].index], p->value[order[i].index], most);
     if (shown < p->count) {
         lm_str name = {0};
-        lm_str_printf(&name, "sum of %d others", p->count - shown);
+        name_others(p, p->count - shown, &name);
         one_bar(out, y, p, lm_str_text(&name), rest, most);
         lm_str_free(&name);
     }

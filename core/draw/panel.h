@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "core/base/str.h"
+#include "core/draw/words.h"
 
 typedef enum lm_panel_kind { LM_PANEL_BARS, LM_PANEL_TOKENS, LM_PANEL_CURVE } lm_panel_kind;
 
@@ -21,6 +21,7 @@ typedef struct lm_panel {
     const double *part;      /* [series][count]: what each number of many curves speaks for; NULL: not known */
     bool waterfall;          /* bars: each begins where the one before ends, the first at `from` */
     double from;
+    lm_language language;
 } lm_panel;
 
 /* Panels from top to bottom as one picture that can be read on light and on dark ground. Bars are sorted by size; of

@@ -181,6 +181,20 @@ addEventListener('beforeprint', () => {
 addEventListener('afterprint', () => opened.forEach(box => { box.open = false; }));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', refresh);
 
+/* A link may name a sample: report.html#sample-3. */
+function follow() {
+  const wanted = /^#sample-(\d+)$/.exec(location.hash);
+  const one = wanted && samples.find(each => each.number + 1 === +wanted[1]);
+  if (!one)
+    return;
+  state.sample = String(one.number);
+  document.getElementById('live').replaceChildren();
+  addControls();
+  show();
+  one.article.scrollIntoView();
+}
+addEventListener('hashchange', follow);
+
 main.append(element('p', {id: 'inspect', class: 'aside'}, text.inspect));
 pictures.forEach(picture => picture.ready.then(refresh));
 samples.forEach(addGiven);
@@ -188,4 +202,5 @@ views.forEach(addNumbers);
 addControls();
 addCopy();
 show();
+follow();
 document.documentElement.dataset.ready = 'yes';

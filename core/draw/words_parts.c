@@ -110,7 +110,7 @@ static void name_steps(lm_language language, const lm_finding *f, int first, int
     char from[WORDS_NUMBER], to[WORDS_NUMBER];
     snprintf(from, sizeof from, "%lld", (long long)(((int64_t)first * f->width + across - 1) / across));
     snprintf(to, sizeof to, "%lld", (long long)((((int64_t)last + 1) * f->width + across - 1) / across - 1));
-    words_say(name, language, WORDS_STEPS, from, to, NULL);
+    words_say(name, language, strcmp(from, to) == 0 ? WORDS_STEP : WORDS_STEPS, from, to, NULL);
 }
 
 /* Cells that touch are one part. */

@@ -33,8 +33,13 @@ lm_status lm_language_of(const char *code, lm_language *out)
 
 lm_status words_say(lm_str *out, lm_language language, words_phrase phrase, const char *a, const char *b, const char *c)
 {
+    return words_fill(out, words_text(language, phrase), a, b, c);
+}
+
+lm_status words_fill(lm_str *out, const char *text, const char *a, const char *b, const char *c)
+{
     const char *const gap[] = {a, b, c};
-    for (const char *at = words_text(language, phrase); *at;) {
+    for (const char *at = text; *at;) {
         if (at[0] == '{' && at[1] >= '0' && at[1] <= '2' && at[2] == '}') {
             lm_str_add(out, gap[at[1] - '0'] ? gap[at[1] - '0'] : "");
             at += 3;

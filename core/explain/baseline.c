@@ -312,7 +312,8 @@ lm_status lm_baseline_make(const lm_inquiry *in, int64_t sample, const lm_feed *
             all.dim[0] = in->baselines;
         LM_TRY(lm_scratch(arena, x[i].dt, &all, &x0[i]));
         bool embedded = in->entry[i].embedded;
-        maker m = {&s, lm_rng_fork(lm_rng_fork(in->q->seed, 0xba5e + (uint64_t)i), (uint64_t)sample), embedded};
+        const uint64_t seed = lm_rng_fork(in->q->seed, 0xba5e + (uint64_t)i);
+        maker m = {&s, lm_rng_fork(seed, in->q->first + (uint64_t)sample), embedded};
         if (s.kind == FROM_FILE)
             LM_TRY(from_file(in, sample, i, feed, &x[i], arena, &x0[i]));
         else if (s.kind == TOKEN && embedded)

@@ -31,6 +31,7 @@ typedef struct lm_question {
     const lm_named *file; /* contents of the files that texts above name; a rules file is its bytes as LM_U8 */
     int files;
     uint64_t seed;
+    uint64_t first; /* number of the first sample, for what is random */
     bool after_softmax;
     const atomic_bool *cancel; /* may be NULL */
     void (*progress)(void *with, size_t done, size_t samples); /* may be NULL */

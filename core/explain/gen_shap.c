@@ -150,7 +150,7 @@ static lm_status read_draws(draws *d, const char *file)
 
 static uint64_t seed_for(const lm_task *t, uint64_t purpose)
 {
-    return lm_rng_fork(lm_rng_fork(t->seed, (uint64_t)t->sample), purpose);
+    return lm_rng_fork(lm_rng_fork(t->seed, t->number), purpose);
 }
 
 /* Draw alphas and indices; stratified: one alpha from each of as many equal intervals as there are samples. */

@@ -93,7 +93,8 @@ struct lm_task {
     lm_arena *arena;            /* lives until the question is answered */
     const atomic_bool *cancel;
     uint64_t seed;
-    int64_t sample;             /* its number; with the seed it makes what is random */
+    int64_t sample;             /* its number among those fed */
+    uint64_t number;            /* its number among all; with the seed it makes what is random */
 
     const lm_feed *feed;        /* one sample */
     lm_goal_at goal;

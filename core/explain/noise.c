@@ -285,7 +285,7 @@ lm_status lm_noise_run(lm_inquiry *in, lm_job *job)
 {
     lm_task *t = &job->task;
     averaging a = {.noise = &in->noise, .job = job, .row = *job, .x = t->x,
-                   .seed = lm_rng_fork(lm_rng_fork(in->q->seed, 0x4e015e), (uint64_t)t->sample)};
+                   .seed = lm_rng_fork(lm_rng_fork(in->q->seed, 0x4e015e), t->number)};
     a.noisy = lm_arena_alloc(t->arena, (size_t)t->ninput, sizeof *a.noisy);
     a.moments = lm_arena_alloc(t->arena, (size_t)t->nsite * (size_t)t->targets, sizeof *a.moments);
     if (!a.noisy || !a.moments)

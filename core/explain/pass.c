@@ -40,17 +40,27 @@ static lm_status open_plan(lm_study *s, pass *p)
     return lm_plan_open(s->chain, lm_shared_cache(s->shared), p->graph, &options, &p->plan);
 }
 
+static lm_status note_fallback(lm_study *s, const char *name)
+{
+    LM_TRY(lm_study_intern(s, name, &name));
+    for (size_t k = 0; k < s->fallbacks.count; k++)
+        if (s->fallbacks.at[k] == name)
+            return LM_OK;
+    return lm_vec_push(&s->fallbacks, name);
+}
+
 static lm_status note_fallbacks(lm_study *s, const lm_plan *plan)
 {
     const char *name;
-    for (int i = 0; (name = lm_plan_fallback(plan, i)); i++) {
-        bool known = false;
-        LM_TRY(lm_study_intern(s, name, &name));
-        for (size_t k = 0; k < s->fallbacks.count; k++)
-            known |= s->fallbacks.at[k] == name;
-        if (!known)
-            LM_TRY(lm_vec_push(&s->fallbacks, name));
-    }
+    for (int i = 0; (name = lm_plan_fallback(plan, i)); i++)
+        LM_TRY(note_fallback(s, name));
+    return LM_OK;
+}
+
+lm_status lm_pass_fallbacks(lm_study *s, const lm_study *beside)
+{
+    for (size_t i = 0; i < beside->fallbacks.count; i++)
+        LM_TRY(note_fallback(s, beside->fallbacks.at[i]));
     return LM_OK;
 }
 
@@ -63,8 +73,7 @@ static lm_status make(lm_study *s, const pass_wish *wish, pass *p)
     return note_fallbacks(s, p->plan);
 }
 
-/* Give up the passes that nobody needs now; false: there are none. */
-static bool make_room(lm_study *s)
+bool lm_pass_make_room(lm_study *s)
 {
     bool any = false;
     for (int i = 0; i < STUDY_PASSES; i++)
@@ -90,7 +99,7 @@ static lm_status make_new(lm_study *s, const pass_wish *wish, lm_str *key, pass 
             return LM_OK;
         }
         lm_pass_free(p);
-        again = status == LM_MEMORY && make_room(s);
+        again = status == LM_MEMORY && lm_pass_make_room(s);
     }
     return lm_context(status, "%s", lm_model_onnx(lm_study_model(s))->path);
 }

@@ -7,13 +7,15 @@
  *   pass_emit.c  from a build to the graph of a pass
  *   pass_key.c   what makes two passes the same
  *   sweep.c      rows in batches, targets in blocks
- *   sweep_run.c  one pass over a batch */
+ *   sweep_run.c  one pass over a batch
+ *   sweep_split.c  the rows of a sweep, on all devices that share them */
 #ifndef LM_EXPLAIN_PASS_H
 #define LM_EXPLAIN_PASS_H
 
 #include "core/base/str.h"
 #include "core/explain/study.h"
 #include "core/run/plan.h"
+#include "core/run/split.h"
 
 /* A model built for feeds whose first axis is `rows` times that of one sample. */
 typedef struct study_build {
@@ -77,6 +79,7 @@ typedef struct pass {
     bool alone;  /* of one row: batches of it must run one by one */
     bool proven; /* of several: rows are known to be what they are alone */
     bool held;   /* a sweep is using it */
+    bool agrees, differs; /* of one row: whether it gives the bits of the study that this one stands beside; if known */
     uint64_t clock;
 } pass;
 
@@ -85,6 +88,8 @@ enum { STUDY_BUILDS = 4, STUDY_PASSES = 12 };
 struct lm_study {
     lm_shared *shared;
     const lm_chain *chain;
+    lm_study *beside;  /* the same on the next device that shares rows; NULL: none */
+    lm_shares shares;
     lm_dtype type;
     bool plain;
     bool open_attention; /* take attention apart in builds from now on */
@@ -136,6 +141,10 @@ lm_status lm_pass_key(const pass_wish *p, const study_build *b, lm_str *key);
 /* pass.c: the pass for this wish, held: it stays until `held` is taken back. */
 lm_status lm_pass_get(lm_study *s, const pass_wish *wish, pass **out);
 void lm_pass_free(pass *p); /* NULL is fine */
+/* Give up the passes that nobody needs now; false: there are none. */
+bool lm_pass_make_room(lm_study *s);
+/* What fell back beside the study fell back in it. */
+lm_status lm_pass_fallbacks(lm_study *s, const lm_study *beside);
 
 /* pass_emit.c: fill in graph, inputs, outputs and traces. */
 lm_status lm_pass_emit(lm_study *s, const pass_wish *wish, study_build *b, pass *p);

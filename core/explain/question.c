@@ -229,7 +229,7 @@ static lm_status check_alone(const lm_inquiry *in, int64_t number, const char *o
     LM_REQUIRE(off <= 1e-4 * most + 1e-6, LM_UNSUPPORTED,
                "output '%s': sample %lld is off by %g when it is alone, so the rows of a batch look at each other; "
                "explain the samples one at a time",
-               output, (long long)number, off);
+               output, (long long)in->q->first + (long long)number, off);
     return LM_OK;
 }
 

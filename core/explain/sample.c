@@ -145,12 +145,13 @@ static lm_status start_job(scene *s, const lm_asked *asked, lm_job *job)
     *job = (lm_job){.asked = asked};
     job->task = (lm_task){.study = in->study, .method = asked->method, .setting = asked->setting,
                           .compat = in->compat, .arena = s->arena, .cancel = in->q->cancel, .seed = in->q->seed,
-                          .sample = s->number, .feed = s->feed, .goal = in->goal, .targets = in->aims,
-                          .target = s->target, .seeds = &s->seeds, .ninput = in->entries, .input = s->input,
-                          .x = s->x, .x0 = s->x0, .baselines = in->baselines, .layered = asked->layered,
-                          .layer = asked->layer, .nsite = asked->layered ? 1 : in->entries,
-                          .site = asked->layered ? &asked->layer : s->input, .point = &s->point,
-                          .file = task_file, .question = in};
+                          .sample = s->number, .number = in->q->first + (uint64_t)s->number, .feed = s->feed,
+                          .goal = in->goal, .targets = in->aims, .target = s->target, .seeds = &s->seeds,
+                          .ninput = in->entries, .input = s->input, .x = s->x, .x0 = s->x0,
+                          .baselines = in->baselines, .layered = asked->layered, .layer = asked->layer,
+                          .nsite = asked->layered ? 1 : in->entries,
+                          .site = asked->layered ? &asked->layer : s->input, .point = &s->point, .file = task_file,
+                          .question = in};
     size_t results = (size_t)job->task.nsite * (size_t)in->aims;
     job->task.result = lm_arena_alloc(s->arena, results, sizeof *job->task.result);
     return job->task.result ? LM_OK : LM_MEMORY;

@@ -33,6 +33,11 @@ lm_status lm_study_open(lm_shared *shared, const lm_chain *chain, lm_study **out
     s->chain = chain;
     s->type = chain->compute == LM_F64 || is_double(lm_shared_model(shared)) ? LM_F64 : LM_F32;
     s->plain = strcmp(lm_env_text(LM_ENV_PLAN), "plain") == 0;
+    lm_status status = chain->beside ? lm_study_open(lm_shared_beside(shared), chain->beside, &s->beside) : LM_OK;
+    if (status != LM_OK) {
+        lm_free(s);
+        return status;
+    }
     *out = s;
     return LM_OK;
 }
@@ -53,6 +58,7 @@ void lm_study_close(lm_study *s)
 {
     if (!s)
         return;
+    lm_study_close(s->beside);
     for (int i = 0; i < STUDY_PASSES; i++)
         lm_pass_free(s->pass[i]);
     for (int i = 0; i < STUDY_BUILDS; i++)
@@ -93,6 +99,12 @@ lm_model *lm_study_model(const lm_study *s)
 lm_dtype lm_study_type(const lm_study *s)
 {
     return s->type;
+}
+
+const int64_t *lm_study_rows(const lm_study *s, bool *fixed)
+{
+    *fixed = s->shares.fixed;
+    return s->shares.rows;
 }
 
 const char *const *lm_study_fallbacks(const lm_study *s, int *n)

@@ -140,8 +140,11 @@ lm_status lm_sweep_run(lm_study *s, lm_sweep *w);
 lm_arena *lm_study_scratch(lm_study *s);
 void lm_study_cleared(lm_study *s);
 
-/* Add the time of every step of the sweeps from now on to `profile`; NULL: no longer. */
+/* Add the time of every step of the sweeps from now on, on the chain's first device, to `profile`; NULL: no longer. */
 void lm_study_time(lm_study *s, lm_profile *profile);
+
+/* Rows of the sweeps so far by device, where the chain has several; *fixed: some were shared in fixed parts. */
+const int64_t *lm_study_rows(const lm_study *s, bool *fixed);
 
 /* Kernels of the sweeps so far that ran on another device than the chosen one: names, each once; borrowed. */
 const char *const *lm_study_fallbacks(const lm_study *s, int *n);

@@ -3,6 +3,7 @@
 
 #include "core/base/env.h"
 #include "core/explain/sweep.h"
+#include "core/graph/passes.h"
 #include "core/run/plan_copy.h"
 
 /* Several rows at once hide the cost of starting, and fill tiles; but values that leave the caches before they are read
@@ -85,7 +86,13 @@ static lm_status number_items(sweeping *x)
         return LM_MEMORY;
     LM_TRY(lm_study_build(x->s, w->feed, 1, &one));
     LM_TRY(list_types(x, one, x->type));
+    x->alike = lm_canon_is_one(study_graph(one));
     return check_cuts(x, one);
+}
+
+static bool same_form(const sweeping *x, int a, int b)
+{
+    return x->alike || pass_canon(&x->w->walk[a]) == pass_canon(&x->w->walk[b]);
 }
 
 /* Walks by the form in which their rules want the model; there is one group at least, for the forward values. */
@@ -94,7 +101,7 @@ static lm_status sort_walks(sweeping *x)
     x->groups = 0;
     for (int i = 0; i < x->w->nwalk; i++) {
         int g = 0;
-        while (g < x->groups && pass_canon(&x->w->walk[x->group[g].walk[0]]) != pass_canon(&x->w->walk[i]))
+        while (g < x->groups && !same_form(x, x->group[g].walk[0], i))
             g++;
         LM_REQUIRE(g < SWEEP_GROUPS, LM_UNSUPPORTED, "a sweep has walks of more than %d kinds", SWEEP_GROUPS);
         if (g == x->groups) {
@@ -165,7 +172,7 @@ static lm_status get_one(sweeping *x)
         x->seed.buf = NULL;
         status = copy_seeds(x, most);
         if (status == LM_OK)
-            status = lm_sweep_frame(x, 1, 1, &x->single);
+            status = lm_sweep_frame(x, 1, &x->s->room[1], &x->single);
         for (int g = 0; g < x->groups && status == LM_OK; g++)
             status = get_pass(x, g, 1, &x->group[g].one);
         for (int g = 0; g < x->groups && status != LM_OK; g++)
@@ -195,15 +202,14 @@ static lm_status grown(const sweeping *x, int64_t rows, bool *out)
     return status == LM_MEMORY || status == LM_INTERRUPTED ? status : LM_OK;
 }
 
-/* Bytes that rows may take. */
-static size_t budget(void)
+size_t lm_sweep_budget(const sweeping *x)
 {
     uint64_t cap = 0;
-    const size_t live = lm_mem_count().live;
+    const size_t live = lm_mem_count().live, lanes = (size_t)x->lanes;
     if (lm_env_size(LM_ENV_MEM, &cap) != LM_OK || cap == 0)
-        return most_bytes;
+        return most_bytes / lanes;
     const size_t left = cap > live ? (size_t)cap - live : 0;
-    return left / 2 < most_bytes ? left / 2 : most_bytes;
+    return (left / 2 < most_bytes ? left / 2 : most_bytes) / lanes;
 }
 
 static size_t bytes_per_row(const sweeping *x)
@@ -219,7 +225,7 @@ static size_t bytes_per_row(const sweeping *x)
 /* Rows at once. */
 static int64_t choose_rows(const sweeping *x)
 {
-    const size_t bytes = bytes_per_row(x), fit = budget() / bytes, near = near_bytes / bytes;
+    const size_t bytes = bytes_per_row(x), fit = lm_sweep_budget(x) / bytes, near = near_bytes / bytes;
     int64_t most = near < 1 ? 1 : near > ROWS_MOST ? ROWS_MOST : (int64_t)near;
     most = fit < (size_t)most ? (int64_t)fit : most;
     for (int g = 0; g < x->groups; g++)
@@ -228,14 +234,15 @@ static int64_t choose_rows(const sweeping *x)
     for (int i = 0; i < x->w->nwalk; i++)
         if (x->w->walk[i].trace)
             most = 1; /* its sums are over all rows */
-    if (x->w->rows < 2 || most < 2)
+    if (x->rows < 2 || most < 2)
         return 1;
-    const int64_t batches = (x->w->rows + most - 1) / most;
-    return (x->w->rows + batches - 1) / batches;
+    const int64_t batches = (x->rows + most - 1) / most;
+    return (x->rows + batches - 1) / batches;
 }
 
 static void run_alone(sweeping *x)
 {
+    x->together = false;
     for (int g = 0; g < x->groups; g++) {
         x->group[g].one->alone = true;
         let_go(&x->group[g].many);
@@ -251,7 +258,7 @@ static lm_status get_many(sweeping *x, int64_t *rows)
         for (int g = 0; g < x->groups && status == LM_OK && fits; g++)
             status = get_pass(x, g, *rows, &x->group[g].many);
         if (status == LM_OK && fits)
-            status = lm_sweep_frame(x, *rows, 0, &x->batch);
+            status = lm_sweep_frame(x, *rows, &x->s->room[0], &x->batch);
         if (status == LM_OK && fits)
             return LM_OK;
         for (int g = 0; g < x->groups; g++)
@@ -268,7 +275,7 @@ static lm_status get_many(sweeping *x, int64_t *rows)
     return LM_OK;
 }
 
-static lm_status fill_row(sweeping *x, sweep_frame *f, int64_t row, int64_t at)
+lm_status lm_sweep_fill(sweeping *x, sweep_frame *f, int64_t row, int64_t at)
 {
     for (int i = 0; i < x->w->ncut; i++)
         x->filled[i] = lm_sweep_row(x, f, x->cut + i, at, 0);
@@ -283,8 +290,7 @@ static void copy_row(const sweeping *x, const sweep_frame *to, int64_t to_row, c
     }
 }
 
-/* Is what came of row i of a frame, bit for bit, what came of row k of another? */
-static bool same_row(const sweeping *x, const sweep_frame *f, int64_t i, const sweep_frame *g, int64_t k)
+bool lm_sweep_same(const sweeping *x, const sweep_frame *f, int64_t i, const sweep_frame *g, int64_t k)
 {
     for (int item = 0; item < x->cut; item++)
         for (int t = 0; t < (sweep_is_signal(x, item) ? x->w->targets : 1); t++) {
@@ -295,10 +301,10 @@ static bool same_row(const sweeping *x, const sweep_frame *f, int64_t i, const s
     return true;
 }
 
-static lm_status run_single(sweeping *x)
+lm_status lm_sweep_alone(sweeping *x, sweep_frame *f)
 {
     for (int g = 0; g < x->groups; g++)
-        LM_TRY(lm_sweep_pass(x, g, x->group[g].one, &x->single));
+        LM_TRY(lm_sweep_pass(x, g, x->group[g].one, f));
     return LM_OK;
 }
 
@@ -318,7 +324,7 @@ lm_status lm_sweep_aim(void *own)
     return x->w->targets ? lm_sweep_seeds(x) : LM_OK;
 }
 
-static lm_status absorb(sweeping *x, const sweep_frame *f, int64_t at, int64_t row)
+lm_status lm_sweep_absorb(sweeping *x, const sweep_frame *f, int64_t at, int64_t row)
 {
     lm_sweep *w = x->w;
     lm_swept *r = &x->out;
@@ -334,18 +340,8 @@ static lm_status absorb(sweeping *x, const sweep_frame *f, int64_t at, int64_t r
     return w->absorb ? w->absorb(w->own, row, r) : LM_OK;
 }
 
-static lm_status run_one_by_one(sweeping *x, int64_t first, int64_t n)
-{
-    for (int64_t row = first; row < first + n; row++) {
-        LM_TRY(fill_row(x, &x->single, row, 0));
-        LM_TRY(run_single(x));
-        LM_TRY(absorb(x, &x->single, 0, row));
-    }
-    return LM_OK;
-}
-
 /* Compare the first and the last row with runs of their own. Rows that are alike prove nothing for others. */
-static lm_status verify(sweeping *x, int64_t n, bool *good)
+static lm_status verify(sweeping *x, const sweep_frame *f, int64_t n, bool *good)
 {
     bool proven = true;
     *good = true;
@@ -353,27 +349,47 @@ static lm_status verify(sweeping *x, int64_t n, bool *good)
         proven &= x->group[g].many->proven;
     for (int end = 0; end < 2 && !proven && *good; end++) {
         const int64_t at = end ? n - 1 : 0;
-        copy_row(x, &x->single, 0, &x->batch, at);
-        LM_TRY(run_single(x));
-        *good = same_row(x, &x->batch, at, &x->single, 0);
+        copy_row(x, &x->single, 0, f, at);
+        LM_TRY(lm_sweep_alone(x, &x->single));
+        *good = lm_sweep_same(x, f, at, &x->single, 0);
     }
-    if (!proven && *good && n > 1 && !same_row(x, &x->batch, 0, &x->batch, n - 1))
+    if (!proven && *good && n > 1 && !lm_sweep_same(x, f, 0, f, n - 1))
         for (int g = 0; g < x->groups; g++)
             x->group[g].many->proven = true;
     return LM_OK;
 }
 
-static lm_status run_batch(sweeping *x, int64_t first, int64_t n, bool *good)
+/* What came of the single row becomes what came of row `at`. */
+static void keep_single(const sweeping *x, const sweep_frame *to, int64_t at)
 {
-    for (int64_t i = 0; i < n; i++)
-        LM_TRY(fill_row(x, &x->batch, first + i, i));
-    for (int64_t i = n; i < x->batch.rows; i++)
-        copy_row(x, &x->batch, i, &x->batch, n - 1);
-    for (int g = 0; g < x->groups; g++)
-        LM_TRY(lm_sweep_pass(x, g, x->group[g].many, &x->batch));
-    LM_TRY(verify(x, n, good));
-    for (int64_t i = 0; i < n && *good; i++)
-        LM_TRY(absorb(x, &x->batch, i, first + i));
+    for (int item = 0; item < x->cut; item++)
+        for (int t = 0; t < (sweep_is_signal(x, item) ? x->w->targets : 1); t++) {
+            const lm_view a = lm_sweep_row(x, to, item, at, t), b = lm_sweep_row(x, &x->single, item, 0, t);
+            memcpy(lm_view_data(&a), lm_view_data(&b), (size_t)lm_shape_count(&a.sh) * lm_dtype_size(a.dt));
+        }
+}
+
+lm_status lm_sweep_compute(sweeping *x, sweep_frame *f)
+{
+    const int64_t n = f->part.n;
+    if (f->rows == 1)
+        return lm_sweep_alone(x, f);
+    if (x->together) {
+        bool good;
+        for (int64_t i = n; i < f->rows; i++)
+            copy_row(x, f, i, f, n - 1);
+        for (int g = 0; g < x->groups; g++)
+            LM_TRY(lm_sweep_pass(x, g, x->group[g].many, f));
+        LM_TRY(verify(x, f, n, &good));
+        if (good)
+            return LM_OK;
+        run_alone(x);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        copy_row(x, &x->single, 0, f, i);
+        LM_TRY(lm_sweep_alone(x, &x->single));
+        keep_single(x, f, i);
+    }
     return LM_OK;
 }
 
@@ -392,43 +408,32 @@ static lm_status open_out(sweeping *x)
     return x->filled && x->out.value && x->out.tangent && x->out.signal && x->trace && x->ntrace ? LM_OK : LM_MEMORY;
 }
 
-static lm_status run(sweeping *x)
+lm_status lm_sweep_open(sweeping *x)
 {
     LM_TRY(check(x->s, x->w));
     LM_TRY(number_items(x));
     LM_TRY(sort_walks(x));
     LM_TRY(open_out(x));
     LM_TRY(get_one(x));
-    int64_t k = choose_rows(x);
-    LM_TRY(get_many(x, &k));
-    for (int64_t first = 0, n; first < x->w->rows; first += n) {
-        bool good = k > 1;
-        n = k < x->w->rows - first ? k : x->w->rows - first;
-        if (good)
-            LM_TRY(run_batch(x, first, n, &good));
-        if (!good) {
-            if (k > 1)
-                run_alone(x);
-            k = 1;
-            LM_TRY(run_one_by_one(x, first, n));
-        }
-    }
+    int64_t rows = choose_rows(x);
+    LM_TRY(get_many(x, &rows));
+    x->together = rows > 1;
+    x->frames = rows > 1 ? &x->batch : &x->single;
     return LM_OK;
 }
 
-lm_status lm_sweep_run(lm_study *s, lm_sweep *w)
+void lm_sweep_close(sweeping *x)
 {
-    sweeping x = {.s = s, .w = w};
-    lm_status status = run(&x);
     for (int g = 0; g < SWEEP_GROUPS; g++) {
-        let_go(&x.group[g].one);
-        let_go(&x.group[g].many);
-        lm_buffer_unref(x.group[g].trace);
+        let_go(&x->group[g].one);
+        let_go(&x->group[g].many);
+        lm_buffer_unref(x->group[g].trace);
     }
-    for (size_t i = 0; i < x.temporary.count; i++)
-        lm_buffer_unref(x.temporary.at[i]);
-    lm_vec_free(&x.temporary);
-    lm_buffer_unref(x.seed.buf);
-    lm_arena_free(&x.arena);
-    return status;
+    for (size_t i = 0; i < x->temporary.count; i++)
+        lm_buffer_unref(x->temporary.at[i]);
+    lm_vec_free(&x->temporary);
+    for (sweep_frame *f = x->frames; f; f = f->next)
+        lm_buffer_unref(f->own);
+    lm_buffer_unref(x->seed.buf);
+    lm_arena_free(&x->arena);
 }

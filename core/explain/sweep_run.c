@@ -20,12 +20,13 @@ static lm_shape many(const lm_shape *one, int64_t n)
     return s;
 }
 
-lm_status lm_sweep_frame(sweeping *x, int64_t rows, int room, sweep_frame *out)
+lm_status lm_sweep_frame(sweeping *x, int64_t rows, lm_buffer **b, sweep_frame *out)
 {
     size_t total = 0;
     out->rows = rows;
+    out->part = (lm_part){.row = lm_arena_alloc(&x->arena, (size_t)rows, sizeof *out->part.row)};
     out->item = lm_arena_alloc(&x->arena, (size_t)x->items, sizeof *out->item);
-    if (!out->item)
+    if (!out->item || !out->part.row)
         return LM_MEMORY;
     for (int i = 0; i < x->items; i++) {
         const int64_t n = sweep_is_signal(x, i) ? rows * x->block * x->blocks : rows;
@@ -38,7 +39,7 @@ lm_status lm_sweep_frame(sweeping *x, int64_t rows, int room, sweep_frame *out)
             return lm_fail(LM_MEMORY, "signals for %lld rows do not fit into memory", (long long)rows);
         total = (total + LM_ALIGN - 1) & ~(size_t)(LM_ALIGN - 1);
     }
-    lm_buffer **b = &x->s->room[room];
+    out->bytes = total;
     if (!*b || (*b)->bytes < total) {
         lm_buffer_unref(*b);
         *b = NULL;

@@ -27,3 +27,14 @@ lm_status lm_canon_for(const lm_graph *from, const lm_chain *fold, uint32_t cano
         neither, raise, merge, both, /* LM_CANON_UNIT without MERGE says nothing */ neither, raise, unit, unit_raise};
     return lm_rewrite_graph(from, fold, by_flags[canon & 7], NULL, out, map);
 }
+
+/* Every pattern has one of these ops in it. */
+bool lm_canon_is_one(const lm_graph *g)
+{
+    for (size_t i = 0; i < g->nodes.count; i++) {
+        const lm_node *n = g->nodes.at[i];
+        if (n->nbody || n->op == LM_OP_MUL || n->op == LM_OP_DIV || n->op == LM_OP_SOFTMAX || n->op == LM_OP_BATCHNORM)
+            return false;
+    }
+    return true;
+}

@@ -26,4 +26,7 @@ enum {
 };
 lm_status lm_canon_for(const lm_graph *from, const lm_chain *fold, uint32_t canon, lm_graph **out, lm_val **map);
 
+/* Is there nothing in the graph that those would change, so that it comes out the same whatever a rule set wants? */
+bool lm_canon_is_one(const lm_graph *g);
+
 #endif

@@ -18,26 +18,26 @@ typedef struct pair {
     lm_val re, im;
 } pair;
 
+/* sign * wave(2 pi i j / period), [rows,columns]. */
+static lm_val turns_of(lm_import *im, double (*wave)(double), double sign, int64_t rows, int64_t columns,
+                       int64_t period)
+{
+    const lm_shape shape = LM_SHAPE(rows, columns);
+    lm_view t;
+    if (!lm_import_table(im, LM_F64, &shape, &t))
+        return LM_NOVAL;
+    double *to = lm_view_data(&t);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            *to++ = sign * wave(two_pi * (double)(i * j % period) / (double)period);
+    return lm_constant(im, t);
+}
+
 /* cos and sin of 2 pi i j / period, [rows,columns]; sin with the sign of the direction. */
 static pair turns(lm_import *im, int64_t rows, int64_t columns, int64_t period, double sign)
 {
-    const lm_shape shape = LM_SHAPE(rows, columns);
-    pair p = {LM_NOVAL, LM_NOVAL};
-    lm_view re, sine;
-    if (!lm_import_table(im, LM_F64, &shape, &re))
-        return p;
-    p.re = lm_constant(im, re); /* filled below, before anything reads it */
-    if (!lm_import_table(im, LM_F64, &shape, &sine))
-        return p;
-    double *c = lm_view_data(&re), *s = lm_view_data(&sine);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) {
-            double angle = two_pi * (double)(i * j % period) / (double)period;
-            c[i * columns + j] = cos(angle);
-            s[i * columns + j] = sign * sin(angle);
-        }
-    p.im = lm_constant(im, sine);
-    return p;
+    const lm_val re = turns_of(im, cos, 1, rows, columns, period);
+    return (pair){re, turns_of(im, sin, sign, rows, columns, period)};
 }
 
 /* a op b, complex, for products of both kinds. */

@@ -42,8 +42,9 @@ static lm_status content(lm_pb *pb, uint32_t number, lm_slice *out)
     uint64_t count;
     LM_TRY(lm_pb_varint(pb, &count));
     LM_REQUIRE(count <= (uint64_t)(pb->end - pb->at), LM_INPUT,
-               "field %u says it holds %llu bytes, but its message ends after %zu", number, (unsigned long long)count,
-               (size_t)(pb->end - pb->at));
+               "field %u says it holds %llu bytes, but %zu are left of its message: the file is cut off or damaged; "
+               "get it anew",
+               number, (unsigned long long)count, (size_t)(pb->end - pb->at));
     *out = (lm_slice){pb->at, (size_t)count};
     pb->at += count;
     return LM_OK;

@@ -208,12 +208,27 @@ typedef struct lm_attr_update {
     bool nesterov;
 } lm_attr_update;
 
+/* FUSED: elementwise ops one behind the other, on float32 and truth values. Operand number k of a step is one of the
+ * call's where k < LM_FUSED_IN, otherwise the result of step k - LM_FUSED_IN; the last step's result is the call's.
+ * `op` and `of` are lm_opids; a, b and of are what the op's own attributes say. */
+enum { LM_FUSED_IN = 6, LM_FUSED_STEPS = 12 };
+typedef struct lm_fused_step {
+    int16_t op, of;
+    int8_t x[4];
+    float a, b;
+} lm_fused_step;
+
+typedef struct lm_attr_fused {
+    int32_t n;
+    lm_fused_step step[LM_FUSED_STEPS];
+} lm_attr_fused;
+
 /* The kind of a union is the op's `attrs` column. */
 #define LM_ATTR_KINDS(X)                                                                                               \
     X(none)                                                                                                            \
     X(act) X(actdx) X(cast) X(reduce) X(axis) X(topk) X(matmul) X(gemm) X(conv) X(pool) X(norm) X(shape) X(perm)       \
         X(slice) X(pad) X(tile) X(trilu) X(onehot) X(block) X(index) X(resize) X(einsum) X(attention) X(recurrent)     \
-            X(loss) X(update)
+            X(loss) X(update) X(fused)
 
 /* `all` comes first and is the whole union, so that `= {0}` clears every byte of it. */
 typedef union lm_attrs {

@@ -82,6 +82,9 @@ const char *lm_gradstate_name(lm_gradstate g);
 /* The op with this name ("Conv", or the id "CONV" without regard to case); false when none. */
 bool lm_op_find(const char *name, lm_opid *out);
 
+/* The attributes of one step of a fused op. */
+void lm_fused_attrs(const lm_fused_step *step, lm_attrs *out);
+
 /* Check the number of inputs and outputs, then apply the row's shape rule. Messages begin with the op's name. */
 lm_status lm_op_infer(const lm_shape_args *args, lm_type *y);
 

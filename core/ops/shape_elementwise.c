@@ -119,3 +119,36 @@ lm_status lm_shape_where(const lm_shape_args *args, lm_type *y)
             LM_TEXT(args->x[2].sh), lm_dtype_name(args->x[2].dt), lm_dtype_name(args->x[1].dt));
     return spread(args, args->x[1].dt, y);
 }
+
+void lm_fused_attrs(const lm_fused_step *step, lm_attrs *out)
+{
+    *out = (lm_attrs){0};
+    if (lm_ops[step->op].attrs == LM_ATTR_actdx)
+        out->actdx = (lm_attr_actdx){step->of, step->a, step->b};
+    else if (lm_ops[step->op].attrs == LM_ATTR_act)
+        out->act = (lm_attr_act){step->a, step->b};
+}
+
+/* Step by step. */
+lm_status lm_shape_fused(const lm_shape_args *args, lm_type *y)
+{
+    const lm_attr_fused *f = &args->a->fused;
+    lm_type made[LM_FUSED_STEPS];
+    LM_TRY(lm_rule_range(args, "steps", f->n, 1, LM_FUSED_STEPS));
+    for (int i = 0; i < f->n; i++) {
+        const lm_fused_step *step = &f->step[i];
+        LM_TRY(lm_rule_range(args, "op", step->op, LM_OP_IDENTITY, LM_OP_WHERE));
+        lm_type x[3];
+        lm_attrs a;
+        const int nx = lm_ops[step->op].min_in;
+        for (int k = 0; k < nx; k++) {
+            const int from = step->x[k], earlier = from - LM_FUSED_IN;
+            LM_RULE(from >= 0 && (earlier >= 0 ? earlier < i : from < args->nx), "step %d reads number %d", i, from);
+            x[k] = earlier >= 0 ? made[earlier] : args->x[from];
+        }
+        lm_fused_attrs(step, &a);
+        LM_TRY(lm_op_infer(&(lm_shape_args){.op = (lm_opid)step->op, .a = &a, .nx = nx, .ny = 1, .x = x}, &made[i]));
+    }
+    y[0] = made[f->n - 1];
+    return LM_OK;
+}

@@ -265,6 +265,11 @@ static lm_val by_channel(const lm_rx *r, lm_val t)
         before *= i < axis ? from.dim[i] : 1;
         behind *= i > axis ? from.dim[i] : 1;
     }
+    if (from.rank > 2 && axis == 1 && (r->wide == 1 || from.dim[0] == r->wide)) { /* however it lies in memory */
+        const uint32_t image = ((uint32_t)1 << from.rank) - 4, all = r->wide == 1 ? image | 1 : image;
+        const lm_shape to = LM_SHAPE(r->wide, from.dim[1]);
+        return lm_emit_reshape(e, lm_emit_reduce(e, LM_OP_REDUCE_SUM, t, all, false), &to);
+    }
     const lm_shape cut = LM_SHAPE(r->wide, before / r->wide, from.dim[axis], behind);
     return lm_emit_reduce(e, LM_OP_REDUCE_SUM, lm_emit_reshape(e, t, &cut), 2 | 8, false);
 }

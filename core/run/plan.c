@@ -25,6 +25,10 @@ static lm_status make(lm_plan *p, const lm_plan_options *options)
     find_spaces(p);
     LM_TRY(lm_plan_items(p));
     LM_TRY(lm_plan_stages(p, options));
+    if (!p->plain) {
+        LM_TRY(lm_plan_fuse(p));
+        LM_TRY(lm_plan_stages(p, options)); /* items have other numbers now */
+    }
     LM_TRY(lm_plan_places(p));
     lm_plan_hold(p);
     LM_TRY(lm_plan_bind(p));

@@ -34,6 +34,7 @@ static const uint8_t habit[LM_OPS] = {
     [LM_OP_CAST] = CARRIES,
     [LM_OP_ACT_DX] = CARRIES,
     [LM_OP_WHERE] = CARRIES,
+    [LM_OP_FUSED] = CARRIES | GAPS,
     [LM_OP_MATMUL] = STRIDES | GAPS,
     [LM_OP_RESHAPE] = STRIDES,
     [LM_OP_TRANSPOSE] = STRIDES | GAPS,

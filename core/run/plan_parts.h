@@ -2,6 +2,7 @@
  *
  *   plan_items.c   the graph as a list of calls that devices take: composites expanded, epilogues split where need be
  *   plan_stage.c   which of them run at every run, and which last
+ *   plan_fuse.c    elementwise calls that the first device takes as one
  *   plan_layout.c  which orders of axes and which strides kernels like
  *   plan_place.c   each value's strides, and which values lie in one another's memory
  *   plan_bind.c    kernels, moves between devices, derived constants: the steps
@@ -121,6 +122,9 @@ lm_status lm_plan_items(lm_plan *p);
 lm_status lm_plan_stages(lm_plan *p, const lm_plan_options *o);
 void lm_plan_hold(lm_plan *p);
 lm_status lm_plan_unchanged(lm_plan *p, const lm_view *feed, bool *out);
+
+/* plan_fuse.c: after stages, which then count anew. */
+lm_status lm_plan_fuse(lm_plan *p);
 
 /* "Conv conv1" of an item, for messages. */
 lm_status lm_plan_at(lm_status status, const plan_item *it);

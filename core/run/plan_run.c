@@ -45,6 +45,13 @@ static lm_view slot_view(const plan_slot *s, const plan_value *value, lm_buffer 
     return v;
 }
 
+/* Can the host read and write the slot where it is? */
+static bool is_near(const lm_plan *p, const plan_slot *s)
+{
+    lm_device *device = p->chain.dev[s->space];
+    return p->host[s->space] || (device->vt->map && device->vt->map(device, s->buf) == LM_OK);
+}
+
 static lm_status enter(lm_plan *p, const plan_entry *e, const lm_view *feeds)
 {
     const lm_view *feed = &feeds[e->input];
@@ -54,7 +61,7 @@ static lm_status enter(lm_plan *p, const plan_entry *e, const lm_view *feeds)
     lm_view to = slot_view(s, value, NULL);
     if (s->bytes == 0)
         return LM_OK;
-    if (p->host[s->space]) {
+    if (is_near(p, s)) {
         lm_plan_copy(&to, feed);
         return LM_OK;
     }
@@ -81,7 +88,7 @@ static lm_status leave(lm_plan *p, const plan_value *value, const lm_view *to)
     if (s->bytes == 0)
         return LM_OK;
     lm_view from = slot_view(s, value, NULL);
-    if (p->host[s->space]) {
+    if (is_near(p, s)) {
         lm_plan_copy(to, &from);
         return LM_OK;
     }
@@ -142,10 +149,19 @@ static lm_status run_timed(lm_plan *p, const plan_step *step)
     LM_TRY(run_step(p, step));
     LM_TRY(lm_context(device->vt->sync(device), "%s on %s", step_name(step), device->info.name));
     seconds = lm_profile_now() - start;
-    if (step->kernel && device->vt->timing)
-        LM_TRY(device->vt->timing(device, &seconds));
-    lm_profile_time(p->profile, step->row, seconds);
-    return LM_OK;
+    double alone;
+    lm_status known = step->kernel && device->vt->timing ? device->vt->timing(device, &alone) : LM_NO;
+    lm_profile_time(p->profile, step->row, known == LM_OK ? alone : seconds);
+    return known == LM_NO ? LM_OK : known;
+}
+
+/* Devices that keep times do so from when they are asked first. */
+static void begin_timing(lm_plan *p)
+{
+    double unused;
+    for (int d = 0; d < p->chain.n; d++)
+        if (p->used[d] && p->chain.dev[d]->vt->timing)
+            p->chain.dev[d]->vt->timing(p->chain.dev[d], &unused);
 }
 
 static bool has_rows(const lm_plan *p, const lm_profile *profile)
@@ -279,8 +295,10 @@ static lm_status run(lm_plan *p, const lm_view *feed, const lm_view *fetch, cons
 {
     running r = {.p = p, .feed = feed, .fetch = fetch, .o = o};
     LM_TRY(check(p, feed, fetch));
-    if (o && o->profile)
+    if (o && o->profile) {
         LM_TRY(add_rows(p, o->profile));
+        begin_timing(p);
+    }
     LM_TRY(lm_plan_unchanged(p, feed, &r.skip));
     p->warm = false;
     lm_status status = run_steps(&r);

@@ -23,6 +23,12 @@ lm_status lm_session_open(lm_model *m, const lm_chain *chain, const lm_session_o
     s->shared = o->shared;
     s->own_shared = !o->shared;
     lm_status status = s->shared ? LM_OK : lm_shared_open(m, chain, &s->shared);
+    if (status == LM_OK && chain->beside) {
+        lm_session_options beside = {.shared = lm_shared_beside(s->shared), .plain = o->plain, .one_only = o->one_only};
+        status = lm_session_open(m, chain->beside, &beside, &s->beside);
+        if (status != LM_OK && s->own_shared)
+            lm_shared_close(s->shared);
+    }
     if (status != LM_OK) {
         lm_free(s);
         return status;
@@ -43,6 +49,8 @@ static void drop(lm_session *s, session_plan *p)
 
 void lm_session_forget(lm_session *s)
 {
+    if (s->beside)
+        lm_session_forget(s->beside);
     for (int i = 0; i < SESSION_PLANS; i++)
         drop(s, &s->plans[i]);
 }
@@ -51,6 +59,8 @@ void lm_session_close(lm_session *s)
 {
     if (!s)
         return;
+    lm_session_close(s->beside);
+    s->beside = NULL;
     lm_session_forget(s);
     if (s->built)
         lm_shared_put(s->shared, s->built);
@@ -246,6 +256,57 @@ static lm_status check_feeds(const lm_session *s, const lm_feed *feed, bool *man
     return LM_OK;
 }
 
+/* Inputs whose axis 0 the model leaves free and that agree in it may hold samples: how many, and which; else 1. */
+static int64_t free_samples(const lm_session *s, const lm_feed *feed, bool *many)
+{
+    int n;
+    int64_t samples = 1;
+    const lm_port *port = lm_model_inputs(s->m, &n);
+    for (int i = 0; i < n; i++) {
+        const bool named = port[i].rank > 0 && port[i].dim[0] < 0 && lm_view_present(&feed[i]);
+        if (named && samples > 1 && feed[i].sh.dim[0] != samples)
+            return 1;
+        samples = named ? feed[i].sh.dim[0] : samples;
+        many[i] = named;
+    }
+    return samples;
+}
+
+static lm_status run_whole(lm_session *s, const lm_feed *feed, session_fetch *fetch, lm_view *y,
+                           const lm_plan_run_options *options)
+{
+    session_plan *p;
+    LM_TRY(lm_session_get(s, feed, fetch, options, &p));
+    return lm_session_run_plan(s, p, feed, fetch, y, options);
+}
+
+/* On all devices, where there are several and there is enough to share. */
+static lm_status run_samples(lm_session *s, const lm_feed *feed, bool *many, int64_t samples, session_fetch *fetch,
+                             lm_view *y, const lm_plan_run_options *options)
+{
+    lm_status status = LM_NO;
+    const bool said = samples > 1;
+    if (!said && s->beside && !s->mixes)
+        samples = free_samples(s, feed, many);
+    if (lm_split_pays(s->chain, samples)) {
+        fetch->together = !said;
+        status = lm_session_run_split(s, feed, many, samples, fetch, y, options);
+        fetch->together = false;
+        s->mixes |= status == LM_NO;
+    }
+    if (status != LM_NO)
+        return status;
+    s->shares.rows[0] += samples;
+    return said ? lm_session_run_batch(s, feed, many, samples, fetch, y, options)
+                : run_whole(s, feed, fetch, y, options);
+}
+
+const int64_t *lm_session_rows(const lm_session *s, bool *fixed)
+{
+    *fixed = s->shares.fixed;
+    return s->shares.rows;
+}
+
 /* Which outputs of the graph are wanted; names that are no output of the model become further outputs of the graph. */
 static void sort_fetch(const lm_session *s, const char *const *names, session_fetch *f)
 {
@@ -309,14 +370,7 @@ lm_status lm_session_run(lm_session *s, const lm_named *feed, int nfeed, const c
         status = check_feeds(s, r.feed, r.many, &samples);
     if (status == LM_OK) {
         sort_fetch(s, fetch, &r.fetch);
-        session_plan *p;
-        if (samples > 1) {
-            status = lm_session_run_batch(s, r.feed, r.many, samples, &r.fetch, r.y, options);
-        } else {
-            status = lm_session_get(s, r.feed, &r.fetch, options, &p);
-            if (status == LM_OK)
-                status = lm_session_run_plan(s, p, r.feed, &r.fetch, r.y, options);
-        }
+        status = run_samples(s, r.feed, r.many, samples, &r.fetch, r.y, options);
     }
     if (status == LM_OK && ny)
         memcpy(y, r.y, (size_t)ny * sizeof *y);

@@ -28,10 +28,14 @@ typedef struct lm_named {
 
 /* Feed by name, fetch by name: y[i] gets a fresh row-major host view (lm_buffer_unref its buf) of the value called
  * fetch[i]: an output, or any inner value by its ONNX name; fetch NULL: all outputs in order, ny of them. A feed whose
- * axis 0 is N where the model says 1 runs as a batch if that is provably the same, otherwise sample by sample, results
- * joined along axis 0. Wrong feeds say what was expected. On failure y is left alone; the session stays usable. */
+ * axis 0 is N where the model says 1 runs as a batch if that is provably the same, otherwise sample by sample,
+ * results joined along axis 0. Where the chain joins several devices, they share the samples. Wrong feeds say
+ * what was expected. On failure y is left alone; the session stays usable. */
 lm_status lm_session_run(lm_session *s, const lm_named *feed, int nfeed, const char *const *fetch, int ny, lm_view *y,
                          const lm_plan_run_options *options);
+
+/* Samples of the runs so far by device, where the chain has several; *fixed: some were shared in fixed parts. */
+const int64_t *lm_session_rows(const lm_session *s, bool *fixed);
 
 /* The graph built for these feeds, before lowering, and the plan of the last run; borrowed until the next run. A feed
  * without a buffer is enough as long as no content decides anything. */

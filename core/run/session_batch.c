@@ -6,8 +6,7 @@
 #include "core/run/plan_copy.h"
 #include "core/run/session_parts.h"
 
-/* Sample i as feeds of their own. */
-static void pick(const lm_session *s, const lm_feed *feed, const bool *many, int64_t i, lm_feed *one)
+void lm_session_pick(const lm_session *s, const lm_feed *feed, const bool *many, int64_t i, int64_t count, lm_feed *one)
 {
     int n;
     lm_model_inputs(s->m, &n);
@@ -15,7 +14,7 @@ static void pick(const lm_session *s, const lm_feed *feed, const bool *many, int
         one[k] = feed[k];
         if (!many[k])
             continue;
-        one[k].sh.dim[0] = 1;
+        one[k].sh.dim[0] = count;
         one[k].off = (size_t)((int64_t)one[k].off + i * one[k].st[0] * (int64_t)lm_dtype_size(one[k].dt));
     }
 }
@@ -72,9 +71,9 @@ static lm_status run_one(lm_session *s, const lm_feed *one, const session_fetch 
 static lm_status loop(lm_session *s, const lm_feed *feed, const bool *many, int64_t n, const session_fetch *f,
                       lm_feed *one, lm_view *part, lm_view *y, const lm_plan_run_options *options)
 {
-    lm_status status = LM_OK;
+    lm_status status = f->together ? LM_NO : LM_OK;
     for (int64_t i = 0; i < n && status == LM_OK; i++) {
-        pick(s, feed, many, i, one);
+        lm_session_pick(s, feed, many, i, 1, one);
         status = lm_context(run_one(s, one, f, part, options), "sample %lld of %lld", (long long)i + 1, (long long)n);
         if (status == LM_OK) {
             status = join(f, part, i, n, y);
@@ -136,7 +135,7 @@ static lm_status verify(lm_session *s, session_plan *whole, session_plan *single
     bool differ = false;
     for (int end = 0; end < 2; end++) {
         int64_t i = end ? n - 1 : 0;
-        pick(s, feed, many, i, one);
+        lm_session_pick(s, feed, many, i, 1, one);
         LM_TRY(run_one(s, one, f, part, options));
         bool same = agrees(f, y, part, i);
         differ = differ || (end == 0 && !agrees(f, y, part, n - 1));
@@ -154,7 +153,7 @@ static lm_status run_batch(lm_session *s, const lm_feed *feed, const bool *many,
                            lm_feed *one, lm_view *part, lm_view *y, const lm_plan_run_options *options)
 {
     session_plan *single, *whole;
-    pick(s, feed, many, 0, one);
+    lm_session_pick(s, feed, many, 0, 1, one);
     LM_TRY(lm_session_get(s, one, f, options, &single));
     if (single->loop)
         return loop(s, feed, many, n, f, one, part, y, options);

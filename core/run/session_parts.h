@@ -1,8 +1,9 @@
-/* The inside of a session, shared by session.c and session_batch.c. */
+/* The inside of a session, shared by session.c, session_batch.c and session_split.c. */
 #ifndef LM_RUN_SESSION_PARTS_H
 #define LM_RUN_SESSION_PARTS_H
 
 #include "core/run/session.h"
+#include "core/run/split.h"
 
 /* A plan and the graph it was made from, to which the session holds a claim. */
 typedef struct session_plan {
@@ -23,6 +24,10 @@ struct lm_session {
     bool own_shared, plain, one_only;
     session_plan plans[SESSION_PLANS];
     session_plan *last;
+    lm_session *beside; /* the same on the next device that shares samples; NULL: none */
+    lm_shares shares;
+    bool agrees, differs; /* whether it gives the bits of the session that it stands beside; if known */
+    bool mixes;         /* what the model calls a free axis 0 is no axis of samples */
     const lm_ready *built; /* what lm_session_built handed out last, or NULL */
     uint64_t clock;
 };
@@ -33,6 +38,7 @@ typedef struct session_fetch {
     int *output;        /* by wanted value: which output of the graph */
     const char **inner; /* names of further outputs */
     int n_inner;
+    bool together; /* a batch that is not provably what its samples are alone is LM_NO, and does not run one by one */
 } session_fetch;
 
 /* session.c: the plan for these feeds, one per port; it stays valid while two more are asked for. `options` of the run
@@ -43,6 +49,14 @@ lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch
 /* Run it; y gets fresh views. */
 lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *feed, const session_fetch *fetch,
                               lm_view *y, const lm_plan_run_options *options);
+
+/* session_batch.c: `count` samples from number i on as feeds of their own. */
+void lm_session_pick(const lm_session *s, const lm_feed *feed, const bool *many, int64_t i, int64_t count,
+                     lm_feed *one);
+
+/* session_split.c: run n samples on all devices of the session's chain. LM_NO: they must run as one. */
+lm_status lm_session_run_split(lm_session *s, const lm_feed *feed, const bool *many, int64_t n,
+                               const session_fetch *fetch, lm_view *y, const lm_plan_run_options *options);
 
 /* session_batch.c: run n samples where the model says 1; bit i of `many`: port i holds n. */
 lm_status lm_session_run_batch(lm_session *s, const lm_feed *feed, const bool *many, int64_t n,

@@ -26,6 +26,7 @@ struct lm_shared {
     lm_model *m;
     const lm_chain *chain;
     lm_derived_cache *cache;
+    lm_shared *beside;
     pthread_mutex_t lock;
     LM_VEC(form *) forms;
     uint64_t clock;
@@ -38,7 +39,10 @@ lm_status lm_shared_open(lm_model *m, const lm_chain *chain, lm_shared **out)
     s->m = m;
     s->chain = chain;
     lm_status status = lm_derived_open(&s->cache);
+    if (status == LM_OK && chain->beside)
+        status = lm_shared_open(m, chain->beside, &s->beside);
     if (status != LM_OK) {
+        lm_derived_close(s->cache);
         lm_free(s);
         return status;
     }
@@ -59,12 +63,18 @@ void lm_shared_close(lm_shared *s)
 {
     if (!s)
         return;
+    lm_shared_close(s->beside);
     lm_derived_close(s->cache);
     for (size_t i = 0; i < s->forms.count; i++)
         form_free(s->forms.at[i]);
     lm_vec_free(&s->forms);
     pthread_mutex_destroy(&s->lock);
     lm_free(s);
+}
+
+lm_shared *lm_shared_beside(const lm_shared *s)
+{
+    return s->beside;
 }
 
 lm_model *lm_shared_model(const lm_shared *s)

@@ -12,6 +12,9 @@ typedef struct lm_shared lm_shared;
 lm_status lm_shared_open(lm_model *m, const lm_chain *chain, lm_shared **out);
 void lm_shared_close(lm_shared *shared); /* NULL is fine; every session is closed by then */
 
+/* The same for the device beside the chain's first; NULL: there is none. */
+lm_shared *lm_shared_beside(const lm_shared *shared);
+
 lm_model *lm_shared_model(const lm_shared *shared);
 lm_derived_cache *lm_shared_cache(const lm_shared *shared);
 

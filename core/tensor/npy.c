@@ -249,7 +249,7 @@ lm_status lm_npy_read(const char *path, lm_view *out)
     return status;
 }
 
-static lm_status put_header(lm_dtype dt, const lm_shape *sh, lm_str *out)
+lm_status lm_npy_header(lm_dtype dt, const lm_shape *sh, lm_str *out)
 {
     size_t which = 0;
     while (which < LM_COUNT(codes) && codes[which].dt != dt)
@@ -277,7 +277,7 @@ static lm_status put_header(lm_dtype dt, const lm_shape *sh, lm_str *out)
 lm_status lm_npy_parts(const lm_view *v, lm_str *header, lm_view *row)
 {
     lm_dtype dt = v->dt == LM_BF16 ? LM_F32 : v->dt;
-    LM_TRY(put_header(dt, &v->sh, header));
+    LM_TRY(lm_npy_header(dt, &v->sh, header));
     if (dt == v->dt && lm_view_is_row(v)) {
         *row = *v;
         lm_buffer_ref(v->buf);

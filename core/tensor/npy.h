@@ -18,6 +18,9 @@ lm_status lm_npy_read(const char *path, lm_view *out);
  * has not, becomes float32. */
 lm_status lm_npy_write(const char *path, const lm_view *v);
 
+/* What stands before the elements of such a file, appended to `out`. */
+lm_status lm_npy_header(lm_dtype dt, const lm_shape *sh, lm_str *out);
+
 /* The two parts of such a file: append what stands before the elements, and the elements as they stand after it, in
  * `*row` (free its buffer). */
 lm_status lm_npy_parts(const lm_view *v, lm_str *header, lm_view *row);

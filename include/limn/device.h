@@ -6,7 +6,10 @@
  *     item = auto                the best device of this machine
  *          | name[:number][:key=value...]        "cpu", "cpu:threads=4:isa=avx2", "ref:type=f64"
  *          | -name[:number]      never this one; exclusions alone mean "and otherwise auto"
- *          | name+name           one run split over both, which is refused (LIMN_UNSUPPORTED)
+ *          | name+name[+...]     work that comes in rows (samples, steps of a path, draws of noise) is split over all of
+ *                                these; what comes alone runs on the first. All exact: the bits of one device, and who is
+ *                                faster takes more. Otherwise, and where a name says split=N, shares are fixed: N parts
+ *                                each, 1 where it does not
  *
  * Every device is exact about what it was asked to do. What it has no kernel for runs on `cpu`, and what that lacks on
  * `ref`, the slow reference that runs everything; `strict=1` on a name turns this off. The options of the built-in
@@ -53,7 +56,7 @@ typedef enum limn_device_kind {
 
 /* What is known about a device. Texts are UTF-8 and never NULL; "" where nothing is known. */
 typedef struct limn_device_info {
-    char name[64];     /* as limn_device_open takes it: "cpu", "opencl:0.1" */
+    char name[64];     /* as limn_device_open takes it: "cpu", "opencl:0.1"; of several that were opened, "opencl:0.1+cpu" */
     char vendor[64];   /* who made it */
     char product[96];  /* what it calls itself */
     char driver[64];   /* through what it is used */
@@ -82,7 +85,8 @@ typedef struct limn_device limn_device;
  * value in it is unknown. LIMN_DEVICE: no device of the list can be used. May wait for drivers. */
 LIMN_API limn_status limn_device_open(const char *list, limn_device **out);
 
-/* Fill `out`; `chosen` says 0 here. LIMN_USAGE when a pointer is NULL. */
+/* Fill `out`; `chosen` says 0 here. Of devices joined by '+' the first is described, with the units of all, and `exact`
+ * when all are. LIMN_USAGE when a pointer is NULL. */
 LIMN_API limn_status limn_device_describe(const limn_device *device, limn_device_info *out);
 
 /* Wait for its work and close it. NULL is fine. */

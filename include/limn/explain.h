@@ -45,6 +45,8 @@ typedef struct limn_question {
                             * arrays of an .npz as "draws.npz/alpha"), by that name; nothing is read from disk */
     size_t files;
     uint64_t seed;
+    uint64_t first;       /* number of the first sample fed, where many are explained in parts: what is random for a sample
+                           * hangs on the seed and its number */
     int after_softmax;    /* 1: explain the output as it is; 0: what stands before a final softmax or sigmoid */
     void (*progress)(void *with, size_t done, size_t samples); /* called as samples are done; NULL: nobody wants to know */
     void *with;

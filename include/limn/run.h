@@ -46,6 +46,18 @@ LIMN_API limn_status limn_session_run(limn_session *session, const limn_feed *fe
  * progress, the next one is stopped. */
 LIMN_API void limn_session_cancel(limn_session *session);
 
+/* How much one of several devices ("opencl:0.0+cpu") has done. */
+typedef struct limn_share {
+    char device[64];
+    int exact;     /* 1: the same bits as `cpu` */
+    uint64_t rows; /* samples of runs, and steps, draws and the like of explanations */
+} limn_share;
+
+/* Fill in what each device of the session has run since that was opened, at most `room` of them, in the order of their
+ * list; hands back how many there are. *fixed (may be NULL) is 1 when some rows were shared in fixed parts and not by
+ * speed. */
+LIMN_API size_t limn_session_shares(const limn_session *session, limn_share *list, size_t room, int *fixed);
+
 /* One layer of the model for the shapes fed. */
 typedef struct limn_layer {
     const char *name;   /* of the node in the file */

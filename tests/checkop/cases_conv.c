@@ -224,6 +224,10 @@ static const ck_row rows[] = {
      .values = CK_BIT(CK_EXTREMES)},
     {CONV_DW, .label = "large", .x = {"2,16,20,21", "2,33,20,21"}, .a = SQ(1, 3, 1, 1, 1), .layouts = IMAGES,
      .values = CK_BIT(CK_WHOLE)},
+    {CONV_DW, .label = "folded", .x = {"2,3,5,6", "2,130,5,6"}, .a = SQ(1, 3, 1, 1, 1), .layouts = IMAGES,
+     .values = CK_ALL_VALUES},
+    {CONV_DW, .label = "folded_1x1", .x = {"2,256,3,5", "2,133,3,5"}, .a = SQ(1, 1, 1, 1, 0), .layouts = IMAGES},
+    {CONV_DW, .label = "folded_packed", .x = {"1,515,4,5", "1,256,2,3"}, .a = SQ(1, 1, 2, 1, 0), .layouts = IMAGES},
     {CONV_DW, .label = "empty_batch", .x = {"0,5,6,7", "0,4,6,7"}, .a = SQ(1, 3, 1, 1, 1)},
 };
 

@@ -47,6 +47,7 @@ static const ck_row rows[] = {
     {SCATTER_ND, .label = "set", .x = {"6,4,5", "i64:3,1@=4;0;-1", "3,4,5"}, .a = INDEX(.axis = 0), ANYTHING},
     {SCATTER_ND, .label = "points", .x = {"3,4,5", "i64:7,3@idx3", "7"}, .a = INDEX(.mode = LM_SCATTER_ADD),
      .types = CK_FLOATS, .values = CK_BIT(CK_WHOLE)},
+    {SCATTER_ND, .label = "many", .x = {"9,9", "i64:700,2@idx9", "700"}, .a = INDEX(.mode = LM_SCATTER_ADD)},
     {SCATTER_ND, .label = "mul", .x = {"4,5", "i64:2,3,1@idx4", "2,3,5"}, .a = INDEX(.mode = LM_SCATTER_MUL)},
     {SCATTER_ND, .label = "max", .x = {"4,5", "i64:6,1@idx4", "6,5"}, .a = INDEX(.mode = LM_SCATTER_MAX)},
     {SCATTER_ND, .label = "min", .x = {"4,5", "i64:6,1@idx4", "6,5"}, .a = INDEX(.mode = LM_SCATTER_MIN)},

@@ -117,6 +117,7 @@ static const tolerance tolerances[] = {
     {LM_OP_LOSS_BCE, SCALE, 16},
     {LM_OP_LOSS_NLL, SCALE, 8},
     {LM_OP_LOSS_CE, SCALE, 32},
+    {LM_OP_FUSED, SCALE, 32},
     {LM_OP_SGD, SCALE, 4},
     {LM_OP_MOMENTUM, SCALE, 8},
     {LM_OP_ADAM, SCALE, 32},

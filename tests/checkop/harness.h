@@ -84,8 +84,8 @@ typedef struct ck_rows {
         array, (int)(sizeof(array) / sizeof((array)[0]))                                                               \
     }
 
-extern const ck_rows ck_rows_unary, ck_rows_binary, ck_rows_reduce, ck_rows_product, ck_rows_conv, ck_rows_pool,
-    ck_rows_norm, ck_rows_recurrent, ck_rows_move, ck_rows_index, ck_rows_resize, ck_rows_learn;
+extern const ck_rows ck_rows_unary, ck_rows_binary, ck_rows_fused, ck_rows_reduce, ck_rows_product, ck_rows_conv,
+    ck_rows_pool, ck_rows_norm, ck_rows_recurrent, ck_rows_move, ck_rows_index, ck_rows_resize, ck_rows_learn;
 extern const ck_rows *const ck_table[];
 
 /* One op call to be made: types and shapes resolved, nothing placed in memory yet. */

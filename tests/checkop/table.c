@@ -7,7 +7,7 @@
 
 #include "tests/checkop/harness.h"
 
-const ck_rows *const ck_table[] = {&ck_rows_unary, &ck_rows_binary, &ck_rows_reduce, &ck_rows_product,
+const ck_rows *const ck_table[] = {&ck_rows_unary, &ck_rows_binary, &ck_rows_fused, &ck_rows_reduce, &ck_rows_product,
                                    &ck_rows_conv,  &ck_rows_pool,   &ck_rows_norm,   &ck_rows_move,
                                    &ck_rows_index, &ck_rows_resize, &ck_rows_learn,  &ck_rows_recurrent, NULL};
 

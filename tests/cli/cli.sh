@@ -77,7 +77,17 @@ fails 2 "with 'a.nb.x1b.x7fé'" devices "$(printf 'a\nb\033\177\303\251')"
 fails 2 'device list' env --backend cpu,
 fails 2 'whole number' bench --repeat none
 fails 2 "unknown kernel 'gem'" bench --only gem
-fails 4 'one run cannot be split' env --backend cpu+ref
+works '^LIMN_BACKEND  *cpu+ref ' env --backend cpu+ref
+works '^ref .*picked by --backend' devices --backend cpu+ref
+fails 2 "missing before or after a '+'" devices --backend cpu+
+fails 2 "missing before or after a '+'" env --backend +cpu
+fails 2 'item is empty' env --backend cpu,,ref
+fails 2 'nothing to split with' env --backend cpu:split=2
+fails 2 'split=0: give a whole number from 1 to 1000' env --backend cpu:split=0+ref
+fails 2 'computes in float32, but ref in float64' env --backend cpu+ref:type=f64
+fails 2 'more than 8 devices' env --backend cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu
+fails 2 'auto stands alone' env --backend cpu+auto
+fails 5 'cpu:9: this machine has none' env --backend cpu+cpu:9
 fails 5 'cpu:9' env --backend cpu:9
 fails 6 'memory' bench --only gemm --mem 1M --threads 1
 

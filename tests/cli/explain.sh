@@ -186,8 +186,11 @@ cp "$m/image.npy" "$dir/same.npy"
 fails 2 'same.npy: is also an input; ' explain "$m/cnn.onnx" "$dir/same.npy" --method ig -o "$dir/same.npy"
 fails 2 'same.npy: is also an input; ' explain "$m/cnn.onnx" image="$dir/same.npy" --method ig -o "$dir/../${dir##*/}/same.npy"
 fails 2 'same.npy: is also an input; ' explain "$m/cnn.onnx" "$m/image.npy" --method ig --baseline "$dir/same.npy" -o "$dir/same.npy"
-fails 2 'a file of a baseline is .npy or .npz' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$m/few.txt"
-fails 3 'there is no such file' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline grey.png
+warns '^saliency of target' '--baseline: has no effect, for none of these methods compares' explain "$m/mlp.onnx" "$m/one.npy" --method saliency --baseline max
+warns '^ig of target' '--prep: has no effect, for no picture and no sound was read' explain "$m/mlp.onnx" "$m/one.npy" --method ig --prep scale=1
+warns '^ig of target' '--draw: has no effect, for nothing is drawn' explain "$m/mlp.onnx" "$m/one.npy" --method ig --draw sign=positive
+fails 2 'no such file can be an input' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$0"
+fails 3 'grey.png: No such file' explain "$m/cnn.onnx" "$m/image.npy" --method ig --baseline grey.png
 printf 'a,b,c,d\n' >"$dir/header.csv"
 fails 3 'header.csv: the table has' explain "$m/mlp.onnx" "$dir/header.csv" --method ig
 

@@ -101,6 +101,26 @@ fails 3 'cut.wav: the file ends before its sound does' predict "$m/sound.onnx" "
 fails 3 'wrong.wav: is no .wav file' predict "$m/sound.onnx" "$dir/wrong.wav"
 fails 3 "s.wav: has 6 frames, but input 'x' takes 4" predict "$m/mlp.onnx" "$dir/s.wav"
 
+works '^[0-2]' predict "$m/sound.onnx" "$dir/s.wav" --prep rate=32000
+fails 2 'rate=0: give frames a second' predict "$m/sound.onnx" "$dir/s.wav" --prep rate=0
+
+# Baselines in the forms that inputs have.
+printf '1,2,3,4\n5,6,7,8\n' >"$dir/base.csv"
+works 'off by .* from what it should be' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$dir/base.csv:1"
+fails 2 'ig takes one, and there are 2' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$dir/base.csv"
+fails 3 'nothing.png: No such file' explain "$m/cnn.onnx" "$m/image.npy" --method ig --baseline "$dir/nothing.png" --prep scale=1
+case $parts in *png*)
+    "$limn" explain "$m/cnn.onnx" "$images/colour.png" --prep resize=8x8,scale=1/255 --method ig --baseline "$images/colour.png" \
+        --json >"$dir/out" 2>"$dir/err"
+    grep -q '"sum":-*0,"min":-*0,"max":-*0' "$dir/out"
+    verdict $? "a picture differs in nothing from itself"
+    ;;
+esac
+
+# Models.
+head -c 300 "$m/mlp.onnx" >"$dir/cut.onnx"
+fails 3 'the file is cut off or damaged; get it anew' predict "$dir/cut.onnx" "$m/one.npy"
+
 # Texts.
 printf '[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\nworld\n##s\n!\n' >"$dir/vocab.txt"
 printf 'Hello worlds!\n' >"$dir/doc.txt"
@@ -118,16 +138,26 @@ case $parts in *tokens*)
     grep -q '>Hello</text>' "$dir/words.svg" && grep -q '>\[CLS\]</text>' "$dir/words.svg"
     verdict $? "a strip of tokens shows the text"
     works '|.*  Hello  ' explain "$m/tokens.onnx" "$dir/doc.txt" $t --method saliency
-    fails 3 'no mask' predict "$m/tokens.onnx" --text hello --text 'hello world' $t
+    # without a mask texts of unequal length are run one by one, which gives what each gives alone
+    works '^0	' predict "$m/tokens.onnx" --text hello $t
+    tail -n +1 "$dir/out" >"$dir/alone"
+    works '^hello world$' predict "$m/tokens.onnx" --text hello --text 'hello world' $t -o "$dir/unequal.csv" -o "$dir/unequal.json"
+    sed -n '2,4p' "$dir/out" | cmp -s - "$dir/alone"
+    verdict $? "a text among others gives what it gives alone"
+    [ "$(wc -l <"$dir/unequal.csv")" -eq 3 ] && grep -q '"source":"hello world"' "$dir/unequal.json"
+    verdict $? "and files hold them all"
+    works '"source":"hello".*"shape":\[3\].*"source":"hello world".*"shape":\[4\]' explain "$m/tokens.onnx" --text hello \
+        --text 'hello world' $t --method ig --json
+    fails 3 'use .json, or give one text' explain "$m/tokens.onnx" --text hello --text 'hello world' $t --method ig -o "$dir/no.npz"
     fails 3 'which input takes the tokens' predict "$m/cnn.onnx" --text hello $t
     fails 2 'there are 2 for 1 texts' predict "$m/masked.onnx" --text hello --pair a --pair b $t
     fails 3 'bad.txt: byte 4 of the text is no UTF-8' predict "$m/tokens.onnx" "$dir/bad.txt" $t
     fails 3 'empty.txt: is empty' predict "$m/tokens.onnx" "$dir/empty.txt" $t
     printf '{"model":{"type":"Other"}}' >"$dir/other.json"
-    printf '{"model":{"type":"WordLevel","vocab":{"a":0}},"normalizer":{"type":"Precompiled"}}' >"$dir/part.json"
+    printf '{"model":{"type":"WordLevel","vocab":{"a":0}},"normalizer":{"type":"Nmt"}}' >"$dir/part.json"
     printf '{"model":' >"$dir/cut.json"
     fails 4 "other.json: its model 'Other' is not supported; supported are WordPiece, BPE" predict "$m/tokens.onnx" --text a --tokenizer "$dir/other.json"
-    fails 4 "part.json: its normalizer 'Precompiled' is not supported; supported are BertNormalizer" predict "$m/tokens.onnx" --text a --tokenizer "$dir/part.json"
+    fails 4 "part.json: its normalizer 'Nmt' is not supported; supported are BertNormalizer" predict "$m/tokens.onnx" --text a --tokenizer "$dir/part.json"
     fails 3 'cut.json: it is no JSON' predict "$m/tokens.onnx" --text a --tokenizer "$dir/cut.json"
     { cat "$dir/vocab.txt" && seq 50; } >"$dir/foreign.txt"
     fails 3 'is out of range.*; the tokenizer may be that of another model' predict "$m/tokens.onnx" --text 49 --tokenizer "$dir/foreign.txt"

@@ -15,6 +15,9 @@ works '^    The model .*\(cat\|dog\|bird\).* probability of ' explain "$m/mlp.on
 works 'For it spoke most .* (.*% of$' explain "$m/mlp.onnx" "$m/rows.csv:0" --method ig
 works ' (off by 0%), so their sizes' explain "$m/mlp.onnx" "$m/one.npy" --method ig --set steps=200
 works 'does not promise that its$' explain "$m/mlp.onnx" "$m/one.npy" --method saliency
+works '总和.*与应有的总和相差' explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang zh
+! grep -q -e 'baseline\|forward\|target\|input' "$dir/out"
+verdict $? "and no English is left"
 works '最' explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang zh
 fails 2 "'fr' is no language.*en or zh" explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang fr
 

@@ -1,6 +1,10 @@
 /* Tables: fields as people and spreadsheets write them, numbers, and messages that lead to the fault. */
 #include "core/data/csv.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "tests/unit/test.h"
 
 static lm_status parse(const char *text, lm_csv_header header, lm_csv **out)
@@ -172,6 +176,47 @@ static void knows_missing_values(void)
     }
 }
 
+/* Parts of every length hold what the whole holds, and every fault is found before the first. */
+static void comes_in_parts(void)
+{
+    static const char text[] = "\xef\xbb\xbf" "a;\"b;c\"\r\n\n1;\"2\n\"\n3;4\r\r5;\n \n7;8\n9;10";
+    char path[] = "/tmp/limn-csv-XXXXXX";
+    int fd = mkstemp(path);
+    if (!CHECK(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1 && close(fd) == 0))
+        return;
+    lm_csv *whole, *part;
+    lm_csv_parts *parts;
+    const lm_csv_options options = {.missing = true};
+    if (!CHECK_OK(lm_csv_read(path, &options, &whole)) || !CHECK_OK(lm_csv_parts_open(path, &options, &parts)))
+        return;
+    CHECK_INT(lm_csv_parts_rows(parts), 5);
+    CHECK_INT(lm_csv_parts_columns(parts), 2);
+    for (int64_t step = 1; step <= 6; step++) {
+        for (int64_t row = 0; row < 5;) {
+            if (!CHECK_OK(lm_csv_parts_next(parts, step, &part)))
+                break;
+            CHECK_STR(lm_csv_column(part, 1), "b;c");
+            for (int64_t i = 0, n = lm_csv_rows(part); i < n; i++, row++) {
+                CHECK_INT(lm_csv_line(part, i), lm_csv_line(whole, row));
+                for (int c = 0; c < 2; c++)
+                    CHECK_STR(lm_csv_text(part, i, c), lm_csv_text(whole, row, c));
+            }
+            lm_csv_free(part);
+        }
+        if (CHECK_OK(lm_csv_parts_next(parts, step, &part)))
+            CHECK_INT(lm_csv_rows(part), 0);
+        lm_csv_free(part);
+        lm_csv_parts_rewind(parts);
+    }
+    lm_csv_parts_free(parts);
+    lm_csv_free(whole);
+    fd = open(path, O_WRONLY | O_APPEND);
+    CHECK(write(fd, ";11\n", 4) == 4 && close(fd) == 0);
+    CHECK_FAILS(lm_csv_parts_open(path, &options, &parts), LM_INPUT);
+    CHECK(strstr(lm_message(), "line 10 has 3 columns") != NULL);
+    unlink(path);
+}
+
 int main(void)
 {
     CASE(reads_fields);
@@ -181,5 +226,6 @@ int main(void)
     CASE(survives_cuts);
     CASE(survives_every_allocation);
     CASE(knows_missing_values);
+    CASE(comes_in_parts);
     return test_end();
 }

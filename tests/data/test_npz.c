@@ -354,6 +354,41 @@ static void equal_contents_give_equal_files(void)
     CHECK_FAILS(write_two("/nonexistent/x.npz", 0), LM_OUTPUT);
 }
 
+/* Room that is filled between other entries gives the bytes that lm_zip_add gives. */
+static void fills_rooms(void)
+{
+    static const uint64_t wide_from[] = {0, 20};
+    char other[80];
+    lm_file one, two;
+    snprintf(other, sizeof other, "%s.rooms", path);
+    for (size_t i = 0; i < LM_COUNT(wide_from); i++) {
+        lm_zip_out zip;
+        lm_zip_room digits, letters;
+        if (!CHECK_OK(lm_zip_create(path, &zip)))
+            return;
+        zip.wide_from = wide_from[i] ? wide_from[i] : zip.wide_from;
+        CHECK_OK(lm_zip_add(&zip, "a", "0123", 4, "456789", 6));
+        CHECK_OK(lm_zip_add(&zip, "b", "", 0, "abcdefghijklmnopqrstuvwxyz", 26));
+        CHECK_OK(lm_zip_commit(&zip));
+        if (!CHECK_OK(lm_zip_create(other, &zip)))
+            return;
+        zip.wide_from = wide_from[i] ? wide_from[i] : zip.wide_from;
+        CHECK_OK(lm_zip_reserve(&zip, "a", 10, &digits));
+        CHECK_OK(lm_zip_reserve(&zip, "b", 26, &letters));
+        CHECK_OK(lm_zip_fill(&zip, &letters, "abcdefghij", 10));
+        CHECK_OK(lm_zip_fill(&zip, &digits, "01234567", 8));
+        CHECK_OK(lm_zip_fill(&zip, &letters, "klmnopqrstuvwxyz", 16));
+        CHECK_FAILS(lm_zip_fill(&zip, &digits, "89!", 3), LM_USAGE);
+        CHECK_OK(lm_zip_fill(&zip, &digits, "89", 2));
+        CHECK_OK(lm_zip_commit(&zip));
+        if (CHECK_OK(lm_file_map(path, &one)) && CHECK_OK(lm_file_map(other, &two))) {
+            CHECK(one.size == two.size && memcmp(one.bytes, two.bytes, one.size) == 0);
+            lm_file_unmap(&one);
+            lm_file_unmap(&two);
+        }
+    }
+}
+
 static lm_status write_and_read(void)
 {
     LM_TRY(write_two(path, 0));
@@ -381,6 +416,7 @@ int main(void)
     CASE(survives_damage);
     CASE(round_trip);
     CASE(equal_contents_give_equal_files);
+    CASE(fills_rooms);
     CASE(survives_every_allocation);
     test_remove(folder);
     return test_end();

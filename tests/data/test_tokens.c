@@ -104,7 +104,7 @@ static void matches_the_library(void)
 {
     static const char *const names[][2] = {{"wordpiece", ".json"}, {"vocab", ".txt"},      {"bytes", ".json"},
                                            {"prefixed", ".json"},  {"metaspace", ".json"}, {"unigram", ".json"},
-                                           {"parts", ".json"}};
+                                           {"parts", ".json"},     {"precompiled", ".json"}};
     for (size_t i = 0; i < LM_COUNT(names); i++)
         compare(names[i][0], names[i][1]);
 }
@@ -174,7 +174,7 @@ static void names_what_is_wrong(void)
     const struct {
         const char *more, *word;
     } parts[] = {
-        {",\"normalizer\":{\"type\":\"Precompiled\"}", "normalizer 'Precompiled'"},
+        {",\"normalizer\":{\"type\":\"Nmt\"}", "normalizer 'Nmt'"},
         {",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"UnicodeScripts\"}]}",
          "pre_tokenizer 'UnicodeScripts'"},
         {",\"post_processor\":{\"type\":\"Other\"}", "post_processor 'Other'"},
@@ -186,6 +186,15 @@ static void names_what_is_wrong(void)
     for (size_t i = 0; i < LM_COUNT(parts); i++) {
         snprintf(text, sizeof text, "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}%s}", parts[i].more);
         says(LM_UNSUPPORTED, text, parts[i].word);
+    }
+    const struct {
+        const char *map, *word;
+    } maps[] = {{"AAEC*AAA", "no map in base 64"}, {"", "no map in base 64"}, {"/wAAAAAAAAA=", "a tree of 255"},
+                {"BAAAAAAAAAD/", "no UTF-8"}};
+    for (size_t i = 0; i < LM_COUNT(maps); i++) {
+        snprintf(text, sizeof text, "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}},\"normalizer\":{\"type\":"
+                 "\"Precompiled\",\"precompiled_charsmap\":\"%s\"}}", maps[i].map);
+        says(LM_INPUT, text, maps[i].word);
     }
     says(LM_UNSUPPORTED, "{\"model\":{\"type\":\"Other\"}}", "model 'Other'");
     says(LM_INPUT, "{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[\"a b\"]}}", "merge 0");

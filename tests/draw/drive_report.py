@@ -162,6 +162,22 @@ def drive_choices(page):
     check(page.b.run("document.querySelector('#set-model').value") == "all", "and the controls say so")
 
 
+def drive_link(page):
+    """A link that names a sample opens the page there."""
+    page.b.run("location.hash = '#sample-2'")
+    page.settle()
+    page.settle()
+    check(page.b.run("[...document.querySelectorAll('.sample')].filter(e => e.checkVisibility())"
+                     ".every(e => e.dataset.sample === '1')"), "a link shows its sample alone")
+    check(page.b.run("document.querySelector('input[name=sample]:checked').value") == "1", "which is chosen")
+    top = page.b.run("[...document.querySelectorAll('.sample')].find(e => e.checkVisibility()).getBoundingClientRect().top")
+    check(-5 < top < 400, f"and is in sight: {top}")
+    page.b.run("location.hash = '#sample-1'")
+    page.settle()
+    page.settle()
+    check(page.b.run("document.querySelector('input[name=sample]:checked').value") == "0", "and another leads elsewhere")
+
+
 def drive_columns(page):
     page.click("input[name=sample][value='1']")
     bar = "[...document.querySelectorAll('.columns i')].filter(i => i.checkVisibility())[0].style."
@@ -347,6 +363,7 @@ def main():
                     drive(page)
                 quiet(b, path)
                 narrow(b, path, 1280)
+            drive_link(Page(b, pages[0]))
             page = Page(b, pages[2])
             check(page.seen(".result canvas") == 3, "the command's page has its maps")
             check(b.run("document.documentElement.lang") == "zh", "and its language")

@@ -9,7 +9,7 @@
 static const double single_tolerance = 1e-4;
 
 enum { SETTINGS = 8, DEVICES = 2 };
-static const char *const device_name[DEVICES] = {"ref:type=f64", "cpu"};
+static const char *device_name[DEVICES] = {"ref:type=f64", "cpu"};
 
 typedef struct row {
     char id[64], net[32], method[32], compat[32], target[16], layer[32];
@@ -169,9 +169,11 @@ int main(int argc, char **argv)
 {
     char path[512], line[512];
     bool table = false;
-    if (argc != 2)
+    if (argc != 2 && argc != 3)
         return 2;
     folder = argv[1];
+    if (argc == 3)
+        device_name[1] = argv[2];
     snprintf(path, sizeof path, "%s/MANIFEST", folder);
     FILE *manifest = fopen(path, "r");
     if (!manifest)

@@ -53,6 +53,15 @@ static void spec_words(void)
     CHECK_INT(s.count, 2);
     CHECK(!s.word[0].joined && s.word[1].joined);
     lm_spec_free(&s);
+    CHECK_OK(lm_spec_parse("cpu:split=3:threads=1+ref:strict=1:split=1000,cpu+ref", &s));
+    if (CHECK_INT(s.count, 4)) {
+        CHECK_INT(s.word[0].share, 3);
+        CHECK_INT(s.word[0].opts.count, 1);
+        CHECK_INT(s.word[1].share, 1000);
+        CHECK(s.word[1].strict && !s.word[1].opts.count);
+        CHECK(!s.word[2].joined && s.word[3].joined && !s.word[3].share);
+    }
+    lm_spec_free(&s);
 }
 
 static void spec_nonsense(void)
@@ -61,7 +70,10 @@ static void spec_nonsense(void)
         "",          ",",        "cpu,",     "cpu:",     "cpu:x",        "cpu:0.",      "cpu:threads", "cpu:=2",
         "CPU",       "-",        "--cpu",    "-cpu:a=1", "-a+b",         "auto:0",      "auto:a=1",    "-auto",
         "auto+cpu",  "cpu+auto", "cpu+",     "+cpu",     "cpu:strict=2", "cpu:a=1:a=2", " cpu",        "cpu:0:1",
-        "cpu:a=1:0", "cpu:0:",   "cpu::a=1", "cpu:isa=", "cpu:a=1:b=",   "ref,cpu:a="};
+        "cpu:a=1:0", "cpu:0:",   "cpu::a=1", "cpu:isa=", "cpu:a=1:b=",   "ref,cpu:a=",
+        "+",         "cpu++ref", "cpu+,ref", "cpu+-ref", "cpu:split=1",  "cpu:split=0+ref", "cpu:split=x+ref",
+        "cpu:split=1001+ref", "cpu:split=1:split=2+ref", "-cpu:split=1", "a+a+a+a+a+a+a+a+a", "auto:split=1",
+        "cpu:split=+ref"};
     for (size_t i = 0; i < LM_COUNT(wrong); i++) {
         lm_spec s;
         if (!CHECK_FAILS(lm_spec_parse(wrong[i], &s), LM_USAGE))
@@ -112,19 +124,57 @@ static void order(void)
     CHECK_STR(opened("cpu:7,auto"), "cpu ref");
     CHECK_STR(opened("cpu:strict=1"), "cpu");
     CHECK_STR(opened(NULL), "cpu ref");
+    CHECK_STR(opened("ref:7+cpu,cpu"), "cpu ref");
+}
+
+/* Devices beside each other: all or none, each with its own hosts, and with shares where speed may not decide. */
+static void beside(void)
+{
+    lm_chain c;
+    char text[64];
+    CHECK_OK(lm_chain_open("cpu:threads=1+cpu:threads=2:strict=1", &c));
+    CHECK_STR(lm_chain_text(&c, text, sizeof text), "cpu+cpu");
+    if (CHECK(c.beside != NULL)) {
+        CHECK_INT(c.dev[0]->info.units, 1);
+        CHECK_INT(c.n, 2);
+        CHECK_INT(c.beside->n, 1);
+        CHECK(c.beside->strict && !c.beside->beside);
+        CHECK(!c.share && !c.beside->share);
+    }
+    lm_chain_close(&c);
+    CHECK_OK(lm_chain_open("cpu+ref", &c));
+    CHECK(c.share == 1 && c.beside && c.beside->share == 1);
+    lm_chain_close(&c);
+    CHECK_OK(lm_chain_open("cpu+cpu:split=7", &c));
+    CHECK(c.share == 1 && c.beside && c.beside->share == 7);
+    CHECK_STR(lm_chain_text(&c, text, 6), "cpu+c");
+    lm_chain_close(&c);
+}
+
+static lm_status open_both(void)
+{
+    lm_chain c;
+    LM_TRY(lm_chain_open("cpu:threads=1+ref:split=2", &c));
+    lm_chain_close(&c);
+    return LM_OK;
 }
 
 static void refusals(void)
 {
     lm_chain c;
     CHECK_FAILS(lm_chain_open("cpi", &c), LM_USAGE);
-    says("nearest: cpu", "auto, cpu, ref");
+    says("nearest: cpu", "auto, cpu, ");
     CHECK_FAILS(lm_chain_open("cpu,opencx", &c), LM_USAGE);
     CHECK_FAILS(lm_chain_open("cpu:7", &c), LM_DEVICE);
     says("cpu:7", NULL);
     CHECK_FAILS(lm_chain_open("cpu,-cpu", &c), LM_DEVICE);
-    CHECK_FAILS(lm_chain_open("cpu+ref", &c), LM_UNSUPPORTED);
-    says("+ref", "commas");
+    CHECK_FAILS(lm_chain_open("cpu:7+ref", &c), LM_DEVICE);
+    says("cpu:7", NULL);
+    CHECK_FAILS(lm_chain_open("ref+cpu:7", &c), LM_DEVICE);
+    CHECK_FAILS(lm_chain_open("-ref,cpu+ref", &c), LM_DEVICE);
+    says("ref: excluded", NULL);
+    CHECK_FAILS(lm_chain_open("cpu+ref:type=f64", &c), LM_USAGE);
+    says("float32", "float64");
     CHECK_FAILS(lm_chain_open("cpu:colour=red", &c), LM_USAGE);
     says("colour", "threads");
     CHECK_FAILS(lm_chain_open("cpu:threads=0", &c), LM_USAGE);
@@ -181,6 +231,7 @@ static lm_status open_once(void)
 static void chain_memory(void)
 {
     CHECK(test_every_allocation(open_once) > 0);
+    CHECK(test_every_allocation(open_both) > 0);
 }
 
 static void options_reach_the_fallback(void)
@@ -513,6 +564,7 @@ int main(int argc, char **argv)
     CASE(spec_nonsense);
     CASE(spec_memory);
     CASE(order);
+    CASE(beside);
     CASE(refusals);
     CASE(later_words_are_checked);
     CASE(options_show);

@@ -56,6 +56,31 @@ static void write_and_map(void)
     lm_file_unmap(&none);
 }
 
+static void mapped_bytes_are_read_from_the_file(void)
+{
+    enum { BYTES = 3 << 20 };
+    char *wrote = lm_malloc(BYTES, 1), read[64];
+    if (!CHECK(wrote != NULL))
+        return;
+    for (int i = 0; i < BYTES; i++)
+        wrote[i] = (char)(i * 7 >> 3);
+    lm_file large = {0}, small = {0};
+    CHECK_OK(lm_file_write(at("large"), wrote, BYTES));
+    CHECK_OK(lm_file_write(at("small"), wrote, 100));
+    if (CHECK_OK(lm_file_map(at("large"), &large)) && CHECK_OK(lm_file_map(at("small"), &small))) {
+        CHECK(lm_file_read(large.bytes + 12345, sizeof read, read) && memcmp(read, wrote + 12345, sizeof read) == 0);
+        CHECK(lm_file_read(large.bytes + BYTES - 64, 64, read) && memcmp(read, wrote + BYTES - 64, 64) == 0);
+        CHECK(!lm_file_read(large.bytes + BYTES - 63, 64, read));
+        CHECK(!lm_file_read(small.bytes, 64, read));
+        CHECK(!lm_file_read(wrote, 64, read));
+    }
+    const uint8_t *was = large.bytes;
+    lm_file_unmap(&small);
+    lm_file_unmap(&large);
+    CHECK(!lm_file_read(was, 64, read));
+    lm_free(wrote);
+}
+
 static void slices_stay_inside(void)
 {
     CHECK_OK(lm_file_write(at("s.bin"), "0123456789", 10));
@@ -179,6 +204,7 @@ int main(void)
     if (!mkdtemp(folder))
         test_skip("no folder can be made here");
     CASE(write_and_map);
+    CASE(mapped_bytes_are_read_from_the_file);
     CASE(slices_stay_inside);
     CASE(abandoned);
     CASE(nothing_half_written);

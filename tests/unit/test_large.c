@@ -95,6 +95,8 @@ static void past_the_caches(void)
         {LM_OP_TRANSPOSE, PERM(0, 2, 1), 1, {LM_SHAPE(2, 64, 144)}, LM_SHAPE(2, 144, 64), false},
         {LM_OP_TRANSPOSE, PERM(0, 2, 1), 1, {LM_SHAPE(2, 144, 64)}, LM_SHAPE(2, 64, 144), false},
         {LM_OP_TRANSPOSE, PERM(0, 2, 1), 1, {LM_SHAPE(2, 37, 80)}, LM_SHAPE(2, 80, 37), false},
+        {LM_OP_TRANSPOSE, PERM(0, 2, 1), 1, {LM_SHAPE(2, 304, 273)}, LM_SHAPE(2, 273, 304), false},
+        {LM_OP_TRANSPOSE, PERM(1, 0), 1, {LM_SHAPE(560, 2100)}, LM_SHAPE(2100, 560), false},
         {LM_OP_TRANSPOSE, PERM(1, 0), 1, {LM_SHAPE(5, 16390)}, LM_SHAPE(16390, 5), false},
         {LM_OP_TRANSPOSE, PERM(2, 0, 1, 3), 1, {LM_SHAPE(3, 4, 5, 64)}, LM_SHAPE(5, 3, 4, 64), false},
         {LM_OP_TRANSPOSE, PERM(1, 0, 2), 1, {LM_SHAPE(7, 4, 67)}, LM_SHAPE(4, 7, 67), false},

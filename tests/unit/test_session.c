@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "core/base/file.h"
+#include "core/base/mem.h"
 #include "core/model/onnx_build.h"
 #include "tests/unit/test.h"
 
@@ -102,6 +104,67 @@ static void plans_are_found_again(void)
     }
     lm_session_close(s);
     lm_model_close(m);
+}
+
+/* Weights that look random, exact in float32. */
+static float *noise(int64_t count)
+{
+    float *v = lm_malloc((size_t)count, sizeof *v);
+    uint32_t state = 1;
+    for (int64_t i = 0; v && i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        v[i] = (float)((int32_t)(state >> 16) - 32768) / 65536;
+    }
+    CHECK(v != NULL);
+    return v;
+}
+
+static void add_weights(onnx_build *b, const char *name, int rank, const int64_t *dim)
+{
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= dim[i];
+    float *v = noise(count);
+    if (v)
+        onnx_build_floats(b, name, rank, dim, v);
+    lm_free(v);
+}
+
+/* A first run packs weights of the file while it multiplies, later ones have them packed: the bits are the same. */
+static void first_run_is_like_the_others(void)
+{
+    const char *path = "test_session.onnx";
+    onnx_build b = {0};
+    lm_str text = {0};
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "x", LM_F32, 2, (int64_t[]){3, 700});
+    add_weights(&b, "w", 2, (int64_t[]){700, 300});
+    add_weights(&b, "v", 2, (int64_t[]){800, 300});
+    add_weights(&b, "u", 4, (int64_t[]){256, 32, 3, 3});
+    onnx_build_ints(&b, "image", 1, (int64_t[]){4}, (int64_t[]){3, 32, 5, 5});
+    onnx_build_node(&b, "MatMul", "x w", "a");
+    onnx_build_node(&b, "Relu", "a", "r");
+    onnx_build_attr_int(&b, onnx_build_node(&b, "Gemm", "r v", "g"), "transB", 1);
+    onnx_build_node(&b, "Reshape", "g image", "i");
+    onnx_build_attr_ints(&b, onnx_build_node(&b, "Conv", "i u", "y"), "pads", 4, (int64_t[]){1, 1, 1, 1});
+    onnx_build_output(&b, "y", LM_F32, 4, (int64_t[]){3, 256, 5, 5});
+    lm_model *m = NULL;
+    if (!CHECK_OK(onnx_build_end(&b, &text)) || !CHECK_OK(lm_file_write(path, lm_str_text(&text), text.count)) ||
+        !CHECK_OK(lm_model_open(path, NULL, &m)))
+        return;
+    lm_session *s = open_session(m, NULL);
+    lm_named feed = {"x", floats(LM_SHAPE(3, 700), -1, 0.001)};
+    lm_view y[2];
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(lm_session_run(s, &feed, 1, NULL, 1, &y[i], NULL));
+    CHECK(memcmp(lm_view_data(&y[0]), lm_view_data(&y[1]), (size_t)lm_shape_count(&y[0].sh) * sizeof(float)) == 0);
+    for (int i = 0; i < 2; i++)
+        lm_buffer_unref(y[i].buf);
+    lm_buffer_unref(feed.view.buf);
+    lm_session_close(s);
+    lm_model_close(m);
+    lm_str_free(&text);
+    remove(path);
 }
 
 static void wrong_feeds_say_what_was_expected(void)
@@ -300,6 +363,7 @@ int main(void)
     }
     CASE(runs_by_name);
     CASE(plans_are_found_again);
+    CASE(first_run_is_like_the_others);
     CASE(wrong_feeds_say_what_was_expected);
     CASE(batches);
     CASE(contents_that_decide);

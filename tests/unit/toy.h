@@ -207,7 +207,7 @@ static inline lm_status toy_timing(lm_device *d, double *seconds)
 static inline lm_device *toy_open(void)
 {
     static const lm_device_vt vt = {toy_close, toy_alloc, toy_release, toy_copy, toy_map,
-                                    toy_bind, toy_derive, toy_launch, toy_sync, toy_timing};
+                                    toy_bind, toy_derive, toy_launch, toy_sync, toy_timing, NULL};
     toy_device *t = lm_calloc(1, sizeof *t);
     if (!t)
         return NULL;

@@ -8,8 +8,10 @@
 Needs tokenizers (0.20 or newer). Text comes from translations and documents under /usr/share."""
 import gettext
 import hashlib
+import io
 import pathlib
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -67,6 +69,43 @@ def with_roberta(t):
     t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=False)
 
 
+def double_array(pairs):
+    """A map of strings as SentencePiece keeps it: the size of a tree, the tree, the texts. Units of the tree hold
+    (own place ^ place of the children) << 10 | has a value << 8 | byte; the value is the child of byte 0."""
+    texts, tree = bytearray(), {}
+    for key, text in sorted(pairs.items()):
+        node = tree
+        for byte in key.encode():
+            node = node.setdefault(byte, {})
+        node[0] = len(texts)
+        texts += text.encode() + b"\0"
+    units, todo = {0: 0}, [(0, 0, tree)]
+    while todo:
+        place, label, node = todo.pop()
+        base = next(b for b in range(1, 1 << 20) if all(b ^ c not in units for c in node))
+        units[place] = (place ^ base) << 10 | (0 in node) << 8 | label
+        for c, child in node.items():
+            units[base ^ c] = 1 << 31 | child if c == 0 else 0
+            if c:
+                todo.append((base ^ c, c, child))
+    tree = b"".join(struct.pack("<I", units.get(i, 0)) for i in range((max(units) | 255) + 1))
+    return struct.pack("<I", len(tree)) + tree + bytes(texts)
+
+
+def charsmap(size):
+    """SentencePiece's own map for the comparison, where its package is there; a small one otherwise."""
+    small = {"\u00a0": " ", "\t": " ", "\u200b": "", "\ufb01": "fi", "e\u0301": "\u00e9", "\u00bd": "1/2", "\u2026": "...",
+             "\u1100\u1161\u11a8": "\uac01", "\u3000": " ", "\uff11": "1", "\u3371": "hPa", "\u200d": "", "K": "k", "Kr": "c"}
+    if size < 4000:
+        return double_array(small)
+    import sentencepiece
+    from sentencepiece import sentencepiece_model_pb2
+    made = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(["a b c d e f g"] * 9), model_writer=made,
+                                             vocab_size=12, model_type="unigram", minloglevel=2)
+    return sentencepiece_model_pb2.ModelProto.FromString(made.getvalue()).normalizer_spec.precompiled_charsmap
+
+
 def build(lines, size):
     """Tokenizers by name."""
     made = {}
@@ -117,6 +156,13 @@ def build(lines, size):
     t.train_from_iterator(lines, trainers.UnigramTrainer(
         vocab_size=max(size, letters + 400), special_tokens=["<unk>"], unk_token="<unk>", show_progress=False))
     made["unigram"] = t
+
+    t = Tokenizer(models.Unigram())  # as T5 and XLM-R have it
+    t.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap(size)), normalizers.Replace(Regex(" {2,}"), " ")])
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    t.train_from_iterator(lines, trainers.UnigramTrainer(
+        vocab_size=max(size, letters + 400), special_tokens=["<unk>"], unk_token="<unk>", show_progress=False))
+    made["precompiled"] = t
 
     t = Tokenizer(models.BPE(unk_token="<unk>", continuing_subword_prefix="@@", end_of_word_suffix="</w>"))
     t.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Prepend("·"), normalizers.Replace("’", "'")])

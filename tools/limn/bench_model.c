@@ -175,6 +175,7 @@ static lm_status prepare(const char *method, uint64_t seed, work *w, model_time 
     w->q.ask.method = method;
     LM_TRY(subject_open(cmd, &w->on));
     LM_TRY(question_labels(w->on.model, &w->q));
+    LM_TRY(question_baseline(w->on.model, cmd, &w->q));
     LM_TRY(limn_device_describe(w->on.device, &out->device));
     if (cmd->operands > 1)
         LM_TRY(inputs_read(w->on.model, cmd, &w->in));

@@ -30,6 +30,13 @@ static void pick(const limn_model *m, const limn_feed *feed, size_t feeds, int64
     }
 }
 
+/* The same bits, also of what is no number. */
+static bool same_row(const limn_tensor *whole, const limn_tensor *one, int64_t row)
+{
+    const size_t bytes = limn_tensor_count(one) * limn_dtype_size(one->type);
+    return whole->type == one->type && memcmp((const char *)whole->data + (size_t)row * bytes, one->data, bytes) == 0;
+}
+
 /* Is `one` what a sample has of `whole`? */
 static bool is_row(const limn_tensor *whole, const limn_tensor *one, int64_t samples)
 {
@@ -54,6 +61,36 @@ static lm_status run_all(result *r, const subject *on, const limn_feed *feed, si
             return LM_OK;
     }
     return LM_OK;
+}
+
+/* Sample s alone against its rows. */
+static lm_status is_alone_the_same(const result *r, const subject *on, const limn_feed *feed, size_t feeds, int64_t s,
+                                   bool *yes)
+{
+    limn_feed *one = lm_malloc(feeds, sizeof *one);
+    limn_tensor *alone = lm_calloc(r->count, sizeof *alone);
+    lm_status status = one && alone ? LM_OK : LM_MEMORY;
+    if (status == LM_OK) {
+        pick(on->model, feed, feeds, r->samples, s, one);
+        status = limn_session_run(on->session, one, feeds, (const char *const *)r->name, r->count, alone);
+    }
+    for (size_t i = 0; status == LM_OK && i < r->count; i++)
+        *yes = *yes && is_row(&r->tensor[i], &alone[i], r->samples) && same_row(&r->tensor[i], &alone[i], s);
+    for (size_t i = 0; alone && i < r->count; i++)
+        limn_tensor_free(&alone[i]);
+    lm_free(alone);
+    lm_free(one);
+    return status;
+}
+
+lm_status result_goes_by_rows(const result *r, const subject *on, const limn_feed *feed, size_t feeds, bool *yes)
+{
+    *yes = true;
+    for (size_t i = 0; i < r->count; i++)
+        *yes = *yes && r->tensor[i].rank > 0 && r->tensor[i].dim[0] == r->samples;
+    if (*yes)
+        LM_TRY(is_alone_the_same(r, on, feed, feeds, 0, yes));
+    return *yes ? is_alone_the_same(r, on, feed, feeds, r->samples - 1, yes) : LM_OK;
 }
 
 lm_status result_share(result *r, const subject *on, const limn_feed *feed, size_t feeds)

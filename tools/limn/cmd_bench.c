@@ -452,6 +452,23 @@ static lm_status bench_model(bench *b)
     return status;
 }
 
+/* Let the device find out which tiles suit it, for this run and every later one. */
+static lm_status tune(const bench *b)
+{
+    lm_chain chain;
+    LM_TRY(lm_chain_open(NULL, &chain));
+    lm_device *device = chain.dev[0];
+    lm_status status = LM_OK;
+    progress(b, "tuning");
+    if (device->vt->tune)
+        status = lm_context(device->vt->tune(device), "%s", device->info.name);
+    else
+        lm_log(LM_LOG_WARN, "%s has nothing to tune", device->info.name);
+    progress(b, "");
+    lm_chain_close(&chain);
+    return status;
+}
+
 static lm_status run(bench *b)
 {
     int64_t seed = 0;
@@ -461,6 +478,8 @@ static lm_status run(bench *b)
     LM_TRY(check_only(b->only));
     b->seed = (uint64_t)seed;
     LM_REQUIRE(!b->methods || b->cmd->operands, LM_USAGE, "--method: explains a model; name one");
+    if (given(b->cmd, OPT_tune))
+        LM_TRY(tune(b));
     if (b->cmd->operands)
         return bench_model(b);
     /* One thread and all of them, unless somebody said how many. */

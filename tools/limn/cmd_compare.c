@@ -127,6 +127,7 @@ static lm_status run(command *cmd, subject *on, inputs *in, question *q)
     LM_TRY(question_read(cmd, q));
     LM_TRY(subject_open(cmd, on));
     LM_TRY(question_labels(on->model, q));
+    LM_TRY(question_baseline(on->model, cmd, q));
     LM_TRY(inputs_read(on->model, cmd, in));
     LM_TRY(question_bounds(in, q));
     return compare(cmd, on, in, q);

@@ -12,8 +12,19 @@
 /* What the list of --backend or LIMN_BACKEND picks, if there is one. */
 typedef struct pick {
     const char *by;
-    char device[64]; /* "" when nothing of the list can be used */
+    char device[64]; /* "" when nothing of the list can be used; several with '+' between them */
 } pick;
+
+static bool is_picked(const pick *p, const char *name)
+{
+    for (const char *at = p->device; *at; at += at[strcspn(at, "+")] == '+') {
+        const size_t length = strcspn(at, "+");
+        if (strlen(name) == length && memcmp(at, name, length) == 0)
+            return true;
+        at += length;
+    }
+    return false;
+}
 
 /* A list that makes no sense is an error, also here; one whose devices are not to be had is a reason to look at this
  * list. */
@@ -78,7 +89,7 @@ static void as_json(command *cmd, const limn_device_info *list, size_t count, co
         pair(&j, "class", d->exact ? "exact" : "close");
         pair(&j, "locality", d->locality);
         lm_json_key(&j, "picked");
-        lm_json_bool(&j, *p->device ? strcmp(d->name, p->device) == 0 : !lm_env_is_set(LM_ENV_BACKEND) && d->chosen);
+        lm_json_bool(&j, *p->device ? is_picked(p, d->name) : !lm_env_is_set(LM_ENV_BACKEND) && d->chosen);
         lm_json_key(&j, "auto");
         lm_json_bool(&j, d->chosen);
         lm_json_end_object(&j);
@@ -115,7 +126,7 @@ static void as_lines(command *cmd, const limn_device_info *list, size_t count, c
         comma(out, "driver ", d->driver);
         comma(out, "", d->locality);
         comma(out, "", d->chosen ? "picked by auto" : "");
-        comma(out, "picked by ", strcmp(d->name, p->device) == 0 ? p->by : "");
+        comma(out, "picked by ", is_picked(p, d->name) ? p->by : "");
         lm_str_char(out, '\n');
     }
 }

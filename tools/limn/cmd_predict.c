@@ -4,15 +4,21 @@
 
 #include "input.h"
 #include "labels.h"
+#include "progress.h"
 #include "result.h"
 #include "subject.h"
 
 typedef struct predict {
     command *cmd;
     subject on;
-    inputs in;
+    input_parts parts;
+    inputs in; /* of this part */
     result r;
     labels names;
+    int64_t samples; /* of all parts so far */
+    double seconds;
+    progress progress;
+    LM_VEC(result_out) out;
 } predict;
 
 static lm_status check_files(const command *cmd)
@@ -86,19 +92,124 @@ static lm_status check_words(predict *p)
 }
 
 /* What -v asks for. */
-static void tell(const predict *p, double seconds)
+static void tell(const predict *p)
 {
     limn_device_info d;
-    if (limn_device_describe(p->on.device, &d) == LM_OK)
+    lm_str on = {0};
+    if (limn_device_describe(p->on.device, &d) == LM_OK && subject_devices(&p->on, &on) == LM_OK)
         lm_log(LM_LOG_INFO, "%s, %d thread%s, %s: %lld sample%s in %.2f ms, putting the model together included",
-               d.name, d.units, d.units == 1 ? "" : "s", d.levels, (long long)p->r.samples,
-               p->r.samples == 1 ? "" : "s", 1e3 * seconds);
+               lm_str_text(&on), d.units, d.units == 1 ? "" : "s", d.levels, (long long)p->samples,
+               p->samples == 1 ? "" : "s", 1e3 * p->seconds);
+    lm_str_free(&on);
+}
+
+static lm_status open_one(predict *p, const char *path)
+{
+    result_out o;
+    LM_TRY(result_out_open(p->cmd, path, p->parts.rows, &o));
+    return lm_vec_push(&p->out, o);
+}
+
+static lm_status open_outputs(predict *p)
+{
+    size_t at = 0;
+    for (const char *path; (path = next_value(p->cmd, OPT_out, &at));)
+        LM_TRY(open_one(p, path));
+    return given(p->cmd, OPT_json) ? open_one(p, NULL) : LM_OK;
+}
+
+/* What was run, to where it is wanted. */
+static lm_status add_part(predict *p)
+{
+    if (p->out.count)
+        LM_TRY(result_share(&p->r, &p->on, p->in.feed, p->in.feeds));
+    for (size_t i = 0; i < p->out.count; i++)
+        LM_TRY(result_out_add(&p->out.at[i], &p->r));
+    if (given(p->cmd, OPT_json))
+        return LM_OK;
+    result_lines(&p->r, &p->cmd->out);
+    return p->parts.rows ? command_spill(p->cmd) : LM_OK;
+}
+
+static void forget_part(predict *p)
+{
+    result_free_shares(&p->r);
+    for (size_t i = 0; i < p->r.count; i++)
+        limn_tensor_free(&p->r.tensor[i]);
+    inputs_free(&p->in);
+}
+
+/* One part. *refused: the result cannot be had in parts. */
+static lm_status run_part(predict *p, bool *more, bool *refused)
+{
+    result *r = &p->r;
+    const command *cmd = p->cmd;
+    const bool first = p->samples == 0;
+    forget_part(p);
+    LM_TRY(inputs_read_part(p->on.model, cmd, &p->parts, &p->in, more));
+    if (!r->name)
+        LM_TRY(choose(p));
+    if (first && given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))
+        lm_log(LM_LOG_WARN, "--capture: what is captured goes to files; add -o FILE.npz");
+    r->samples = p->in.samples;
+    r->many = p->parts.rows > 0;
+    r->follows = !first;
+    r->source = p->in.source.at;
+    const double start = seconds_now();
+    LM_TRY(limn_session_run(p->on.session, p->in.feed, p->in.feeds, (const char *const *)r->name, r->count, r->tensor));
+    p->seconds += seconds_now() - start;
+    p->samples += r->samples;
+    if (first)
+        LM_TRY(open_outputs(p));
+    if (first && p->parts.table) {
+        bool by_rows;
+        LM_TRY(result_goes_by_rows(r, &p->on, p->in.feed, p->in.feeds, &by_rows));
+        *refused = !by_rows;
+        if (*refused)
+            return LM_OK;
+    }
+    if (!given(cmd, OPT_allow_nan))
+        LM_TRY(result_check(p->cmd, r, p->on.session, p->in.feed, p->in.feeds));
+    if (first)
+        LM_TRY(check_words(p));
+    LM_TRY(add_part(p));
+    progress_tell(&p->progress, (size_t)p->samples, (size_t)p->parts.rows);
+    return LM_OK;
+}
+
+static lm_status run_all(predict *p, bool *refused)
+{
+    lm_status status = LM_OK;
+    *refused = false;
+    p->samples = 0;
+    p->seconds = 0;
+    p->progress = progress_begin(p->cmd, "samples");
+    for (bool more = true; status == LM_OK && more && !*refused;)
+        status = run_part(p, &more, refused);
+    progress_end(&p->progress);
+    for (size_t i = 0; status == LM_OK && !*refused && i < p->out.count; i++)
+        status = result_out_close(&p->out.at[i]);
+    for (size_t i = 0; i < p->out.count; i++)
+        result_out_drop(&p->out.at[i]);
+    lm_vec_free(&p->out);
+    return status;
+}
+
+/* Long tables run in parts, unless a file cannot take them so. */
+static lm_status open_parts(predict *p)
+{
+    size_t at = 0;
+    for (const char *path; (path = next_value(p->cmd, OPT_out, &at));)
+        if (!arrays_can_grow(path))
+            return LM_OK;
+    return input_parts_open(p->on.model, p->cmd, &p->parts);
 }
 
 static lm_status run(predict *p)
 {
     result *r = &p->r;
     const command *cmd = p->cmd;
+    bool refused;
     r->top = 5;
     LM_TRY(whole_number(cmd, OPT_top, 1, &r->top));
     LM_TRY(check_files(cmd));
@@ -109,31 +220,13 @@ static lm_status run(predict *p)
         LM_TRY(labels_of_model(p->on.model, &p->names));
     r->label = p->names.at;
     r->labels = p->names.count;
-    LM_TRY(inputs_read(p->on.model, cmd, &p->in));
-    LM_TRY(choose(p));
-    if (given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))
-        lm_log(LM_LOG_WARN, "--capture: what is captured goes to files; add -o FILE.npz");
-    r->samples = p->in.samples;
-    r->source = p->in.source.at;
-    double start = seconds_now();
-    LM_TRY(limn_session_run(p->on.session, p->in.feed, p->in.feeds, (const char *const *)r->name, r->count, r->tensor));
-    double seconds = seconds_now() - start;
-    if (!given(cmd, OPT_allow_nan))
-        LM_TRY(result_check(p->cmd, r, p->on.session, p->in.feed, p->in.feeds));
-    LM_TRY(check_words(p));
-    tell(p, seconds);
-    if (given(cmd, OPT_out) || given(cmd, OPT_json))
-        LM_TRY(result_share(r, &p->on, p->in.feed, p->in.feeds));
-    size_t at = 0;
-    for (const char *path; (path = next_value(cmd, OPT_out, &at));) {
-        result_form form;
-        LM_TRY(result_form_of(path, &form));
-        LM_TRY(result_write(r, path, form));
+    LM_TRY(open_parts(p));
+    LM_TRY(run_all(p, &refused));
+    if (refused) {
+        input_parts_free(&p->parts);
+        LM_TRY(run_all(p, &refused));
     }
-    if (given(cmd, OPT_json))
-        result_json(r, &p->cmd->out);
-    else
-        result_lines(r, &p->cmd->out);
+    tell(p);
     return LM_OK;
 }
 
@@ -141,15 +234,13 @@ lm_status cmd_predict(command *cmd)
 {
     predict p = {.cmd = cmd};
     lm_status status = run(&p);
-    result_free_shares(&p.r);
-    for (size_t i = 0; i < p.r.count; i++) {
+    forget_part(&p);
+    for (size_t i = 0; i < p.r.count; i++)
         lm_free(p.r.name[i]);
-        limn_tensor_free(&p.r.tensor[i]);
-    }
     lm_free(p.r.name);
     lm_free(p.r.tensor);
     labels_free(&p.names);
-    inputs_free(&p.in);
+    input_parts_free(&p.parts);
     subject_close(&p.on);
     return status;
 }

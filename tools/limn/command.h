@@ -1,10 +1,11 @@
-/* What the verbs of the command share: the options as given, the text of the result, and how both are shown. A result is
- * gathered in memory and written at the end, so that stdout stays empty when a verb fails. */
+/* What the verbs of the command share: the options as given, the text of the result, and how both are shown. A result
+ * is gathered in memory and written at the end, so that stdout stays empty when a verb fails. */
 #ifndef LIMN_COMMAND_H
 #define LIMN_COMMAND_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/base/json.h"
 #include "core/base/log.h"
@@ -53,6 +54,7 @@ typedef struct command {
     lm_str line; /* the words as they were typed, quoted for a shell where they need it */
     bool colour; /* stdout is a terminal that wants it */
     lm_str out;  /* what goes to stdout */
+    FILE *spilled; /* what goes there before; NULL: nothing */
     lm_str node; /* of the model, that a failure is about; told with --json */
 } command;
 
@@ -96,6 +98,13 @@ lm_status whole_number(const command *cmd, option_id id, int64_t least, int64_t 
 
 /* A line of a table: cells of the given widths, the last one free. Wide characters count as their bytes. */
 void table_row(lm_str *out, const int *width, const char *const *cell, int cells);
+
+/* Put the text so far by, in a file without a name, so that a long one takes no memory. LM_OUTPUT: there is no room. */
+lm_status command_spill(command *cmd);
+
+/* To stdout: all that was said; some bytes. */
+lm_status command_say(command *cmd);
+lm_status command_write(const char *text, size_t count);
 
 /* `text` in bold on a terminal with colour, bare otherwise. */
 void bold(command *cmd, const char *text);

@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/draw/plot.h"
+#include "phrases.h"
 #include "sheet.h"
 
 enum { MOST_NUMBERS = 65536, MOST_TOLD = 20, NAME_WIDTH = 20, CELL = 7 };
@@ -35,8 +36,8 @@ static void add_consensus(const comparison *c, size_t sample, lm_str *out)
     const int parts = parts_of(c, sample, part);
     if (!parts)
         return;
-    lm_str_printf(out, "consensus%s%s:", c->samples > 1 ? " of " : "",
-                  c->samples > 1 ? explanation_source(c->e, (int64_t)sample) : "");
+    say(out, explanation_language(c->e), c->samples > 1 ? SAY_CONSENSUS_OF : SAY_CONSENSUS,
+        explanation_source(c->e, (int64_t)sample), NULL, NULL);
     for (int i = 0; i < parts; i++)
         lm_str_printf(out, "%s %s (%.0f %%)", i ? "," : "", part[i].name, 100 * part[i].share);
     lm_str_char(out, '\n');
@@ -54,7 +55,7 @@ static void add_matrix(const comparison *c, const double *matrix, bool cost, lm_
     lm_str_printf(out, "%*s", NAME_WIDTH, "");
     for (size_t m = 0; m < c->methods; m++)
         lm_str_printf(out, "%*zu", CELL, m + 1);
-    lm_str_add(out, cost ? "     forward  backward        ms\n" : "\n");
+    lm_str_printf(out, "%s\n", cost ? phrase(explanation_language(c->e), SAY_COSTS) : "");
     for (size_t m = 0; m < c->methods; m++) {
         char name[64];
         snprintf(name, sizeof name, "%2zu %s", m + 1, comparison_method(c, m));
@@ -74,14 +75,16 @@ lm_status comparison_text(const comparison *c, command *cmd)
 {
     lm_str *out = &cmd->out;
     const limn_attribution *a = limn_explanation_get(c->e->why, 0);
-    lm_str_printf(out, "target %s", a->target);
+    const lm_language language = explanation_language(c->e);
+    say(out, language, SAY_TARGET, a->target, NULL, NULL);
     if (a->target_label[0] && c->samples == 1)
-        lm_str_printf(out, " (%s)", a->target_label[0]);
-    lm_str_printf(out, ", %zu numbers a map%s\n\n", c->elements, c->samples > 1 ? "; means over samples" : "");
-    bold(cmd, "Rank agreement of the maps (Spearman's correlation), and cost");
+        say(out, language, SAY_LABEL, a->target_label[0], NULL, NULL);
+    say_numbers(out, language, SAY_NUMBERS, "%.0f", (double)c->elements, 0);
+    lm_str_printf(out, "%s\n\n", c->samples > 1 ? phrase(language, SAY_MEANS) : "");
+    bold(cmd, phrase(language, SAY_AGREEMENT));
     lm_str_char(out, '\n');
     add_matrix(c, c->agreement, true, out);
-    bold(cmd, "Rank agreement of their sizes: what counts, for or against");
+    bold(cmd, phrase(language, SAY_OF_SIZES));
     lm_str_char(out, '\n');
     add_matrix(c, c->of_sizes, false, out);
     for (size_t s = 0; s < c->samples && c->samples <= MOST_TOLD; s++)
@@ -220,9 +223,10 @@ static lm_status set_row(const comparison *c, size_t sample, lm_heat *cell)
 static lm_status paint(const comparison *c, const char *path, lm_heat *cell, const char **column, const char **row)
 {
     const size_t columns = c->methods + 3;
-    column[0] = "picture";
-    column[c->methods + 1] = "consensus";
-    column[c->methods + 2] = "disagreement";
+    const lm_language language = explanation_language(c->e);
+    column[0] = phrase(language, SAY_PICTURE);
+    column[c->methods + 1] = phrase(language, SAY_SHARED);
+    column[c->methods + 2] = phrase(language, SAY_DISPUTED);
     for (size_t m = 0; m < c->methods; m++)
         column[m + 1] = comparison_method(c, m);
     for (size_t s = 0; s < c->samples; s++) {
@@ -257,7 +261,7 @@ lm_status comparison_svg(const comparison *c, const char *path)
     for (size_t m = 0; name && m < c->methods; m++)
         name[m] = comparison_method(c, m);
     const lm_plot p = {.kind = LM_PLOT_HEAT,
-                       .title = "Rank agreement of the maps",
+                       .title = phrase(explanation_language(c->e), SAY_MATRIX),
                        .name = name,
                        .names = (int)c->methods,
                        .rows = (int)c->methods,

@@ -4,6 +4,7 @@
 
 #include <limn/limn.h>
 
+#include "arrays.h"
 #include "command.h"
 #include "core/draw/words.h"
 #include "input.h"
@@ -17,6 +18,8 @@ typedef struct explanation {
     const question *asked;
     const limn_explanation *why;
     int64_t samples; /* as the library counts them */
+    bool many;       /* these are not all samples */
+    double seconds;  /* that it took, all parts together */
     const struct lm_report_table *table; /* for the report, beside what it has of its own */
     int tables;
 } explanation;
@@ -37,10 +40,32 @@ typedef enum explanation_form {
 /* The form that a file's ending stands for; LM_USAGE lists the endings. */
 lm_status explanation_form_of(const char *path, explanation_form *out);
 
-lm_status explanation_write(const explanation *e, const char *path, explanation_form form);
+/* explanation_out.c: a result that is written as the samples come, all at once or part by part. */
+typedef struct explanation_out {
+    const char *path; /* NULL: what the command says, as JSON */
+    command *cmd;
+    explanation_form form;
+    int64_t rows; /* of all parts; 0: there is one */
+    bool begun;
+    arrays arrays; /* .npy, .npz */
+    lm_out file;   /* .json */
+    lm_str text;
+    lm_json json;
+} explanation_out;
 
-/* explanation_json.c: everything, for machines. Only "run" differs between equal runs. */
-lm_status explanation_json(const explanation *e, lm_str *out);
+/* The form must be one that can come in parts where `rows` is not 0. */
+lm_status explanation_out_open(command *cmd, const char *path, int64_t rows, explanation_out *out);
+lm_status explanation_out_add(explanation_out *out, const explanation *part);
+lm_status explanation_out_close(explanation_out *out, const explanation *last); /* in any case nothing stays open */
+void explanation_out_drop(explanation_out *out);                                /* give up; fine after close */
+
+/* Can a file of this name come in parts? */
+bool explanation_comes_in_parts(const char *path);
+
+/* explanation_json.c: everything, for machines. Only what the end says differs between equal runs. */
+lm_status explanation_json_begin(const explanation *e, lm_json *j);
+lm_status explanation_json_samples(const explanation *e, lm_json *j);
+lm_status explanation_json_end(const explanation *e, lm_json *j);
 
 enum { EXPLAIN_HTML_SAMPLES = 500 }; /* most that a report shows */
 
@@ -54,7 +79,8 @@ lm_language explanation_language(const explanation *e);
 /* explanation_text.c: a few lines for each result, for people. */
 lm_status explanation_text(const explanation *e, command *cmd);
 
-/* explanation_terminal.c: a heat map in half-block characters, where colours are wanted and it is one; nothing otherwise. */
+/* explanation_terminal.c: a heat map in half-block characters, where colours are wanted and it is one; nothing
+ * otherwise. */
 lm_status explanation_show(const explanation *e, const limn_attribution *a, int64_t sample, command *cmd);
 
 /* LM_INPUT when a result holds a NaN or an infinity. */

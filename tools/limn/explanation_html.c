@@ -167,7 +167,8 @@ static lm_status add_run(writer *w)
     LM_TRY(limn_device_describe(e->on->device, &device));
     if (gmtime_r(&now, &t))
         strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &t);
-    lm_str_printf(&w->text, "%s, %d × %s", device.name, device.units,
+    LM_TRY(subject_devices(e->on, &w->text));
+    lm_str_printf(&w->text, ", %d × %s", device.units,
                   strrchr(device.levels, ' ') ? strrchr(device.levels, ' ') + 1 : device.levels);
     add_fact(w, WORDS_DEVICE, keep(w));
     add_fact(w, WORDS_COMPAT, ask->compat ? ask->compat : "limn");
@@ -253,9 +254,6 @@ lm_status explanation_html(const explanation *e, const char *path)
 {
     writer w = {.e = e, .language = explanation_language(e)};
     lm_str page = {0};
-    LM_REQUIRE(e->samples <= EXPLAIN_HTML_SAMPLES, LM_USAGE,
-               "-o %s: %lld samples are more than a page can show; give fewer, as in rows.csv:12, or use .npz", path,
-               (long long)e->samples);
     lm_status status = fill(&w);
     if (status == LM_OK)
         status = lm_report_html(&w.report, &page);

@@ -178,7 +178,8 @@ static lm_status add_run(const explanation *e, lm_json *j)
     add_text(j, "device", device.name);
     lm_json_key(j, "threads");
     lm_json_int(j, device.units);
-    add_number(j, "wall_ms", 1e3 * limn_explanation_seconds(e->why));
+    subject_shares_json(e->on, j);
+    add_number(j, "wall_ms", 1e3 * e->seconds);
     add_text(j, "command", lm_str_text(&e->cmd->line));
     add_text(j, "date", date);
     lm_json_end_object(j);
@@ -200,25 +201,33 @@ static lm_status add_sample(const explanation *e, lm_json *j, int64_t sample)
     return LM_OK;
 }
 
-lm_status explanation_json(const explanation *e, lm_str *out)
+lm_status explanation_json_begin(const explanation *e, lm_json *j)
 {
     const limn_question *ask = &e->asked->ask;
-    lm_json j;
-    lm_json_start(&j, out);
-    lm_json_object(&j);
-    lm_json_key(&j, "schema");
-    lm_json_int(&j, 1);
-    add_text(&j, "limn", limn_version());
-    LM_TRY(add_model(e, &j));
-    add_text(&j, "compat", ask->compat ? ask->compat : "limn");
-    lm_json_key(&j, "seed");
-    lm_json_int(&j, (int64_t)ask->seed);
-    lm_json_key(&j, "samples");
-    lm_json_array(&j);
+    lm_json_object(j);
+    lm_json_key(j, "schema");
+    lm_json_int(j, 1);
+    add_text(j, "limn", limn_version());
+    LM_TRY(add_model(e, j));
+    add_text(j, "compat", ask->compat ? ask->compat : "limn");
+    lm_json_key(j, "seed");
+    lm_json_int(j, (int64_t)ask->seed);
+    lm_json_key(j, "samples");
+    lm_json_array(j);
+    return j->out->status;
+}
+
+lm_status explanation_json_samples(const explanation *e, lm_json *j)
+{
     for (int64_t s = 0; s < e->samples; s++)
-        LM_TRY(add_sample(e, &j, s));
-    lm_json_end_array(&j);
-    LM_TRY(add_run(e, &j));
-    lm_json_end_object(&j);
-    return lm_str_char(out, '\n');
+        LM_TRY(add_sample(e, j, s));
+    return j->out->status;
+}
+
+lm_status explanation_json_end(const explanation *e, lm_json *j)
+{
+    lm_json_end_array(j);
+    LM_TRY(add_run(e, j));
+    lm_json_end_object(j);
+    return lm_str_char(j->out, '\n');
 }

@@ -57,12 +57,13 @@ static bool find_plane(const explanation *e, const limn_tensor *t, bool known, i
     return true;
 }
 
-/* Of [N,C,T], or [N,T,C] where --layout says so, time runs to the right; of [N,T,T] tokens attend to those below them.
- */
-static bool find_series(const explanation *e, const limn_tensor *t, int64_t sample, plane *p)
+/* Of [N,C,T], or [N,T,C] where --layout or the model says so, time runs to the right; of [N,T,T] tokens attend to those
+ * below them. */
+static bool find_series(const explanation *e, const limn_attribution *a, int64_t sample, plane *p)
 {
+    const limn_tensor *t = &a->values;
     const int64_t *d = t->dim;
-    const bool last = e->in->layout == LAYOUT_NLC;
+    const bool last = inputs_series_last(e->in, e->on->model, a->site);
     if (t->rank != 3 || d[0] != e->samples || d[1] < 1 || d[2] < 1 || d[1] > 1 << 20 || d[2] > 1 << 20)
         return false;
     *p = (plane){.width = (int)d[last ? 1 : 2], .height = (int)d[last ? 2 : 1], .channels = 1};
@@ -102,7 +103,7 @@ bool explanation_is_map(const explanation *e, const limn_attribution *a)
 bool explanation_is_drawn(const explanation *e, const limn_attribution *a)
 {
     plane p;
-    return explanation_is_map(e, a) || find_series(e, &a->values, 0, &p);
+    return explanation_is_map(e, a) || find_series(e, a, 0, &p);
 }
 
 /* The numbers of an input from the least to the greatest as shades. */
@@ -258,7 +259,7 @@ lm_status explanation_map_make(const explanation *e, const limn_attribution *a, 
     LM_TRY(drawing_read(e->cmd, &m->how));
     const bool picture = find_plane(e, &a->values, f && inputs_picture(e->in, e->on->model, f->name, 0), sample, &p);
     LM_REQUIRE(
-        picture || find_series(e, &a->values, sample, &p), LM_USAGE,
+        picture || find_series(e, a, sample, &p), LM_USAGE,
         "%s of '%s': is no picture [N,C,H,W] or [N,H,W,C] and no series [N,C,T], which .png files are for; give -o "
         "with .svg for tables and tokens, .npz for anything",
         a->method, a->site);

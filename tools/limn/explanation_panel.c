@@ -42,7 +42,7 @@ static bool choose(painter *p, const limn_attribution *a)
         p->kind = in->layout == LAYOUT_NLC || (!named && v->dim[1] >= SERIES_FROM) ? LM_PANEL_CURVE : LM_PANEL_BARS;
     } else if (fits) {
         p->kind = LM_PANEL_CURVE;
-        p->last = in->layout == LAYOUT_NLC;
+        p->last = inputs_series_last(in, p->e->on->model, a->site);
         fits = x->rank == 3 && inputs_picture(in, p->e->on->model, a->site, 0) == NULL;
     }
     return fits;

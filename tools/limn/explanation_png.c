@@ -1,10 +1,12 @@
 /* Heat maps over pictures as PNG files. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "explanation_grid.h"
 #include "explanation_map.h"
+#include "phrases.h"
 #include "sheet.h"
 
 /* What a file is made of; [rows][columns] where not told otherwise. */
@@ -34,9 +36,12 @@ static const char *column_title(const explanation *e, const explanation_grid *g,
     lm_str_add(&text, a->method);
     if (same && a->target_label[g->row[0]])
         lm_str_printf(&text, "\n%s", a->target_label[g->row[0]]);
-    else if (same)
-        lm_str_printf(&text, "\nclass %lld", (long long)index);
-    else
+    else if (same) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld", (long long)index);
+        lm_str_char(&text, '\n');
+        say(&text, explanation_language(e), SAY_CLASS, number, NULL, NULL);
+    } else
         lm_str_printf(&text, "\n%s", a->target);
     return kept(p, &text);
 }

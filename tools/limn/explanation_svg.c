@@ -1,10 +1,12 @@
 /* Explanations of tables, token sequences and time series as SVG files. */
 #include <math.h>
+#include <stdio.h>
 
 #include "core/base/file.h"
 #include "drawing.h"
 #include "explanation_grid.h"
 #include "explanation_panel.h"
+#include "phrases.h"
 
 enum { MOST_PANELS = 1000 };
 
@@ -14,12 +16,14 @@ static lm_status add_title(const explanation *e, const limn_attribution *a, int6
     lm_str text = {0};
     if (e->samples > 1)
         lm_str_printf(&text, "%s: ", explanation_source(e, sample));
-    lm_str_printf(&text, "%s of target %s", a->method, a->target);
-    if (a->target_label[sample])
-        lm_str_printf(&text, " (%s)", a->target_label[sample]);
-    else if (a->target_index[sample] >= 0)
-        lm_str_printf(&text, " (class %lld)", (long long)a->target_index[sample]);
-    lm_str_printf(&text, ", %.4g", a->target_value[sample]);
+    const lm_language language = explanation_language(e);
+    char index[32];
+    snprintf(index, sizeof index, "%lld", (long long)a->target_index[sample]);
+    const bool labelled = a->target_label[sample] != NULL;
+    say(&text, language, labelled ? SAY_RESULT_LABEL : a->target_index[sample] >= 0 ? SAY_RESULT_CLASS : SAY_RESULT,
+        a->method, a->target, labelled ? a->target_label[sample] : index);
+    lm_str_printf(&text, "%s%.4g", phrase(language, SAY_COMMA), a->target_value[sample]);
+    panel->language = language;
     panel->title = text.status == LM_OK ? lm_arena_strdup(arena, lm_str_text(&text)) : NULL;
     lm_str_free(&text);
     return panel->title ? LM_OK : LM_MEMORY;

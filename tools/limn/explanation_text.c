@@ -6,6 +6,7 @@
 #include "core/tensor/dtype.h"
 #include "explanation_finding.h"
 #include "numbers.h"
+#include "phrases.h"
 
 enum { SHOWN = 5, BAR = 24 };
 
@@ -72,18 +73,21 @@ static lm_status strongest(const limn_attribution *a, const inputs *in, int64_t 
     return LM_OK;
 }
 
-/* "gap 0.004 (0.1 %), 100 passes" */
-static void trust(const limn_attribution *a, int64_t sample, double sum, lm_str *out)
+/* "sum 1, off by 0.004 (0.1 %) from what it should be; 100 forward and 50 backward passes" */
+static void trust(const explanation *e, const limn_attribution *a, int64_t sample, double sum, lm_str *out)
 {
     const limn_certificate *c = &a->certificate[sample];
-    lm_str_printf(out, "    sum %.6g", sum);
+    const lm_language language = explanation_language(e);
+    lm_str_add(out, "    ");
+    say_numbers(out, language, SAY_SUM, "%.6g", sum, 0);
     if (!isnan(c->gap_abs))
-        lm_str_printf(out, ", off by %.3g (%.3g %%) from what it should be", c->gap_abs, 100 * c->gap_rel);
+        say_numbers(out, language, SAY_OFF_BY, "%.3g", c->gap_abs, 100 * c->gap_rel);
     if (!isnan(c->residual))
-        lm_str_printf(out, ", quadrature within %.3g", c->residual);
+        say_numbers(out, language, SAY_RESIDUAL, "%.3g", c->residual, 0);
     if (!isnan(c->stderr_mean))
-        lm_str_printf(out, ", standard error %.3g", c->stderr_mean);
-    lm_str_printf(out, "; %.4g forward and %.4g backward passes\n", c->forwards, c->backwards);
+        say_numbers(out, language, SAY_STDERR, "%.3g", c->stderr_mean, 0);
+    say_numbers(out, language, SAY_PASSES, "%.4g", c->forwards, c->backwards);
+    lm_str_char(out, '\n');
 }
 
 static double sum_of(const limn_attribution *a, int64_t sample)
@@ -95,7 +99,7 @@ static double sum_of(const limn_attribution *a, int64_t sample)
     return sum;
 }
 
-static void target_name(const limn_attribution *a, int64_t sample, lm_str *out)
+static lm_status target_name(const limn_attribution *a, int64_t sample, lm_language language, lm_str *out)
 {
     lm_str_add(out, a->target);
     char index[32];
@@ -103,7 +107,28 @@ static void target_name(const limn_attribution *a, int64_t sample, lm_str *out)
     if (a->target_index[sample] >= 0 && strcmp(index, a->target) != 0)
         lm_str_printf(out, " = %s", index);
     if (a->target_label[sample] && strcmp(a->target_label[sample], a->target) != 0)
-        lm_str_printf(out, " (%s)", a->target_label[sample]);
+        say(out, language, SAY_LABEL, a->target_label[sample], NULL, NULL);
+    return out->status;
+}
+
+/* "ig of target top = 1 (dog): 0.3 (logit), 0.1 at the baseline, at input x" */
+static lm_status headline(const explanation *e, const limn_attribution *a, int64_t sample, command *cmd)
+{
+    static const phrase_id space[] = {PHRASES, SAY_LOGIT, SAY_PROBABILITY};
+    const lm_language language = explanation_language(e);
+    lm_str *out = &cmd->out, method = {0}, target = {0};
+    lm_str_printf(&method, "%s%s%s", cmd->colour ? "\033[1m" : "", a->method, cmd->colour ? "\033[0m" : "");
+    target_name(a, sample, language, &target);
+    say(out, language, SAY_RESULT, lm_str_text(&method), lm_str_text(&target), NULL);
+    lm_str_printf(out, "%s%.6g", phrase(language, SAY_COLON), a->target_value[sample]);
+    if (space[a->space] != PHRASES)
+        lm_str_add(out, phrase(language, space[a->space]));
+    if (!isnan(a->baseline_value[sample]))
+        say_numbers(out, language, SAY_AT_BASELINE, "%.6g", a->baseline_value[sample], 0);
+    say(out, language, a->layered ? SAY_AT_LAYER : SAY_AT_INPUT, a->site, NULL, NULL);
+    lm_str_free(&method);
+    lm_str_free(&target);
+    return lm_str_char(out, '\n');
 }
 
 /* Bytes of the next piece of a text that no line ends within, and its columns: a word, or one of the wide characters,
@@ -150,27 +175,25 @@ static lm_status words(const explanation *e, const limn_attribution *a, int64_t 
 
 lm_status explanation_text(const explanation *e, command *cmd)
 {
-    static const char *const space[] = {"", " (logit)", " (probability)"};
     lm_str *out = &cmd->out;
     for (int64_t s = 0; s < e->samples; s++) {
-        if (e->samples > 1) {
-            bold(cmd, *explanation_source(e, s) ? explanation_source(e, s) : "sample");
+        if (e->samples > 1 || e->many) {
+            bold(cmd, *explanation_source(e, s) ? explanation_source(e, s) : phrase(explanation_language(e), SAY_SAMPLE));
             lm_str_char(out, '\n');
         }
         for (size_t i = 0; i < limn_explanation_count(e->why); i++) {
             const limn_attribution *a = limn_explanation_get(e->why, i);
-            bold(cmd, a->method);
-            lm_str_add(out, " of target ");
-            target_name(a, s, out);
-            lm_str_printf(out, ": %.6g%s", a->target_value[s], space[a->space]);
-            if (!isnan(a->baseline_value[s]))
-                lm_str_printf(out, ", %.6g at the baseline", a->baseline_value[s]);
-            lm_str_printf(out, ", at %s %s\n", a->layered ? "layer" : "input", a->site);
+            LM_TRY(headline(e, a, s, cmd));
             LM_TRY(explanation_show(e, a, s, cmd));
             LM_TRY(strongest(a, e->in, s, out));
-            trust(a, s, sum_of(a, s), out);
+            trust(e, a, s, sum_of(a, s), out);
             LM_TRY(words(e, a, s, out));
         }
+    }
+    if (limn_session_shares(e->on->session, NULL, 0, NULL) > 1) {
+        lm_str_add(out, "on ");
+        LM_TRY(subject_devices(e->on, out));
+        lm_str_char(out, '\n');
     }
     return out->status;
 }

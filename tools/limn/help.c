@@ -44,8 +44,10 @@ static const char device_lists[] =
     "A device list (--backend, LIMN_BACKEND) is tried from left to right, and the first item that opens is used: auto; "
     "name[:number][:key=value...], such as cpu:threads=2; or -name, never this one. Exclusions alone mean: and otherwise auto. "
     "cpu takes isa=scalar|avx2|avx512|neon, threads=N and bind=0|1, ref takes type=f32|f64, and every name takes strict=1, which "
-    "lets no other device help out. name+name asks for one run split over both and is refused (exit 4). What a device has no "
-    "kernel for runs on cpu, and what that lacks on ref.";
+    "lets no other device help out. name+name[+...] are used at once: samples, steps of a path, draws of noise are split over "
+    "them, what comes alone runs on the first, and the result says who ran how many rows. Where all are of class exact and "
+    "agree to the bit, who is faster takes more and the result is that of one device; otherwise, or with split=N on a name, "
+    "each gets a fixed share, N parts or 1. What a device has no kernel for runs on cpu, and what that lacks on ref.";
 
 static const char inputs[] =
     "An INPUT is x.npy (a batch axis is added when it is missing; other number types are converted unless a value would be "

@@ -183,6 +183,16 @@ static lm_status read_row(const char *path, const char *colon, int64_t *row)
     return LM_OK;
 }
 
+bool inputs_have_form(const char *word)
+{
+    const char *colon = strrchr(word, ':');
+    const size_t all = strlen(word);
+    for (size_t i = 0; i < LM_COUNT(forms); i++)
+        if (forms[i].is(word, all) || (forms[i].rows && colon && forms[i].is(word, (size_t)(colon - word))))
+            return true;
+    return false;
+}
+
 static lm_status read_form(reader *r, input_word *w)
 {
     const char *colon = strrchr(w->path, ':');
@@ -316,9 +326,9 @@ static lm_status name_samples(const reader *r, inputs *out)
         const piece *q = &r->pieces.at[i];
         if (q->input != first)
             continue;
-        int64_t rows = batch ? q->view.sh.dim[0] : 1;
+        int64_t rows = batch ? q->view.sh.dim[0] : 1, before = r->parts ? r->parts->at : 0;
         for (int64_t k = 0; k < rows; k++)
-            LM_TRY(add_source(out, q->source, rows > 1 ? k : -1));
+            LM_TRY(add_source(out, q->source, rows > 1 ? before + k : -1));
         if (!batch)
             break;
     }
@@ -368,9 +378,9 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
     return name_samples(r, out);
 }
 
-lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out)
+static lm_status read_inputs(const limn_model *m, const command *cmd, input_parts *parts, inputs *out)
 {
-    reader r = {.m = m, .cmd = cmd, .out = out};
+    reader r = {.parts = parts, .m = m, .cmd = cmd, .out = out};
     lm_status status = read_all(&r, cmd->operand + 1, cmd->operands - 1, out);
     for (size_t i = 0; i < r.pieces.count; i++) {
         lm_buffer_unref(r.pieces.at[i].view.buf);
@@ -383,6 +393,19 @@ lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out)
     lm_vec_free(&r.pieces);
     lm_vec_free(&r.texts);
     return status;
+}
+
+lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out)
+{
+    return read_inputs(m, cmd, NULL, out);
+}
+
+lm_status inputs_read_part(const limn_model *m, const command *cmd, input_parts *parts, inputs *out, bool *more)
+{
+    LM_TRY(read_inputs(m, cmd, parts, out));
+    parts->at += out->samples;
+    *more = parts->at < parts->rows;
+    return LM_OK;
 }
 
 void inputs_free(inputs *in)

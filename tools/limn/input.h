@@ -5,6 +5,7 @@
 #include <limn/limn.h>
 
 #include "command.h"
+#include "core/data/csv.h"
 #include "core/data/prep.h"
 #include "core/draw/canvas.h"
 #include "core/tensor/tensor.h"
@@ -31,6 +32,7 @@ typedef struct inputs {
     const char *token_input;    /* the input of the model that has them */
     int64_t token_width;        /* places of a sample; 0: there are no texts */
     bool prepared;              /* pictures were read, and this was done with them */
+    bool prep_asked;            /* something was read that --prep is about */
     lm_prep prep;
     int channels;
 } inputs;
@@ -41,8 +43,31 @@ typedef struct inputs {
 lm_status inputs_read(const limn_model *m, const command *cmd, inputs *out);
 void inputs_free(inputs *in);
 
+/* INPUT part by part: one long table, so that it takes little memory, where the model takes any number of rows; and
+ * texts of unequal length one by one, where no mask lets them share a batch, which shows when the first part is read.
+ * Starts as {0}, which is everything at once; freed with input_parts_free in any case. */
+typedef struct input_parts {
+    lm_csv_parts *table;
+    int64_t rows, step; /* in all, at once; the last part may have fewer, but never just one, which some results would
+                         * show otherwise than one of many */
+    int64_t at;         /* rows before the next part */
+    bool told;          /* that values are missing */
+} input_parts;
+
+lm_status input_parts_open(const limn_model *m, const command *cmd, input_parts *out);
+void input_parts_free(input_parts *parts);
+
+/* inputs_read of the next part; `out` is freed by the caller before each. *more: there is another one. */
+lm_status inputs_read_part(const limn_model *m, const command *cmd, input_parts *parts, inputs *out, bool *more);
+
+/* Does the word name an INPUT that is no array: a picture, a folder of them, a table, a sound, a text? Also with a row. */
+bool inputs_have_form(const char *word);
+
 /* The picture of a sample of the input of that name; NULL: there is none. */
 const lm_canvas *inputs_picture(const inputs *in, const limn_model *m, const char *name, int64_t sample);
+
+/* Of a series [N,C,T] or [N,T,C]: is it the latter? By --layout, or by what the model does with it. */
+bool inputs_series_last(const inputs *in, const limn_model *m, const char *name);
 
 /* What stands at a place of a sample of the input of that name; NULL: it is no text. */
 const char *inputs_token(const inputs *in, const char *name, int64_t sample, int64_t place);

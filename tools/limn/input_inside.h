@@ -20,6 +20,7 @@ typedef struct input_text {
 } input_text;
 
 typedef struct reader {
+    input_parts *parts; /* NULL: all at once */
     const limn_model *m;
     const command *cmd;
     inputs *out;

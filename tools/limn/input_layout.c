@@ -1,4 +1,7 @@
 /* Where the axes of a picture lie in a model's input. */
+#include <string.h>
+
+#include "core/api/handle.h"
 #include "input_inside.h"
 #include "subject.h"
 
@@ -11,6 +14,66 @@ static bool is_channels(int64_t n)
 static bool channels_last(const limn_port *p)
 {
     return is_channels(p->dim[3]) && !is_channels(p->dim[1]);
+}
+
+/* The node's list of axes; NULL: it has none of three. */
+static const int64_t *order_of(const onnx_node *n)
+{
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (strcmp(n->attrs[i].name, "perm") == 0 && n->attrs[i].n_ints == 3)
+            return n->attrs[i].ints;
+    return NULL;
+}
+
+/* Which axis of such a node's input has the features or channels; -1: it does not say, and the axes stay as they are. */
+static int feature_axis(const char *op)
+{
+    static const struct {
+        const char *op;
+        int axis;
+    } rows[] = {{"Conv", 1},
+                {"MaxPool", 1},
+                {"AveragePool", 1},
+                {"BatchNormalization", 1},
+                {"InstanceNormalization", 1},
+                {"LSTM", 2},
+                {"GRU", 2},
+                {"RNN", 2},
+                {"MatMul", 2},
+                {"Gemm", 2},
+                {"LayerNormalization", 2}};
+    for (size_t i = 0; i < LM_COUNT(rows); i++)
+        if (strcmp(rows[i].op, op) == 0)
+            return rows[i].axis;
+    return -1;
+}
+
+/* Follow a value, whose axes are those of the input in the order `axes`, to the first node that tells them apart: 1
+ * where the features come last, 0 where they do not, -1 where nothing tells. */
+static int features_last(const onnx_graph *g, const char *value, const int axes[3], int steps)
+{
+    int found = -1;
+    for (size_t i = 0; i < g->n_nodes && steps > 0 && found < 0; i++) {
+        const onnx_node *n = &g->nodes[i];
+        if (!n->n_inputs || strcmp(n->inputs[0], value) != 0 || !n->n_outputs || strcmp(n->op_type, "Shape") == 0)
+            continue;
+        const int axis = feature_axis(n->op_type);
+        const int64_t *order = strcmp(n->op_type, "Transpose") == 0 ? order_of(n) : NULL;
+        int turned[3];
+        for (int k = 0; k < 3; k++)
+            turned[k] = order && order[k] >= 0 && order[k] < 3 ? axes[order[k]] : axes[k];
+        found = axis >= 0 ? axes[axis] == 2 : features_last(g, n->outputs[0], turned, steps - 1);
+    }
+    return found;
+}
+
+bool inputs_series_last(const inputs *in, const limn_model *m, const char *name)
+{
+    enum { STEPS = 16 };
+    const onnx_model *o = lm_model_onnx(m->model);
+    if (in->layout != LAYOUT_AUTO || !o->graph)
+        return in->layout == LAYOUT_NLC;
+    return features_last(o->graph, name, (const int[3]){0, 1, 2}, STEPS) == 1;
 }
 
 lm_status picture_axes_find(const limn_port *p, layout wanted, const char *source, picture_axes *out)

@@ -82,6 +82,9 @@ static bool read_config(const cJSON *o, lm_prep *p)
             return false;
         p->filter = (lm_filter)filters[f];
     }
+    const cJSON *rate = cJSON_GetObjectItemCaseSensitive(o, "sampling_rate");
+    if (cJSON_IsNumber(rate) && rate->valuedouble >= 1 && rate->valuedouble <= 768000)
+        p->rate = (int)rate->valuedouble;
     const cJSON *crop = cJSON_GetObjectItemCaseSensitive(o, "crop_size");
     if (crop && flag(o, "do_center_crop")) {
         int side;
@@ -119,6 +122,7 @@ lm_status picture_prep(const reader *r, lm_prep *out, bool *scale_told)
     const char *text = r->cmd->option[OPT_prep], *own = model_metadata(r->m, "limn.prep"),
                *config = model_metadata(r->m, "preprocessor_config");
     *out = LM_PREP_NONE;
+    r->out->prep_asked = true;
     *scale_told = text || own;
     if (text)
         return lm_prep_parse(text, out);

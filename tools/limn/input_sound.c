@@ -1,6 +1,7 @@
 /* Sound as INPUT. */
 #include <string.h>
 
+#include "core/data/resample.h"
 #include "core/data/wav.h"
 #include "input_inside.h"
 #include "subject.h"
@@ -67,6 +68,22 @@ static lm_status arrange(const reader *r, const limn_port *p, const char *source
     return LM_OK;
 }
 
+/* At the rate that --prep or the model's metadata asks for; where nobody says one, sound is taken as it is. */
+static lm_status as_wanted(const reader *r, const char *path, int rate, lm_view *v)
+{
+    lm_prep prep;
+    bool told;
+    lm_view fresh;
+    LM_TRY(picture_prep(r, &prep, &told));
+    if (!prep.rate || prep.rate == rate)
+        return LM_OK;
+    LM_TRY(lm_context(lm_resample(v, rate, prep.rate, &fresh), "%s", path));
+    lm_log(LM_LOG_INFO, "%s: resampled to %d frames a second, as the model wants it", path, prep.rate);
+    lm_buffer_unref(v->buf);
+    *v = fresh;
+    return LM_OK;
+}
+
 lm_status input_sound(reader *r, const input_word *w)
 {
     lm_view v, arranged;
@@ -76,7 +93,9 @@ lm_status input_sound(reader *r, const input_word *w)
     LM_TRY(lm_wav_read(w->path, &v, &rate));
     lm_log(LM_LOG_INFO, "%s: %lld frames, %d a second, %lld channels", w->path, (long long)v.sh.dim[1], rate,
            (long long)v.sh.dim[0]);
-    lm_status status = arrange(r, limn_model_input(r->m, w->input), w->path, &v, &arranged);
+    lm_status status = as_wanted(r, w->path, rate, &v);
+    if (status == LM_OK)
+        status = arrange(r, limn_model_input(r->m, w->input), w->path, &v, &arranged);
     lm_buffer_unref(v.buf);
     return status == LM_OK ? input_keep(r, w->input, w->path, &arranged) : status;
 }

@@ -4,6 +4,12 @@
 #include "core/data/csv.h"
 #include "input_inside.h"
 
+/* Is this table the one that is read part by part? */
+static bool in_parts(const reader *r)
+{
+    return r->parts && r->parts->table;
+}
+
 /* What the columns are called, for pictures of the result. */
 static lm_status keep_names(inputs *out, const lm_csv *csv, const bool *skip)
 {
@@ -22,8 +28,8 @@ static lm_status keep_names(inputs *out, const lm_csv *csv, const bool *skip)
     return LM_OK;
 }
 
-/* Models of trees may know what to do without a value; for others somebody should know where it lacks. */
-static void tell_missing(const lm_csv *csv, const char *source, int64_t first, int64_t rows, const bool *skip)
+/* Models of trees may know what to do without a value; for others somebody should know where it lacks. Was it told? */
+static bool tell_missing(const lm_csv *csv, const char *source, int64_t first, int64_t rows, const bool *skip)
 {
     int64_t found = 0, line = 0;
     int column = 0;
@@ -36,6 +42,7 @@ static void tell_missing(const lm_csv *csv, const char *source, int64_t first, i
     if (found)
         lm_log(LM_LOG_WARN, "%s: line %lld, column %d '%s': has no value%s; such values are given as NaN", source,
                (long long)line, column + 1, lm_csv_column(csv, column), found > 1 ? ", and others have none, too" : "");
+    return found > 0;
 }
 
 /* The rows of a table, without the columns of `skip`, as the input has its axes. */
@@ -51,7 +58,11 @@ static lm_status take_rows(const reader *r, const lm_csv *csv, const char *sourc
         width *= p->dim[i] >= 0 ? p->dim[i] : 1;
     }
     LM_TRY(lm_csv_numbers(csv, row < 0 ? 0 : row, rows, skip, &v));
-    tell_missing(csv, source, row < 0 ? 0 : row, rows, skip);
+    if (!in_parts(r) || !r->parts->told) {
+        const bool told = tell_missing(csv, source, row < 0 ? 0 : row, rows, skip);
+        if (in_parts(r))
+            r->parts->told = told;
+    }
     if (known && v.sh.dim[1] != width) {
         long long have = (long long)v.sh.dim[1];
         lm_buffer_unref(v.buf);
@@ -114,7 +125,10 @@ static lm_status keep_table(reader *r, lm_csv **table, const char *source, size_
 lm_status input_table(reader *r, const input_word *w)
 {
     lm_csv *csv;
-    LM_TRY(lm_csv_read(w->file, &(lm_csv_options){.missing = true}, &csv));
+    if (in_parts(r))
+        LM_TRY(lm_csv_parts_next(r->parts->table, r->parts->step, &csv));
+    else
+        LM_TRY(lm_csv_read(w->file, &(lm_csv_options){.missing = true}, &csv));
     bool *skip = lm_calloc((size_t)lm_csv_columns(csv), sizeof *skip);
     lm_status status = skip ? LM_OK : LM_MEMORY;
     if (status == LM_OK && !lm_csv_rows(csv))

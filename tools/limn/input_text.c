@@ -25,7 +25,8 @@ typedef struct writer {
     lm_tokenizer *t;
     lm_tokens *of;        /* by text */
     int64_t input[ROLES]; /* -1: the model has none */
-    int64_t width;        /* of all; 0: every text has its own */
+    int64_t width;        /* of all */
+    size_t first, end;    /* texts of this part */
 } writer;
 
 static lm_status add_text(reader *r, const char *source, const char *text, size_t count, int64_t input)
@@ -129,6 +130,32 @@ static lm_status encode(writer *w)
     return LM_OK;
 }
 
+static bool was_given(const reader *r, int64_t input)
+{
+    for (size_t i = 0; i < r->pieces.count; i++)
+        if ((int64_t)r->pieces.at[i].input == input)
+            return true;
+    return false;
+}
+
+/* Can each text be a part of its own? Not beside arrays, which have a row for each. */
+static bool can_part(const writer *w)
+{
+    return w->r->parts && !w->r->pieces.count;
+}
+
+/* Texts that cannot share a batch are read one by one, each with its own length. */
+static lm_status choose_one(writer *w)
+{
+    input_parts *parts = w->r->parts;
+    parts->rows = (int64_t)w->r->texts.count;
+    parts->step = 1;
+    w->first = (size_t)parts->at;
+    w->end = w->first + 1;
+    w->width = (int64_t)w->of[w->first].count;
+    return LM_OK;
+}
+
 /* Texts of unequal length are filled up where the model takes a mask that says so, or can only take one length. */
 static lm_status choose_width(writer *w)
 {
@@ -145,9 +172,12 @@ static lm_status choose_width(writer *w)
                "%.*s: has %zu tokens, but input '%s' takes %lld; shorten it, or set truncation in the tokenizer's file",
                told(w->r->texts.at[longest].source), w->r->texts.at[longest].source, most, p->name, (long long)fixed);
     w->width = fixed >= 0 ? fixed : (int64_t)most;
-    if (least == (size_t)w->width)
+    w->end = w->r->texts.count;
+    const bool mask = w->input[ROLE_MASK] >= 0, alone = p->rank == 1 && w->end > 1;
+    if (least == (size_t)w->width && !alone)
         return LM_OK;
-    const bool mask = w->input[ROLE_MASK] >= 0;
+    if (can_part(w) && (alone || (fixed < 0 && !mask)))
+        return choose_one(w);
     LM_REQUIRE(
         fixed >= 0 || mask, LM_INPUT,
         "the texts have %zu to %zu tokens, and the model takes no mask, so they cannot share a batch; give them one "
@@ -173,14 +203,6 @@ static int64_t number(const writer *w, const lm_tokens *of, role k, int64_t i)
     case ROLE_TYPES: return there ? of->at[i].type : 0;
     default: return i;
     }
-}
-
-static bool was_given(const reader *r, int64_t input)
-{
-    for (size_t i = 0; i < r->pieces.count; i++)
-        if ((int64_t)r->pieces.at[i].input == input)
-            return true;
-    return false;
 }
 
 static lm_status keep(writer *w, size_t text, role k)
@@ -233,7 +255,7 @@ static lm_status name_tokens(writer *w)
     out->token_width = w->width;
     for (size_t i = 0; i < w->r->texts.count; i++) {
         const char *second = next_value(w->r->cmd, OPT_pair, &at);
-        for (int64_t k = 0; k < w->width; k++)
+        for (int64_t k = 0; i >= w->first && i < w->end && k < w->width; k++)
             LM_TRY(name_token(w, &w->r->texts.at[i], second, k < (int64_t)w->of[i].count ? &w->of[i].at[k] : &filler));
     }
     return LM_OK;
@@ -253,7 +275,7 @@ static lm_status write_all(writer *w)
     bool given[ROLES];
     for (int k = 0; k < ROLES; k++)
         given[k] = w->input[k] < 0 || was_given(r, w->input[k]);
-    for (size_t i = 0; i < r->texts.count; i++)
+    for (size_t i = w->first; i < w->end; i++)
         for (int k = 0; k < ROLES; k++)
             if (!given[k])
                 LM_TRY(keep(w, i, (role)k));

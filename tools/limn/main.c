@@ -106,21 +106,6 @@ static lm_status run(command *cmd)
     return lm_context(status, "%s", v->name);
 }
 
-static lm_status write_all(const char *text, size_t count)
-{
-    while (count) {
-        ssize_t n = write(STDOUT_FILENO, text, count);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EPIPE)
-            return LM_OK; /* the reader, such as `head`, has seen enough */
-        LM_REQUIRE(n > 0, LM_OUTPUT, "standard output: cannot be written (%s); give it room or a reader", strerror(errno));
-        text += n;
-        count -= (size_t)n;
-    }
-    return LM_OK;
-}
-
 /* What to do about a failure whose message does not say it. */
 static const char *advice(lm_status status, verb_id verb)
 {
@@ -130,7 +115,8 @@ static const char *advice(lm_status status, verb_id verb)
 #undef VERB
         "see `limn --help`"};
     switch (status) {
-    case LM_USAGE: return strstr(lm_message(), "option ") ? "see `limn info --methods`" : help[verb];
+    case LM_USAGE: return strstr(lm_message(), "device list") ? "see `limn devices --help`"
+                        : strstr(lm_message(), "option ") ? "see `limn info --methods`" : help[verb];
     case LM_DEVICE: return "see `limn devices`";
     case LM_MEMORY: return "free some memory or raise --mem";
     case LM_UNSUPPORTED: return "see `limn info --ops`";
@@ -164,7 +150,7 @@ static void complain(bool json, lm_status status, const command *cmd)
     lm_json_end_object(&j);
     lm_json_end_object(&j);
     lm_str_char(&text, '\n');
-    write_all(lm_str_text(&text), text.count);
+    command_write(lm_str_text(&text), text.count);
     lm_str_free(&text);
 }
 
@@ -215,12 +201,14 @@ int main(int argc, char **argv)
     bool answered = status == LM_OK || status == LM_NO; /* no is an answer, too */
     lm_status written = answered ? cmd.out.status : LM_OK;
     if (answered && written == LM_OK)
-        written = write_all(lm_str_text(&cmd.out), cmd.out.count);
+        written = command_say(&cmd);
     if (written != LM_OK)
         status = written;
     if (status != LM_OK && status != LM_NO)
         complain(json, status, &cmd);
     lm_str_free(&cmd.out);
+    if (cmd.spilled)
+        fclose(cmd.spilled);
     lm_str_free(&cmd.node);
     lm_str_free(&cmd.line);
     lm_vec_free(&cmd.uses);

@@ -40,6 +40,8 @@ void progress_tell(void *with, size_t done, size_t all)
 {
     progress *p = with;
     const double at = now(), spent = at - p->begun;
+    done += p->before;
+    all = p->all ? p->all : all;
     if (!p->things || all < 2 || done >= all || spent < SILENT ||
         (p->told > 0 && at - p->told < (p->bar ? BAR_EVERY : LINE_EVERY)))
         return;

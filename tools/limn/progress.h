@@ -7,6 +7,7 @@
 typedef struct progress {
     const char *things; /* that are counted; NULL: nobody wants to know */
     double begun, told; /* seconds */
+    size_t before, all; /* of several runs: done before this one, in all; 0: this one is all */
     bool bar;           /* a line that is drawn over, on a terminal; otherwise a new line now and then */
 } progress;
 

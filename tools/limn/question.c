@@ -102,10 +102,56 @@ static lm_status take_baseline(question *q, const char *word)
     const char *dot = strrchr(word, '.');
     const bool array = ends_in(word, ".npy") || ends_in(word, ".npz"), there = is_file(word);
     const bool named = strchr(word, '/') || (dot && strspn(dot + 1, "0123456789e-+") < strlen(dot + 1));
-    LM_REQUIRE(array || there || !named, LM_INPUT, "--baseline %.199s: there is no such file; give a .npy or .npz", word);
+    if (inputs_have_form(word))
+        return LM_OK; /* it is read once the model is known */
+    LM_REQUIRE(array || there || !named, LM_INPUT, "--baseline %.199s: there is no such file; give one of numbers or one that "
+               "could be the input, too", word);
     LM_REQUIRE(array || !there, LM_USAGE,
-               "--baseline %.199s: a file of a baseline is .npy or .npz, with numbers as the model takes them", word);
+               "--baseline %.199s: no such file can be an input; give .npy or .npz, or a picture, a table, a sound or a text",
+               word);
     return take_file(q, word);
+}
+
+/* What the model is fed with it, under the baseline's own name; of several inputs as an archive has them. */
+static lm_status keep_inputs(question *q, const char *word, const inputs *in)
+{
+    lm_str name = {0};
+    lm_status status = LM_OK;
+    for (size_t i = 0; i < in->feeds && status == LM_OK; i++) {
+        const limn_tensor *t = &in->feed[i].tensor;
+        lm_shape sh;
+        lm_buffer *wrapped;
+        lm_str_clear(&name);
+        lm_str_printf(&name, in->feeds > 1 ? "%s/%s" : "%s", word, in->feed[i].name);
+        status = lm_shape_make(t->rank, t->dim, &sh);
+        if (status == LM_OK)
+            status = lm_buffer_wrap(t->data, limn_tensor_count(t) * limn_dtype_size(t->type), &wrapped);
+        if (status == LM_OK) {
+            const lm_view v = lm_view_row((lm_dtype)t->type, &sh, wrapped);
+            status = keep(q, lm_str_text(&name), &v);
+        }
+    }
+    lm_str_free(&name);
+    return status;
+}
+
+lm_status question_baseline(const limn_model *m, const command *cmd, question *q)
+{
+    const char *word = cmd->option[OPT_baseline];
+    if (!word || !inputs_have_form(word))
+        return LM_OK;
+    char *operand[] = {cmd->operand[0], (char *)word};
+    command one = {.verb = cmd->verb, .operands = 2, .operand = operand};
+    memcpy(one.option, cmd->option, sizeof one.option);
+    one.option[OPT_text] = one.option[OPT_pair] = NULL;
+    inputs in = {0};
+    lm_status status = lm_context(inputs_read(m, &one, &in), "--baseline");
+    if (status == LM_OK)
+        status = keep_inputs(q, word, &in);
+    inputs_free(&in);
+    q->ask.file = q->files.at;
+    q->ask.files = q->files.count;
+    return status;
 }
 
 /* Every @file among the targets. */

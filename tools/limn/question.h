@@ -27,6 +27,9 @@ lm_status question_labels(const limn_model *m, question *q);
 /* Where a method asked for needs the least and the greatest value of its input, and pictures were prepared: those that come
  * of black and white, unless the user gave some. */
 lm_status question_bounds(const inputs *in, question *q);
+
+/* Where --baseline is a picture, a table or another INPUT that is no array: read as such, with the same preparation. */
+lm_status question_baseline(const limn_model *m, const command *cmd, question *q);
 void question_free(question *q);
 
 #endif

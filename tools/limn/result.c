@@ -1,12 +1,10 @@
-/* Results as .npy, .npz, .json and .csv files, and as lines of text. */
+/* Results as JSON, as tables and as lines of text. */
 #include "result.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "core/base/file.h"
-#include "core/data/npz.h"
-#include "core/tensor/npy.h"
+#include "core/tensor/dtype.h"
 #include "numbers.h"
 
 static const char *const endings[FORMS] = {".npy", ".npz", ".json", ".csv"};
@@ -82,34 +80,26 @@ static void add_top(const result *r, lm_json *j, int64_t sample)
     lm_free(top);
 }
 
-void result_json(const result *r, lm_str *out)
+void result_json(const result *r, lm_json *j)
 {
-    lm_json j;
-    lm_json_start(&j, out);
-    lm_json_object(&j);
-    lm_json_key(&j, "samples");
-    lm_json_array(&j);
     for (int64_t s = 0; s < r->samples; s++) {
-        lm_json_object(&j);
-        lm_json_key(&j, "source");
-        lm_json_string(&j, *r->source[s] ? r->source[s] : NULL);
-        lm_json_key(&j, "outputs");
-        lm_json_object(&j);
+        lm_json_object(j);
+        lm_json_key(j, "source");
+        lm_json_string(j, *r->source[s] ? r->source[s] : NULL);
+        lm_json_key(j, "outputs");
+        lm_json_object(j);
         for (size_t i = 0; i < r->count; i++) {
             int axis;
             size_t first;
             const limn_tensor *t = share_of(r, i, s, &axis, &first);
-            lm_json_key(&j, r->name[i]);
-            numbers_json(&j, t, axis, first);
+            lm_json_key(j, r->name[i]);
+            numbers_json(j, t, axis, first);
         }
-        lm_json_end_object(&j);
-        lm_json_key(&j, "top");
-        add_top(r, &j, s);
-        lm_json_end_object(&j);
+        lm_json_end_object(j);
+        lm_json_key(j, "top");
+        add_top(r, j, s);
+        lm_json_end_object(j);
     }
-    lm_json_end_array(&j);
-    lm_json_end_object(&j);
-    lm_str_char(out, '\n');
 }
 
 void result_lines(const result *r, lm_str *out)
@@ -117,8 +107,8 @@ void result_lines(const result *r, lm_str *out)
     for (int64_t v = 0, all = vectors(r); v < all; v++) {
         size_t n;
         ranked *top = rank_vector(r, v, &n);
-        if (all > 1 && all == r->samples)
-            lm_str_printf(out, "%s%s\n", v ? "\n" : "", r->source[v]);
+        if ((all > 1 || r->many) && all == r->samples)
+            lm_str_printf(out, "%s%s\n", v || r->follows ? "\n" : "", r->source[v]);
         else if (all > 1)
             lm_str_printf(out, "%s%s[%lld]\n", v ? "\n" : "", r->name[0], (long long)v);
         for (size_t i = 0; i < n; i++)
@@ -160,14 +150,13 @@ static bool has_columns(const result *r, size_t i)
     return true;
 }
 
-/* A row per sample, under names of columns. */
-static void as_csv(const result *r, lm_str *out)
+void result_csv(const result *r, bool names, lm_str *out)
 {
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; names && i < r->count; i++)
         if (!has_columns(r, i))
             lm_log(LM_LOG_WARN, ".csv: '%s' is of another shape for every sample and is left out; write .json",
                    r->name[i]);
-    for (int64_t s = -1; s < r->samples && out->status == LM_OK; s++) {
+    for (int64_t s = names ? -1 : 0; s < r->samples && out->status == LM_OK; s++) {
         bool more = false;
         for (size_t i = 0; i < r->count; i++) {
             int axis;
@@ -188,51 +177,4 @@ static void as_csv(const result *r, lm_str *out)
         }
         lm_str_char(out, '\n');
     }
-}
-
-static lm_status write_npz(const result *r, const char *path)
-{
-    lm_zip_out zip;
-    LM_TRY(lm_zip_create(path, &zip));
-    lm_status status = LM_OK;
-    for (size_t i = 0; i < r->count && status == LM_OK; i++) {
-        lm_view v;
-        status = numbers_view(&r->tensor[i], &v);
-        if (status != LM_OK)
-            break;
-        status = lm_npz_add(&zip, r->name[i], &v);
-        lm_buffer_unref(v.buf);
-    }
-    if (status == LM_OK)
-        return lm_zip_commit(&zip);
-    lm_zip_drop(&zip);
-    return status;
-}
-
-static lm_status write_npy(const result *r, const char *path)
-{
-    lm_view v;
-    LM_REQUIRE(r->outputs, LM_INPUT, "%s: the model has no output to write; use .npz", path);
-    LM_TRY(numbers_view(&r->tensor[0], &v));
-    lm_status status = lm_npy_write(path, &v);
-    lm_buffer_unref(v.buf);
-    return status;
-}
-
-lm_status result_write(const result *r, const char *path, result_form form)
-{
-    if (form == FORM_NPY)
-        return write_npy(r, path);
-    if (form == FORM_NPZ)
-        return write_npz(r, path);
-    lm_str text = {0};
-    if (form == FORM_JSON)
-        result_json(r, &text);
-    else
-        as_csv(r, &text);
-    lm_status status = text.status;
-    if (status == LM_OK)
-        status = lm_file_write(path, lm_str_text(&text), text.count);
-    lm_str_free(&text);
-    return status;
 }

@@ -4,6 +4,7 @@
 
 #include <limn/limn.h>
 
+#include "arrays.h"
 #include "command.h"
 #include "subject.h"
 
@@ -13,6 +14,7 @@ typedef struct result {
     size_t count;
     size_t outputs;     /* the first so many are the model's outputs; captured values follow */
     int64_t samples;
+    bool many, follows; /* these are not all; not the first */
     char *const *source; /* by sample */
     char **label;       /* names of the classes; NULL: there are none */
     size_t labels;
@@ -28,11 +30,35 @@ typedef enum result_form { FORM_NPY, FORM_NPZ, FORM_JSON, FORM_CSV, FORMS } resu
 lm_status result_share(result *r, const subject *on, const limn_feed *feed, size_t feeds);
 void result_free_shares(result *r);
 
+/* by_sample.c: is a row of every value what the sample has when it is alone? Only then parts of the samples give parts
+ * of the result. */
+lm_status result_goes_by_rows(const result *r, const subject *on, const limn_feed *feed, size_t feeds, bool *yes);
+
 /* The form that a file's ending stands for; LM_USAGE lists the endings. */
 lm_status result_form_of(const char *path, result_form *out);
 
-lm_status result_write(const result *r, const char *path, result_form form);
-void result_json(const result *r, lm_str *out);
+/* result_out.c: a file, or what the command says as JSON, at once or part by part. */
+typedef struct result_out {
+    const char *path; /* NULL: said */
+    command *cmd;
+    result_form form;
+    int64_t rows; /* of all parts; 0: there is one */
+    bool begun;
+    LM_VEC(limn_tensor) like; /* shapes of the first part, by value */
+    arrays arrays;            /* .npy, .npz */
+    lm_out file;              /* .json, .csv */
+    lm_str text;
+    lm_json json;
+} result_out;
+
+lm_status result_out_open(command *cmd, const char *path, int64_t rows, result_out *out);
+lm_status result_out_add(result_out *out, const result *part);
+lm_status result_out_close(result_out *out); /* in any case nothing stays open */
+void result_out_drop(result_out *out);       /* give up; fine after close */
+
+/* The samples as JSON; as rows of a table, with the names of the columns before them when asked. */
+void result_json(const result *r, lm_json *j);
+void result_csv(const result *r, bool names, lm_str *out);
 
 /* One line for each of the greatest values of the first output: "index label value", with tabs between. */
 void result_lines(const result *r, lm_str *out);

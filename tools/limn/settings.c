@@ -91,7 +91,7 @@ static lm_status find_devices(const command *cmd, settings *s)
     LM_TRY(open_chain(cmd, s, &chain));
     snprintf(s->level, sizeof s->level, "%s", s->best);
     if (chain.n)
-        snprintf(s->device, sizeof s->device, "%s", chain.dev[0]->info.name);
+        lm_chain_text(&chain, s->device, sizeof s->device);
     for (int i = 0; i < chain.n; i++)
         if (chain.dev[i]->info.kind == LM_KIND_CPU) {
             snprintf(s->level, sizeof s->level, "%s", last_word(chain.dev[i]->info.levels));

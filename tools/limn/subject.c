@@ -22,6 +22,48 @@ void subject_close(subject *s)
     *s = (subject){0};
 }
 
+enum { DEVICES = 16 };
+
+lm_status subject_devices(const subject *s, lm_str *out)
+{
+    limn_share share[DEVICES];
+    int fixed;
+    size_t n = limn_session_shares(s->session, share, DEVICES, &fixed), busy = 0;
+    n = n < DEVICES ? n : DEVICES;
+    for (size_t i = 0; i < n; i++) {
+        busy += share[i].rows > 0;
+        lm_str_printf(out, n > 1 ? "%s%s (%llu row%s)" : "%s%s", i ? " + " : "", share[i].device,
+                      (unsigned long long)share[i].rows, share[i].rows == 1 ? "" : "s");
+    }
+    if (n > 1)
+        lm_str_add(out, busy < 2 ? ", nothing to share" : fixed ? ", in fixed parts" : ", by speed");
+    return out->status;
+}
+
+void subject_shares_json(const subject *s, lm_json *j)
+{
+    limn_share share[DEVICES];
+    int fixed;
+    size_t n = limn_session_shares(s->session, share, DEVICES, &fixed);
+    if (n < 2)
+        return;
+    lm_json_key(j, "split");
+    lm_json_string(j, fixed ? "fixed" : "speed");
+    lm_json_key(j, "shares");
+    lm_json_array(j);
+    for (size_t i = 0; i < n && i < DEVICES; i++) {
+        lm_json_object(j);
+        lm_json_key(j, "device");
+        lm_json_string(j, share[i].device);
+        lm_json_key(j, "class");
+        lm_json_string(j, share[i].exact ? "exact" : "close");
+        lm_json_key(j, "rows");
+        lm_json_int(j, (int64_t)share[i].rows);
+        lm_json_end_object(j);
+    }
+    lm_json_end_array(j);
+}
+
 const char *model_metadata(const limn_model *m, const char *key)
 {
     const onnx_model *o = lm_model_onnx(m->model);

@@ -9,8 +9,8 @@ LM_VEC lm_v16 operand(const lm_ew *e, int k, unsigned one, size_t i, size_t left
     return one >> k & 1 ? lm_v_set(*x) : lm_v_load_left(x + i, left);
 }
 
-#define BINARY(OP, f)                                                                                                 \
-    LM_VEC void run_##OP(const lm_ew *e, unsigned one)                                                                \
+#define LOOP(OP, f)                                                                                                   \
+    LM_VEC void run_##OP(lm_ew *e, unsigned one)                                                                      \
     {                                                                                                                 \
         float *y = e->y;                                                                                              \
         size_t n = e->n, i = 0;                                                                                       \
@@ -18,11 +18,12 @@ LM_VEC lm_v16 operand(const lm_ew *e, int k, unsigned one, size_t i, size_t left
             lm_v16 a = operand(e, 0, one, i, 16), b = operand(e, 1, one, i, 16);                                      \
             put(y + i, f, e->past);                                                                                   \
         }                                                                                                             \
-        if (i < n) {                                                                                                  \
-            lm_v16 a = operand(e, 0, one, i, n - i), b = operand(e, 1, one, i, n - i);                                \
-            lm_v_store_n(y + i, f, n - i);                                                                            \
-        }                                                                                                             \
-    }                                                                                                                 \
+        if (i < n)                                                                                                    \
+            do_rest(e, i, 2, LM_NAME(lm_ew_##OP));                                                                    \
+    }
+
+#define BINARY(OP, f)                                                                                                 \
+    LOOP(OP, f)                                                                                                       \
     void LM_NAME(lm_ew_##OP)(lm_ew *e)                                                                                \
     {                                                                                                                 \
         if (e->one == 0)                                                                                              \
@@ -34,6 +35,11 @@ LM_VEC lm_v16 operand(const lm_ew *e, int k, unsigned one, size_t i, size_t left
         else                                                                                                          \
             run_##OP(e, 3);                                                                                           \
     }
+
+/* the same for what takes so long that one loop does for all forms */
+#define LONG_BINARY(OP, f)                                                                                            \
+    LOOP(OP, f)                                                                                                       \
+    void LM_NAME(lm_ew_##OP)(lm_ew *e) { run_##OP(e, e->one); }
 
 /* as BINARY, results of one byte */
 #define COMPARE(OP, f)                                                                                                \
@@ -70,9 +76,9 @@ BINARY(DIV, lm_v_div(a, b))
 BINARY(MIN, lm_v_min(a, b))
 BINARY(MAX, lm_v_max(a, b))
 BINARY(PRELU, lm_v_select(lm_v_lt(a, lm_v_zero()), lm_v_mul(b, a), a))
-BINARY(POW, lm_v_pow(a, b))
-BINARY(ATAN2, lm_v_atan2(a, b))
-BINARY(MOD, remainder_of(a, b))
+LONG_BINARY(POW, lm_v_pow(a, b))
+LONG_BINARY(ATAN2, lm_v_atan2(a, b))
+LONG_BINARY(MOD, remainder_of(a, b))
 COMPARE(EQUAL, lm_v_eq(a, b))
 COMPARE(GREATER, lm_v_lt(b, a))
 COMPARE(GREATEREQ, lm_v_le(b, a))

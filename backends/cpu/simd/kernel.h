@@ -15,6 +15,15 @@
 #undef LM_CONVERT
 #undef LM_STREAM_FN
 
+/* Keep v in its register: compilers would rather load a value again for each of its uses, or call memcpy. */
+#if LM_LEVEL_NO == 2
+#define LM_KEEP(v) __asm__("" : "+v"(v))
+#elif LM_LEVEL_NO == 1
+#define LM_KEEP(v) __asm__("" : "+x"((v).a), "+x"((v).b))
+#else
+#define LM_KEEP(v) (void)(v)
+#endif
+
 /* A full vector of results, past the caches when asked. */
 LM_VEC void put(float *p, lm_v16 v, bool past)
 {
@@ -33,6 +42,27 @@ LM_VEC void lm_v_store_left(float *p, lm_v16 v, size_t left)
     else
         lm_v_store_n(p, v, left);
 }
+
+/* What is left of a run behind its whole vectors, from element i on: `fn` itself on a copy that fills one, so that its
+ * body is there once. */
+static __attribute__((noinline, unused)) void do_rest(lm_ew *e, size_t i, int operands, lm_ew_fn fn)
+{
+    enum { MOST = 2 };
+    const size_t left = e->n - i;
+    float x[MOST][16], y[16];
+    lm_ew rest = *e;
+    rest.y = y;
+    rest.n = 16;
+    rest.past = false;
+    for (int k = 0; k < operands; k++)
+        if (!(e->one >> k & 1)) {
+            lm_v_store(x[k], lm_v_load_n((const float *)e->x[k] + i, left));
+            rest.x[k] = x[k];
+        }
+    fn(&rest);
+    lm_v_store_n((float *)e->y + i, lm_v_load(y), left);
+}
+
 LM_VEC void lm_i_store_u8_left(uint8_t *p, lm_vi16 v, size_t left)
 {
     uint8_t part[16];

@@ -112,15 +112,6 @@ static void largest_at(float *y, const float *x, const lm_pool_window *w, float 
     window(LM_POOL_MAX, y, x, w, a, c);
 }
 
-/* Compilers would rather load a value again for each of its uses. */
-#if LM_LEVEL_NO == 2
-#define KEEP(v) __asm__("" : "+v"(v))
-#elif LM_LEVEL_NO == 1
-#define KEEP(v) __asm__("" : "+x"((v).a), "+x"((v).b))
-#else
-#define KEEP(v) (void)(v)
-#endif
-
 /* x / by for a whole by below 2^20, correctly rounded, unless x is tiny (not 0) or infinite: x times 1 / by is off by
  * two places at most, and what it lacks is a multiple of its last place, so the second product settles it. `least` and
  * `all` tell whether there was such an x. */
@@ -155,7 +146,7 @@ LM_VEC void sums_of(float *y, int64_t y_step, const float *x, const lm_pool_wind
                     __builtin_prefetch(p + k * w->step[2] + w->ahead, 0, 3);
                 for (int k = 0; k < (outs - 1) * stride + along; k++) {
                     lm_v16 v = lm_v_load(p + k * w->step[2]);
-                    KEEP(v);
+                    LM_KEEP(v);
                     for (int o = 0; o < outs; o++)
                         if (k - o * stride >= 0 && k - o * stride < along)
                             s[o] = lm_v_add(s[o], v);

@@ -2,13 +2,7 @@
 #ifndef LM_CPU_SIMD_RESIZE_TABLE_H
 #define LM_CPU_SIMD_RESIZE_TABLE_H
 
-#include <stdint.h>
-
-/* One element of the input and its weight. */
-typedef struct lm_tap {
-    int64_t at;
-    float weight;
-} lm_tap;
+#include "core/ops/resample.h"
 
 typedef struct lm_resize_fns {
     /* Position i < n takes taps[first[i]] ... taps[first[i + 1] - 1]: y[i * c + l] = the chain of fused multiply-adds

@@ -17,7 +17,7 @@
         for (; i + 16 <= n; i += 16)                                                                                  \
             put(y + i, value_##OP(lm_v_load(x + i), a, b), e->past);                                                  \
         if (i < n)                                                                                                    \
-            lm_v_store_n(y + i, value_##OP(lm_v_load_n(x + i, n - i), a, b), n - i);                                  \
+            do_rest(e, i, 1, LM_NAME(lm_ew_##OP));                                                                    \
     }
 
 #include "backends/cpu/simd/formulas.h"

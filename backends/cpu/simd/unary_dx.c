@@ -1,4 +1,5 @@
-/* unary_dx.c - derivatives of the elementwise functions over whole arrays: y = s * slope, operands (s, x), or (s, f(x)). */
+/* unary_dx.c - derivatives of the elementwise functions over whole arrays: y = s * slope, operands (s, x), or
+ * (s, f(x)). */
 #include "backends/cpu/simd/kernel.h"
 
 #define DERIVATIVE(OP, f)                                                                                             \
@@ -16,7 +17,7 @@
         for (; i + 16 <= n; i += 16)                                                                                  \
             put(y + i, slope_##OP(lm_v_load(s + i), lm_v_load(x + i), a, b), e->past);                                \
         if (i < n)                                                                                                    \
-            lm_v_store_n(y + i, slope_##OP(lm_v_load_n(s + i, n - i), lm_v_load_n(x + i, n - i), a, b), n - i);       \
+            do_rest(e, i, 2, LM_NAME(lm_dx_##OP));                                                                    \
     }
 
 #include "backends/cpu/simd/formulas_dx.h"

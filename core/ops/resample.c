@@ -1,5 +1,5 @@
 /* The coordinates and weights of ONNX's Resize. */
-#include "backends/cpu/resample.h"
+#include "core/ops/resample.h"
 
 #include <math.h>
 #include <string.h>
@@ -110,7 +110,7 @@ static lm_status push_window(lm_taps *t, const lm_attr_resize *a, double x, int6
     return LM_OK;
 }
 
-lm_status lm_taps_make(const lm_attr_resize *a, int axis, int64_t in, int64_t out, lm_taps *t)
+static lm_status make(const lm_attr_resize *a, int axis, int64_t in, int64_t out, lm_taps *t)
 {
     bool trivial = lm_taps_trivial(a, axis, in, out);
     double shrink = a->antialias && a->scale[axis] < 1 ? a->scale[axis] : 1;
@@ -137,7 +137,7 @@ lm_status lm_taps_make(const lm_attr_resize *a, int axis, int64_t in, int64_t ou
     return LM_OK;
 }
 
-lm_status lm_taps_transpose(const lm_taps *t, int64_t in, lm_taps *back)
+static lm_status transpose(const lm_taps *t, int64_t in, lm_taps *back)
 {
     LM_TRY(start(back, in));
     back->tap = lm_malloc((size_t)t->count, sizeof *back->tap);
@@ -158,4 +158,17 @@ lm_status lm_taps_transpose(const lm_taps *t, int64_t in, lm_taps *back)
             back->tap[next[t->tap[j].at]++] = (lm_tap){o, t->tap[j].weight};
     lm_free(next);
     return LM_OK;
+}
+
+lm_status lm_taps_make(const lm_attr_resize *a, int axis, int64_t in, int64_t out, bool back, lm_taps *t)
+{
+    lm_taps forward = {0};
+    if (!back)
+        return make(a, axis, in, out, t);
+    memset(t, 0, sizeof *t);
+    lm_status status = make(a, axis, in, out, &forward);
+    if (status == LM_OK)
+        status = transpose(&forward, in, t);
+    lm_taps_free(&forward);
+    return status;
 }
