@@ -158,6 +158,60 @@ static lm_status make_conv(lm_cl_maker *m)
     return lm_cl_product_pass(m);
 }
 
+/* Few results per pixel leave panels empty: then the pixels of a line, side by side in a copy, are the columns. */
+static bool is_thin(const lm_cl_maker *m, const shape3 *s)
+{
+    const int64_t nr = lm_cl_panel(m->k->cl);
+    return m->k->cl->panels && s->groups == 1 && m->bias < 0 && s->m * 4 <= nr && s->out[2] / s->stride[2] * 2 >= nr;
+}
+
+/* The image as [n][z][y][channel][x] with zeros around it, and room to read a panel past its end. */
+static lm_status bring_turned(lm_cl_maker *m, const shape3 *s, const int64_t lo[AXES], const int64_t hi[AXES],
+                              steps *x)
+{
+    *x = steps_of(&m->call->x[0]);
+    const int64_t size[5] = {s->n, s->in[0], s->in[1], s->c, s->in[2]}, nr = lm_cl_panel(m->k->cl);
+    const int64_t st[5] = {x->sample, x->axis[0], x->axis[1], x->channel, x->axis[2]};
+    const int at[AXES] = {1, 2, 4};
+    lm_cl_border b = {0};
+    size_t past;
+    for (int i = 0; i < 5; i++)
+        b.in[i] = b.out[i] = size[i], b.st[i] = st[i];
+    for (int i = 0; i < AXES; i++) {
+        b.lo[at[i]] = lo[i];
+        b.out[at[i]] += lo[i] + hi[i];
+        LM_REQUIRE(b.out[at[i]] >= 0, LM_UNSUPPORTED, "Conv: pads that crop all of an image");
+    }
+    b.pixel = b.out[4];
+    LM_TRY(lm_cl_product_border(m, (lm_cl_place){0, 0}, &b, &m->b));
+    LM_TRY(lm_cl_scratch(m->k, nr, sizeof(float), &past));
+    *x = (steps){.channel = b.pixel, .axis = {b.pixel * s->c * b.out[2], b.pixel * s->c, 1}};
+    x->sample = x->axis[0] * b.out[1];
+    m->p.a_step = m->p.b_step, m->p.b_step = b.pixel, m->p.b_panel = nr;
+    return LM_OK;
+}
+
+/* From rows_of: lines become parts, the pixels of a line columns, the results of a pixel rows. */
+static void turn_rows(lm_cl_maker *m, int64_t results, const steps *y, const steps *r, const steps *p)
+{
+    lm_cl_product *q = &m->p;
+    const int x = LM_CL_DIGITS - 1;
+    q->columns = q->row_dim[x];
+    q->y_column = q->row_y[x], q->r_column = q->row_r[x], q->p_column = q->row_p[x];
+    for (int d = 0; d < LM_CL_DIGITS; d++) {
+        const int from = d - 1; /* samples, then two axes, after a digit of 1 */
+        q->part_dim[d] = from < 0 ? 1 : q->row_dim[from];
+        q->part_a[d] = q->part_bias[d] = 0;
+        q->part_b[d] = from < 0 ? 0 : q->row_a[from], q->part_y[d] = from < 0 ? 0 : q->row_y[from];
+        q->part_r[d] = from < 0 ? 0 : q->row_r[from], q->part_p[d] = from < 0 ? 0 : q->row_p[from];
+    }
+    for (int d = 0; d < LM_CL_DIGITS; d++)
+        q->row_dim[d] = 1, q->row_a[d] = q->row_y[d] = q->row_r[d] = q->row_p[d] = 0;
+    q->rows = q->row_dim[x] = results;
+    q->row_a[x] = 1, q->row_y[x] = y->channel, q->row_r[x] = r->channel, q->row_p[x] = p->channel;
+    m->across = true;
+}
+
 /* Along one axis, the taps that reach outputs of a phase: how many, the first one's number and the place it reads
  * relative to output 0 of the phase, and the steps from one to the next. */
 typedef struct phase {
@@ -182,22 +236,26 @@ static phase phase_of(const shape3 *s, int k, int64_t number)
     return f;
 }
 
+/* One phase: rows are pixels, or, `thin`, lines are parts, their pixels columns and the weights' columns rows. */
 static lm_status add_phase(lm_cl_maker *m, const shape3 *s, const int64_t number[AXES], const lm_cl_pack *pack,
-                           const steps *x, int64_t a0, const steps *y, const steps *r, const steps *q)
+                           const steps *x, int64_t image, bool thin, const steps *y, const steps *r, const steps *q)
 {
     lm_cl_product *p = &m->p;
-    int64_t out[AXES], tap = pack->channels * pack->nr;
-    p->a0 = a0, p->b0 = 0;
+    int64_t out[AXES], tap = pack->channels * pack->nr, weights = 0;
+    int64_t *image_step = thin ? p->tap_b : p->tap_a, *weights_step = thin ? p->tap_a : p->tap_b;
     for (int i = AXES - 1; i >= 0; tap *= s->k[i--]) {
         const phase f = phase_of(s, i, number[i]);
         out[i] = f.out;
         p->tap_dim[i] = f.n;
-        p->tap_a[i] = f.at_step * x->axis[i], p->tap_b[i] = f.tap_step * tap;
-        p->a0 += f.at * x->axis[i], p->b0 += f.tap * tap;
+        image_step[i] = f.at_step * x->axis[i], weights_step[i] = f.tap_step * tap;
+        image += f.at * x->axis[i], weights += f.tap * tap;
     }
     if (out[0] == 0 || out[1] == 0 || out[2] == 0)
         return LM_OK;
+    p->a0 = thin ? weights : image, p->b0 = thin ? image : weights;
     rows_of(m, s->n, out, (int64_t[]){1, 1, 1}, x, number, s->stride, y, r, q);
+    if (thin)
+        turn_rows(m, s->m, y, r, q);
     return lm_cl_product_pass(m);
 }
 
@@ -273,16 +331,22 @@ static lm_status make_conv_t(lm_cl_maker *m)
         }
     }
     steps x;
-    LM_TRY(bring(m, &s, lo, hi, s.m / s.groups > 2 * pack.nr, &x));
-    int64_t a0 = 0;
-    for (int i = 0; i < AXES; i++)
-        a0 += lo[i] * x.axis[i];
-    m->p.channels = pack.channels;
+    const bool thin = is_thin(m, &s);
     groups_of(m, &s, &pack, &y, &r, &q);
+    if (thin) {
+        m->a = m->b;
+        LM_TRY(bring_turned(m, &s, lo, hi, &x));
+    } else {
+        LM_TRY(bring(m, &s, lo, hi, s.m / s.groups > 2 * pack.nr, &x));
+    }
+    int64_t image = 0;
+    for (int i = 0; i < AXES; i++)
+        image += lo[i] * x.axis[i];
+    m->p.channels = pack.channels;
     for (int64_t z = 0; z < s.stride[0]; z++)
         for (int64_t v = 0; v < s.stride[1]; v++)
             for (int64_t u = 0; u < s.stride[2]; u++)
-                LM_TRY(add_phase(m, &s, (int64_t[]){z, v, u}, &pack, &x, a0, &y, &r, &q));
+                LM_TRY(add_phase(m, &s, (int64_t[]){z, v, u}, &pack, &x, image, thin, &y, &r, &q));
     return LM_OK;
 }
 

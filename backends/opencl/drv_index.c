@@ -70,17 +70,29 @@ static lm_status add_addresses(work *w)
     return LM_OK;
 }
 
+/* Into how many shares the places of updates go: a GPU wants many work-items, and reads of addresses cost it little. */
+static int64_t shares_of(const work *w)
+{
+    enum { FEW = 256, WANTED = 8192, MOST = 256 };
+    const lm_cl *cl = w->k->cl;
+    const int64_t wanted = cl->panels ? cl->dev.info.units : WANTED, shares = wanted / (w->m.count ? w->m.count : 1);
+    return w->m.n < FEW || shares < 2 ? 1 : shares < MOST ? shares : MOST;
+}
+
 static lm_status add_moves(work *w, const char *function, const char *options, int from, int to)
 {
     lm_cl_pass *pass;
+    const bool puts = function[0] == 'p';
+    w->m.shares = puts ? shares_of(w) : 1;
+    w->m.divisor = w->m.shares > 1 ? UINT64_MAX / (uint64_t)w->m.shares + 1 : 1;
     LM_TRY(lm_cl_pass_add(w->k, "index_params.h index.cl", options, function, &w->m, sizeof w->m, &pass));
     if (from >= 0) {
         lm_cl_pass_operand(pass, from, 0);
         lm_cl_pass_operand(pass, LM_CL_SCRATCH, w->offsets);
     }
     lm_cl_pass_operand(pass, to, 0);
-    const bool idle = function[0] == 'p' && w->m.n == 0;
-    lm_cl_pass_line(w->k, pass, idle ? 0 : w->m.count, w->k->cl->panels ? 16 : 0);
+    const bool idle = puts && w->m.n == 0;
+    lm_cl_pass_line(w->k, pass, idle ? 0 : w->m.count * w->m.shares, w->k->cl->panels && w->m.shares == 1 ? 16 : 0);
     return LM_OK;
 }
 

@@ -46,7 +46,8 @@ lm_status lm_cl_bind_copy(lm_cl *cl, const lm_call *call, lm_kernel **out)
     const lm_view *x = &call->x[0], *y = &call->y[0];
     lm_cl_kernel *k;
     size_t off;
-    LM_REQUIRE(x->dt == y->dt, LM_UNSUPPORTED, "%s between types has no kernel on opencl", lm_ops[call->op].name);
+    LM_REQUIRE(lm_dtype_size(x->dt) == lm_dtype_size(y->dt), LM_UNSUPPORTED,
+               "%s between types has no kernel on opencl", lm_ops[call->op].name);
     LM_TRY(lm_cl_kernel_new(cl, call, "copy", &k));
     if (call->op == LM_OP_RESHAPE)
         return lm_cl_bound(k, reshape(k, x, y), out);

@@ -1,9 +1,12 @@
-/* Max and average pooling of float32, and their gradients. */
+/* Max, average and Lp pooling of float32, and gradients. */
 #include <stdio.h>
 #include <string.h>
 
 #include "backends/opencl/bind.h"
 #include "backends/opencl/kernels/params.h"
+
+/* What becomes of a window (kernels/pool.cl). */
+typedef enum how { LARGEST, AVERAGE, ABSOLUTE, SQUARES, POWERS } how;
 
 static void steps_of(const lm_view *v, LM_LONG st[5], LM_LONG size[3])
 {
@@ -33,6 +36,7 @@ static void geometry(const lm_call *call, const lm_view *image, const lm_view *p
     }
     p->count_pad = a->count_pad;
     p->column_major = a->column_major;
+    p->power = (float)a->p;
 }
 
 static lm_status check(const lm_call *call)
@@ -47,7 +51,7 @@ static lm_status check(const lm_call *call)
 }
 
 /* A pass over the pixels of `size`; places are looked at channel by channel. */
-static lm_status add_pass(lm_cl_kernel *k, lm_cl_pool *p, const LM_LONG size[3], const char *function, bool average,
+static lm_status add_pass(lm_cl_kernel *k, lm_cl_pool *p, const LM_LONG size[3], const char *function, how form,
                           bool places, const int *operand, int operands, bool checks)
 {
     char options[96];
@@ -55,8 +59,9 @@ static lm_status add_pass(lm_cl_kernel *k, lm_cl_pool *p, const LM_LONG size[3],
     lm_cl_pass *pass;
     p->blocks = (p->c + width - 1) / width;
     p->units = p->n * p->blocks * size[0] * size[1] * size[2];
-    snprintf(options, sizeof options, "-DAVERAGE=%d -DPLACES=%d%s", average, places, places ? " -DLM_WIDTH=1" : "");
-    LM_TRY(lm_cl_pass_add(k, "pool.cl", options, function, p, sizeof *p, &pass));
+    snprintf(options, sizeof options, "-DHOW=%d -DPLACES=%d%s", (int)form, places, places ? " -DLM_WIDTH=1" : "");
+    LM_TRY(lm_cl_pass_add(k, form == POWERS ? "vmath.h vmath_trig.h pool.cl" : "pool.cl", options, function, p,
+                          sizeof *p, &pass));
     for (int i = 0; i < operands; i++)
         lm_cl_pass_operand(pass, operand[i], 0);
     pass->checks = checks;
@@ -64,7 +69,7 @@ static lm_status add_pass(lm_cl_kernel *k, lm_cl_pool *p, const LM_LONG size[3],
     return LM_OK;
 }
 
-static lm_status pool(lm_cl *cl, const lm_call *call, bool average, lm_kernel **out)
+static lm_status pool(lm_cl *cl, const lm_call *call, how form, const char *what, lm_kernel **out)
 {
     lm_cl_pool p;
     lm_cl_kernel *k;
@@ -73,19 +78,25 @@ static lm_status pool(lm_cl *cl, const lm_call *call, bool average, lm_kernel **
     const bool places = call->ny > 1 && lm_view_present(&call->y[1]);
     if (places)
         steps_of(&call->y[1], p.index, NULL);
-    LM_TRY(lm_cl_kernel_new(cl, call, average ? "avgpool_f32" : "maxpool_f32", &k));
+    LM_TRY(lm_cl_kernel_new(cl, call, what, &k));
     const int operand[] = {0, 1, places ? 2 : 1};
-    return lm_cl_bound(k, add_pass(k, &p, p.out, "pool", average, places, operand, 3, false), out);
+    return lm_cl_bound(k, add_pass(k, &p, p.out, "pool", form, places, operand, 3, false), out);
 }
 
 lm_status lm_cl_bind_maxpool(lm_cl *cl, const lm_call *call, lm_kernel **out)
 {
-    return pool(cl, call, false, out);
+    return pool(cl, call, LARGEST, "maxpool_f32", out);
 }
 
 lm_status lm_cl_bind_avgpool(lm_cl *cl, const lm_call *call, lm_kernel **out)
 {
-    return pool(cl, call, true, out);
+    return pool(cl, call, AVERAGE, "avgpool_f32", out);
+}
+
+lm_status lm_cl_bind_lppool(lm_cl *cl, const lm_call *call, lm_kernel **out)
+{
+    const int p = call->a->pool.p;
+    return pool(cl, call, p == 1 ? ABSOLUTE : p == 2 ? SQUARES : POWERS, "lppool_f32", out);
 }
 
 lm_status lm_cl_bind_avgpool_dx(lm_cl *cl, const lm_call *call, lm_kernel **out)
@@ -95,7 +106,7 @@ lm_status lm_cl_bind_avgpool_dx(lm_cl *cl, const lm_call *call, lm_kernel **out)
     LM_TRY(check(call));
     geometry(call, &call->y[0], &call->x[0], &p);
     LM_TRY(lm_cl_kernel_new(cl, call, "avgpool_dx_f32", &k));
-    return lm_cl_bound(k, add_pass(k, &p, p.in, "pool_dx", true, false, (int[]){0, 0, 1}, 3, false), out);
+    return lm_cl_bound(k, add_pass(k, &p, p.in, "pool_dx", AVERAGE, false, (int[]){0, 0, 1}, 3, false), out);
 }
 
 lm_status lm_cl_bind_maxpool_dx(lm_cl *cl, const lm_call *call, lm_kernel **out)
@@ -106,8 +117,8 @@ lm_status lm_cl_bind_maxpool_dx(lm_cl *cl, const lm_call *call, lm_kernel **out)
     geometry(call, &call->y[0], &call->x[0], &p);
     steps_of(&call->x[1], p.index, NULL);
     LM_TRY(lm_cl_kernel_new(cl, call, "maxpool_dx_f32", &k));
-    lm_status status = add_pass(k, &p, p.out, "pool_dx_check", false, true, (int[]){1}, 1, true);
+    lm_status status = add_pass(k, &p, p.out, "pool_dx_check", LARGEST, true, (int[]){1}, 1, true);
     if (status == LM_OK)
-        status = add_pass(k, &p, p.in, "pool_dx", false, true, (int[]){0, 1, 2}, 3, false);
+        status = add_pass(k, &p, p.in, "pool_dx", LARGEST, true, (int[]){0, 1, 2}, 3, false);
     return lm_cl_bound(k, status, out);
 }

@@ -1,4 +1,4 @@
-/* Trilu, OneHot, ArgMax, ArgMin, CumSum and TopK, and the plain optimisers. */
+/* Trilu, OneHot, ArgMax, ArgMin, CumSum and TopK. */
 #include <stdio.h>
 
 #include "backends/opencl/bind.h"
@@ -126,31 +126,4 @@ lm_status lm_cl_bind_topk(lm_cl *cl, const lm_call *call, lm_kernel **out)
     p.count = entries ? p.count : 0;
     snprintf(options, sizeof options, "-DTOPK -DT=%s -DREAL=%d", type, x->dt == LM_F32);
     return finish(cl, call, "topk", options, &p, entries ? (int64_t)entries : 1, out);
-}
-
-/* Adam's rate takes the host's pow, so that stays there. */
-lm_status lm_cl_bind_update(lm_cl *cl, const lm_call *call, lm_kernel **out)
-{
-    const bool momentum = call->op == LM_OP_MOMENTUM;
-    const lm_attr_update *a = &call->a->update;
-    lm_cl_update p = {.n = lm_shape_count(&call->x[0].sh), .momentum = a->momentum, .decay = a->decay,
-                      .nesterov = a->nesterov};
-    lm_cl_kernel *k;
-    lm_cl_pass *pass;
-    bool fits = call->ny == 1 + momentum;
-    for (int i = 0; i < call->nx + call->ny; i++) {
-        const lm_view *v = i < call->nx ? &call->x[i] : &call->y[i - call->nx];
-        fits = fits && v->dt == LM_F32 && lm_view_is_row(v);
-    }
-    if (!fits)
-        return refuse(call);
-    LM_TRY(lm_cl_kernel_new(cl, call, momentum ? "momentum_f32" : "sgd_f32", &k));
-    lm_status status = lm_cl_pass_add(k, "index_params.h update.cl", "", momentum ? "momentum" : "sgd", &p, sizeof p,
-                                      &pass);
-    if (status == LM_OK) {
-        for (int i = 0; i < call->nx + call->ny; i++)
-            lm_cl_pass_operand(pass, i, 0);
-        lm_cl_pass_line(k, pass, p.n, 0);
-    }
-    return lm_cl_bound(k, status, out);
 }

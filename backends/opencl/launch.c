@@ -73,6 +73,13 @@ void lm_cl_pass_line(const lm_cl_kernel *k, lm_cl_pass *p, int64_t n, size_t gro
     p->global[0] = ((size_t)n + p->local[0] - 1) / p->local[0] * p->local[0];
 }
 
+bool lm_cl_has_doubles(const lm_cl *cl)
+{
+    cl_device_fp_config doubles = 0;
+    cl->api->GetDeviceInfo(cl->id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof doubles, &doubles, NULL);
+    return doubles != 0;
+}
+
 lm_status lm_cl_scratch(lm_cl_kernel *k, int64_t count, size_t size, size_t *off)
 {
     size_t bytes, end;
@@ -112,17 +119,38 @@ static cl_int set_arguments(const lm_cl_kernel *k, const lm_cl_pass *p, const lm
     return code;
 }
 
+static void forget_events(lm_cl *cl)
+{
+    for (int i = 0; i < cl->timed.n && i < LM_CL_EVENTS; i++)
+        cl->api->ReleaseEvent(cl->timed.event[i]);
+    cl->timed.n = 0;
+}
+
+/* Where the event of the next pass goes; NULL: nobody asks for it. */
+static cl_event *next_event(lm_cl *cl)
+{
+    const int i = cl->untimed ? cl->timed.n++ : LM_CL_EVENTS;
+    return i < LM_CL_EVENTS ? &cl->timed.event[i] : NULL;
+}
+
 static lm_status run_passes(const lm_cl_kernel *k, const lm_arg *arg, lm_buffer *workspace)
 {
     lm_cl *cl = k->cl;
+    for (int i = 0; i < k->nargs; i++)
+        lm_cl_unmap(cl, arg[i].buf);
+    forget_events(cl);
+    cl->timed.thread = pthread_self();
     for (size_t i = 0; i < k->passes.count; i++) {
         const lm_cl_pass *p = &k->passes.at[i];
         if (!p->global[0] || (p->rank > 1 && !p->global[1]) || (p->rank > 2 && !p->global[2]))
             continue;
         LM_TRY(lm_cl_status(set_arguments(k, p, arg, workspace), k->name));
         cl_int code = cl->api->EnqueueNDRangeKernel(cl->queue, p->kernel, p->rank, NULL, p->global,
-                                                    p->local[0] ? p->local : NULL, 0, NULL, NULL);
-        LM_TRY(lm_cl_status(code, k->name));
+                                                    p->local[0] ? p->local : NULL, 0, NULL, next_event(cl));
+        if (code != CL_SUCCESS) {
+            cl->timed.n -= cl->untimed != NULL;
+            return lm_cl_status(code, k->name);
+        }
         cl->flagged |= p->checks;
     }
     return LM_OK;
@@ -149,14 +177,59 @@ static lm_status read_flag(lm_cl *cl)
         cl->api->EnqueueWriteBuffer(cl->queue, cl->flag, CL_TRUE, 0, sizeof clear, clear, 0, NULL, NULL), "sync"));
     int64_t value = (int64_t)((uint64_t)(uint32_t)word[2] << 32 | (uint32_t)word[1]);
     unsigned op = (unsigned)word[0] - 1;
+    if (op == LM_OP_NONZERO || op == LM_OP_RANGE)
+        return lm_fail(LM_INPUT, "%s: the values make %lld elements, the plan was made for %d", lm_ops[op].name,
+                       (long long)value, (int)word[3]);
     return lm_fail(LM_INPUT, "%s: index %lld is out of range for an axis of size %d",
                    op < LM_OPS ? lm_ops[op].name : "?", (long long)value, (int)word[3]);
+}
+
+/* From the first call on, launches go through a queue that keeps times. */
+static void start_timing(lm_cl *cl)
+{
+    cl_int code;
+    cl_command_queue queue = cl->api->CreateCommandQueue(cl->context, cl->id, CL_QUEUE_PROFILING_ENABLE, &code);
+    if (code != CL_SUCCESS)
+        return;
+    cl->api->Finish(cl->queue);
+    cl->untimed = cl->queue;
+    cl->queue = queue;
+}
+
+void lm_cl_timing_end(lm_cl *cl)
+{
+    forget_events(cl);
+    if (cl->untimed)
+        cl->api->ReleaseCommandQueue(cl->untimed);
+    cl->untimed = NULL;
+}
+
+lm_status lm_cl_timing(lm_device *dev, double *seconds)
+{
+    lm_cl *cl = (lm_cl *)dev;
+    cl_ulong sum = 0;
+    pthread_mutex_lock(&cl->lock);
+    bool known = cl->timed.n > 0 && cl->timed.n <= LM_CL_EVENTS && pthread_equal(cl->timed.thread, pthread_self());
+    for (int i = 0; i < cl->timed.n && known; i++) {
+        cl_ulong from = 0, to = 0;
+        cl_event event = cl->timed.event[i];
+        known = cl->api->GetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof from, &from, NULL) == 0 &&
+                cl->api->GetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL) == 0;
+        sum += to > from ? to - from : 0;
+    }
+    if (!cl->untimed)
+        start_timing(cl);
+    pthread_mutex_unlock(&cl->lock);
+    *seconds = 1e-9 * (double)sum;
+    return known ? LM_OK : LM_NO;
 }
 
 lm_status lm_cl_sync(lm_device *dev)
 {
     lm_cl *cl = (lm_cl *)dev;
     LM_TRY(lm_cl_status(cl->api->Finish(cl->queue), "waiting for the device"));
+    if (cl->untimed) /* another thread may have used it while timing began */
+        LM_TRY(lm_cl_status(cl->api->Finish(cl->untimed), "waiting for the device"));
     pthread_mutex_lock(&cl->lock);
     lm_status status = cl->flagged ? read_flag(cl) : LM_OK;
     pthread_mutex_unlock(&cl->lock);
@@ -165,6 +238,8 @@ lm_status lm_cl_sync(lm_device *dev)
 
 lm_status lm_cl_run_now(lm_cl_kernel *k, const lm_arg *arg, lm_buffer *workspace)
 {
-    LM_TRY(lm_cl_launch(&k->cl->dev, &k->base, arg, workspace));
-    return lm_cl_sync(&k->cl->dev);
+    lm_status status = lm_cl_launch(&k->cl->dev, &k->base, arg, workspace);
+    if (status == LM_OK)
+        status = lm_cl_sync(&k->cl->dev);
+    return lm_context(status, "%s", k->cl->dev.info.name);
 }

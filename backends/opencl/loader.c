@@ -1,9 +1,9 @@
 /* Opening the OpenCL loader, and its error codes in words. */
-#include "backends/opencl/loader.h"
+#include "backends/opencl/helper.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static lm_cl_api api;
 static char reason[256];
 static bool loaded;
+static atomic_bool opened;
 
 static bool find(void *library, const char *name, void *function)
 {
@@ -26,6 +27,7 @@ static bool find(void *library, const char *name, void *function)
 static void load(void)
 {
     void *library = NULL;
+    atomic_store(&opened, true);
     for (size_t i = 0; !library && i < LM_COUNT(libraries); i++)
         library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) {
@@ -40,10 +42,16 @@ static void load(void)
 
 lm_status lm_cl_load(const lm_cl_api **out)
 {
+    lm_cl_helper_start();
     pthread_once(&once, load);
     LM_REQUIRE(loaded, LM_DEVICE, "%s", reason);
     *out = &api;
     return LM_OK;
+}
+
+bool lm_cl_is_open(void)
+{
+    return atomic_load(&opened);
 }
 
 static const struct {

@@ -4,6 +4,7 @@
 
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
+#include <stdbool.h>
 
 #include "core/base/status.h"
 
@@ -14,7 +15,7 @@
             X(EnqueueCopyBuffer) X(EnqueueMapBuffer) X(EnqueueUnmapMemObject) X(CreateProgramWithSource)               \
                 X(CreateProgramWithBinary) X(BuildProgram) X(GetProgramInfo) X(GetProgramBuildInfo) X(ReleaseProgram)  \
                     X(CreateKernel) X(ReleaseKernel) X(SetKernelArg) X(EnqueueNDRangeKernel) X(Finish) X(Flush)        \
-                        X(WaitForEvents) X(GetEventProfilingInfo) X(ReleaseEvent)
+                        X(WaitForEvents) X(GetEventProfilingInfo) X(ReleaseEvent) X(SetMemObjectDestructorCallback)
 
 typedef struct lm_cl_api {
 #define X(name) __typeof__(&cl##name) name;
@@ -24,6 +25,9 @@ typedef struct lm_cl_api {
 
 /* Opened once per process and never closed. LM_DEVICE where there is no loader. */
 lm_status lm_cl_load(const lm_cl_api **out);
+
+/* Was the loader, and with it perhaps a driver, opened in this process? */
+bool lm_cl_is_open(void);
 
 /* "CL_OUT_OF_RESOURCES" for -5. */
 const char *lm_cl_error(cl_int code);

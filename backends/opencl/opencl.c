@@ -14,6 +14,7 @@ static void close_device(lm_device *dev)
     lm_cl *cl = (lm_cl *)dev;
     if (cl->queue)
         cl->api->Finish(cl->queue);
+    lm_cl_timing_end(cl);
     lm_cl_programs_free(cl);
     if (cl->flag)
         cl->api->ReleaseMemObject(cl->flag);
@@ -43,6 +44,8 @@ static const lm_device_vt vt = {
     .derive = lm_cl_derive,
     .launch = lm_cl_launch,
     .sync = lm_cl_sync,
+    .timing = lm_cl_timing,
+    .tune = lm_cl_tune,
 };
 
 static lm_status probe(const lm_host *host, lm_devinfo *out, int cap, int *n)
@@ -96,17 +99,23 @@ static lm_status open_parts(lm_cl *cl, const lm_cl_found *f)
     cl_platform_id platform = NULL;
     cl_int code;
     cl_uint lanes = 0;
+    cl_bool unified = CL_FALSE;
+    cl_ulong memory = f->info.memory;
     cl_int clear[LM_CL_FLAG] = {0};
     LM_TRY(lm_cl_load(&cl->api));
     LM_TRY(find_device(cl, f, &platform));
     cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform, 0};
     cl->context = cl->api->CreateContext(properties, 1, &cl->id, NULL, NULL, &code);
-    LM_TRY(lm_cl_status(code, "making a context"));
+    LM_TRY(lm_context(lm_cl_status(code, "making a context"), "%s", f->info.name));
     cl->queue = cl->api->CreateCommandQueue(cl->context, cl->id, 0, &code);
-    LM_TRY(lm_cl_status(code, "making a queue"));
+    LM_TRY(lm_context(lm_cl_status(code, "making a queue"), "%s", f->info.name));
     cl->flag = cl->api->CreateBuffer(cl->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, sizeof clear, clear, &code);
-    LM_TRY(lm_cl_status(code, "making a buffer"));
+    LM_TRY(lm_context(lm_cl_status(code, "making a buffer"), "%s", f->info.name));
     cl->api->GetDeviceInfo(cl->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof lanes, &lanes, NULL);
+    cl->api->GetDeviceInfo(cl->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified, NULL);
+    cl->unified = unified;
+    cl->api->GetDeviceInfo(cl->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
+    cl->dev.info.memory = memory;
     cl->lanes = !cl->panels ? 1 : lanes >= 16 ? 16 : lanes >= 8 ? 8 : 4;
     cl->group = cl->panels ? 1 : 256;
     set_options(cl, platform);
@@ -114,6 +123,31 @@ static lm_status open_parts(lm_cl *cl, const lm_cl_found *f)
     if (lm_env_cache_dir(&folder) == LM_OK && lm_str_add(&folder, "/opencl") == LM_OK)
         cl->cache = lm_str_take(&folder);
     lm_str_free(&folder);
+    lm_cl_choose(cl);
+    return LM_OK;
+}
+
+lm_status lm_cl_open(const lm_cl_found *found, bool panels, lm_cl **out)
+{
+    lm_cl *cl;
+    LM_NEW(cl);
+    cl->panels = panels;
+    cl->dev.vt = &vt;
+    cl->dev.compute = LM_F32;
+    cl->dev.info = found->info;
+    cl->found = *found;
+    pthread_mutex_init(&cl->lock, NULL);
+    lm_cpuset own;
+    cl->bound = *found->near && lm_cpuset_parse(found->near, &cl->near) == LM_OK;
+    const bool moved = lm_cl_bind_near(cl, &own);
+    lm_status status = open_parts(cl, found);
+    if (moved)
+        lm_cl_unbind(&own);
+    if (status != LM_OK) {
+        close_device(&cl->dev);
+        return status;
+    }
+    *out = cl;
     return LM_OK;
 }
 
@@ -143,17 +177,7 @@ static lm_status open_device(const lm_host *host, int index, const lm_kv *opts, 
     int family = found[index].info.kind == LM_KIND_CPU ? PANELS : TILES;
     LM_TRY(read_options(opts, &family));
     lm_cl *cl;
-    LM_NEW(cl);
-    cl->panels = family == PANELS;
-    cl->dev.vt = &vt;
-    cl->dev.compute = LM_F32;
-    cl->dev.info = found[index].info;
-    pthread_mutex_init(&cl->lock, NULL);
-    lm_status status = open_parts(cl, &found[index]);
-    if (status != LM_OK) {
-        close_device(&cl->dev);
-        return status;
-    }
+    LM_TRY(lm_cl_open(&found[index], family == PANELS, &cl));
     *out = &cl->dev;
     return LM_OK;
 }

@@ -3,11 +3,33 @@
 #define LM_CL_OPENCL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "backends/opencl/loader.h"
 #include "core/base/map.h"
 #include "core/base/vec.h"
 #include "core/device/backend.h"
+
+/* A device as the probe saw it. */
+typedef struct lm_cl_found {
+    lm_devinfo info;
+    int platform, device;
+    char near[48]; /* processors next to it, "0-7,16-23"; "": all of them */
+} lm_cl_found;
+
+/* The last launch, where launches are timed. */
+enum { LM_CL_EVENTS = 16 };
+typedef struct lm_cl_timed {
+    pthread_t thread;
+    cl_event event[LM_CL_EVENTS]; /* of its passes */
+    int n;                        /* more than fit: its time is not known */
+} lm_cl_timed;
+
+/* Tiles of products, see tune.c; one choice for each class of shapes. */
+enum { LM_CL_CLASSES = 16 };
+typedef struct lm_cl_choice {
+    int rows, down, across;
+} lm_cl_choice;
 
 /* An open device. `lock` guards programs and the queue: a launch sets arguments and enqueues under it. */
 typedef struct lm_cl {
@@ -15,17 +37,26 @@ typedef struct lm_cl {
     const lm_cl_api *api;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue;
+    _Atomic(cl_command_queue) queue;
+    cl_command_queue untimed; /* what `queue` was before launches were timed; NULL: they are not */
+    lm_cl_timed timed;
     pthread_mutex_t lock;
     lm_map programs;   /* by source file and options */
     cl_mem flag;       /* what kernels found wrong with the data: LM_CL_FLAG words, see launch.c */
     bool flagged;      /* a kernel that may raise the flag was launched since it was last read */
     bool panels;       /* CPU-type: vectors and packed panels; otherwise local memory */
+    bool unified;      /* host and device share one memory */
+    atomic_size_t held; /* bytes of buffers */
     int lanes;         /* floats in a vector register of a CPU-type device, 1 elsewhere */
     size_t group;      /* work-items per group for kernels without local memory */
     char key[256];     /* device, driver, platform: what binaries belong to */
     char options[128]; /* of every build */
     char *cache;       /* folder of compiled programs; NULL: none */
+    lm_cl_choice choice[LM_CL_CLASSES];
+    lm_cl_found found; /* what it was opened as */
+    lm_cpuset near;    /* processors next to it, where `bound` */
+    bool bound;
+    bool grumbled;     /* a program that it does not compile was told of */
 } lm_cl;
 
 /* Operands of a pass: an argument of the call, or one of these. */
@@ -68,6 +99,11 @@ void lm_cl_release(lm_device *dev, lm_buffer *buffer);
 lm_status lm_cl_copy(lm_device *dev, lm_buffer *to, size_t to_off, lm_buffer *from, size_t from_off, size_t bytes);
 lm_status lm_cl_map(lm_device *dev, lm_buffer *buffer);
 
+/* A constant of `bytes` without gaps where the device can read it, for now: in place if it can, a copy otherwise.
+ * `off`: where it begins in the buffer. */
+lm_status lm_cl_borrow(lm_device *dev, const lm_view *constant, size_t bytes, lm_buffer **out, size_t *off);
+void lm_cl_unmap(lm_cl *cl, lm_buffer *buffer); /* before the device uses it again */
+
 /* program.c: the program made of kernels/common.cl, the files that `source` lists (blank-separated) and `options`,
  * built once per process and kept on disk. Borrowed. Call under the device's lock. */
 lm_status lm_cl_program(lm_cl *cl, const char *source, const char *options, cl_program *out);
@@ -75,6 +111,9 @@ void lm_cl_programs_free(lm_cl *cl);
 
 /* launch.c */
 lm_status lm_cl_kernel_new(lm_cl *cl, const lm_call *call, const char *what, lm_cl_kernel **out);
+
+/* Does the device compute in double? */
+bool lm_cl_has_doubles(const lm_cl *cl);
 
 /* What programs name that compute elementwise functions. */
 #define LM_CL_FORMULAS "vmath.h vmath_trig.h formulas.cl formulas.h formulas_dx.h "
@@ -93,18 +132,35 @@ lm_status lm_cl_scratch(lm_cl_kernel *k, int64_t count, size_t size, size_t *off
 
 lm_status lm_cl_launch(lm_device *dev, const lm_kernel *kernel, const lm_arg *arg, lm_buffer *workspace);
 lm_status lm_cl_sync(lm_device *dev);
+lm_status lm_cl_timing(lm_device *dev, double *seconds);
+void lm_cl_timing_end(lm_cl *cl);
 
 /* Run passes now, outside any plan (deriving constants). Call without the lock; blocks. */
 lm_status lm_cl_run_now(lm_cl_kernel *k, const lm_arg *arg, lm_buffer *workspace);
 
-/* probe.c: what there is, from the cached answer or by asking a child process. */
-typedef struct lm_cl_found {
-    lm_devinfo info;
-    int platform, device;
-} lm_cl_found;
+/* probe.c: from the cached answer or by asking the helper. */
 enum { LM_CL_DEVICES = 32 };
 lm_status lm_cl_probe(lm_cl_found *out, int cap, int *n);
+/* What the answer holds for: the files that name drivers, and the drivers. *any: there may be some; none is opened. */
+lm_status lm_cl_fingerprint(uint64_t *key, bool *any);
 void lm_cl_probe_forget(void); /* the cached answer is not true any more */
+
+/* locality.c: where a device sits, for the probe; its PCI address, "" where it tells of none. */
+enum { LM_CL_PCI = 16 };
+void lm_cl_pci_address(const lm_cl_api *api, cl_device_id id, char out[LM_CL_PCI]);
+void lm_cl_locate(const lm_topo *topo, const char *pci, lm_cl_found *f);
+
+/* The processors of `own` that are near; false when that is none or all of them. */
+bool lm_cl_near(const lm_cpuset *near, const lm_cpuset *own, lm_cpuset *out);
+
+/* Tie this thread, and the threads that a driver starts meanwhile, to processors near the device; true: until unbound.
+ * A thread that feeds the device only comes near, and keeps its own mask. */
+bool lm_cl_bind_near(const lm_cl *cl, lm_cpuset *own);
+void lm_cl_unbind(const lm_cpuset *own);
+void lm_cl_come_near(const lm_cl *cl);
+
+/* opencl.c: open one of them, for `family` panels or tiles. */
+lm_status lm_cl_open(const lm_cl_found *found, bool panels, lm_cl **out);
 
 /* exact.c: does the device round as the cpu device does? Builds and runs a small program. */
 bool lm_cl_exact_device(const lm_cl_api *api, cl_platform_id platform, cl_device_id id);
@@ -112,6 +168,11 @@ bool lm_cl_exact_device(const lm_cl_api *api, cl_platform_id platform, cl_device
 /* bind.c: one row per op; NULL there sends the call to the host. */
 typedef lm_status (*lm_cl_bind_fn)(lm_cl *cl, const lm_call *call, lm_kernel **out);
 lm_cl_bind_fn lm_cl_binder(lm_opid op);
+
+/* tune.c: fill `choice` with what the cache folder holds or the defaults; put it there; measure, then put it there. */
+void lm_cl_choose(lm_cl *cl);
+lm_status lm_cl_keep(const lm_cl *cl);
+lm_status lm_cl_tune(lm_device *dev);
 
 /* product.c */
 lm_status lm_cl_derive(lm_device *dev, const lm_view *constant, const lm_want *want, lm_buffer **out);

@@ -1,13 +1,12 @@
-/* Finding devices. Drivers are asked by a child process, since some crash when they are looked at; the answer is kept
- * on disk until the list of drivers changes. */
-#include <errno.h>
-#include <signal.h>
+/* Finding devices. Drivers are asked by the helper process, since some crash when they are looked at; the answer is
+ * kept on disk until drivers, or what names them, change. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "backends/opencl/helper.h"
 #include "backends/opencl/opencl.h"
 #include "core/base/env.h"
 #include "core/base/file.h"
@@ -15,7 +14,8 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 
-enum { FORMAT = 2, PLATFORMS = 16, SECONDS = 20 };
+/* That there is nothing is asked again after a while. */
+enum { FORMAT = 3, PLATFORMS = 16, NONE_SECONDS = 600 };
 static const char vendors[] = "/etc/OpenCL/vendors";
 
 typedef struct answer {
@@ -37,30 +37,65 @@ static uint64_t hash_file(const char *path, uint64_t seed)
     seed = hash_text(path, seed);
     if (stat(path, &s) != 0)
         return seed;
-    int64_t facts[] = {(int64_t)s.st_size, (int64_t)s.st_mtime, (int64_t)s.st_ino};
+    int64_t facts[] = {(int64_t)s.st_size, (int64_t)s.st_mtim.tv_sec, (int64_t)s.st_mtim.tv_nsec, (int64_t)s.st_ino};
     return lm_hash(facts, sizeof facts, seed);
 }
 
-/* What names the drivers: the files of the vendors' folder, or of the one that the environment puts in its place. *any
- * says whether there are drivers at all, without a look at one. */
-static lm_status fingerprint(uint64_t *key, bool *any)
+/* A driver by name: where it is said to be, or where the system's list of libraries has it, which changes with them. */
+static uint64_t hash_driver(const char *name, uint64_t seed)
+{
+    return hash_file(strchr(name, '/') ? name : "/etc/ld.so.cache", hash_text(name, seed));
+}
+
+/* An .icd file, whose first line is the driver's name. */
+static uint64_t hash_icd(const char *path, uint64_t seed)
+{
+    char name[512];
+    lm_file file = {0};
+    seed = hash_file(path, seed);
+    if (lm_file_map(path, &file) == LM_OK && file.size) {
+        snprintf(name, sizeof name, "%.*s", (int)(file.size < sizeof name ? file.size : sizeof name - 1),
+                 (const char *)file.bytes);
+        name[strcspn(name, "\r\n")] = '\0';
+        seed = hash_driver(name, seed);
+    }
+    lm_file_unmap(&file);
+    return seed;
+}
+
+static bool is_icd(const char *path)
+{
+    const size_t n = strlen(path);
+    return n > 4 && strcmp(path + n - 4, ".icd") == 0;
+}
+
+lm_status lm_cl_fingerprint(uint64_t *key, bool *any)
 {
     const char *given = lm_env_text(LM_ENV_ICD_VENDORS), *folder = *given ? given : lm_env_text(LM_ENV_ICD_PATH);
+    const char *drivers = lm_env_text(LM_ENV_ICD_FILENAMES);
     lm_names names = {0};
     lm_str path = {0};
     folder = *folder ? folder : vendors;
-    *key = hash_text(folder, hash_text(LM_VERSION, FORMAT));
-    *any = *given;
+    *key = hash_text(drivers, hash_text(folder, hash_text(LM_VERSION, FORMAT)));
+    *any = *drivers;
+    for (const char *at = drivers; *at; at += strspn(at, ":")) { /* drivers, or .icd files */
+        char name[512];
+        const size_t length = strcspn(at, ":");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        *key = is_icd(name) ? hash_icd(name, *key) : hash_driver(name, *key);
+        at += length;
+    }
     lm_status status = lm_dir_list(folder, ".icd", &names);
-    if (status == LM_INPUT) { /* no folder: a driver itself, or nothing */
-        *key = hash_file(folder, *key);
+    if (status == LM_INPUT) { /* no folder: a driver itself, one .icd file, or nothing */
+        *key = is_icd(folder) ? hash_icd(folder, *key) : hash_driver(folder, *key);
+        *any = *any || *given;
         status = LM_OK;
     }
     for (size_t i = 0; status == LM_OK && i < names.count; i++) {
         lm_str_clear(&path);
         status = lm_str_printf(&path, "%s/%s", folder, names.at[i]);
         if (status == LM_OK)
-            *key = hash_file(path.text, *key);
+            *key = hash_icd(path.text, *key);
         *any = true;
     }
     lm_str_free(&path);
@@ -82,20 +117,6 @@ static lm_device_kind kind_of(cl_device_type type)
     return type & CL_DEVICE_TYPE_CPU ? LM_KIND_CPU : LM_KIND_ACCELERATOR;
 }
 
-static void locate(const lm_topo *topo, int platform, int device, lm_devinfo *info)
-{
-    for (int i = 0; topo && i < topo->accels; i++) {
-        const lm_accel *a = &topo->accel[i];
-        if (a->platform != platform || a->device != device)
-            continue;
-        lm_str cores = {0};
-        lm_cpuset_print(&a->near, &cores);
-        snprintf(info->locality, sizeof info->locality, "%s%s%s%.32s", a->pci, *a->pci ? ", " : "", "near ",
-                 lm_str_text(&cores));
-        lm_str_free(&cores);
-    }
-}
-
 static void describe(const lm_cl_api *api, const lm_topo *topo, cl_device_id id, lm_cl_found *f)
 {
     lm_devinfo *info = &f->info;
@@ -103,6 +124,7 @@ static void describe(const lm_cl_api *api, const lm_topo *topo, cl_device_id id,
     cl_uint units = 0;
     cl_ulong memory = 0;
     cl_bool unified = CL_TRUE;
+    char pci[LM_CL_PCI];
     api->GetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
     api->GetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     api->GetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
@@ -116,11 +138,11 @@ static void describe(const lm_cl_api *api, const lm_topo *topo, cl_device_id id,
     info->units = (int)units;
     info->memory = memory;
     info->eligible = info->kind == LM_KIND_GPU && !unified;
-    snprintf(info->locality, sizeof info->locality, "%s", info->kind == LM_KIND_CPU ? "the host's processors" : "");
-    locate(topo, f->platform, f->device, info);
+    lm_cl_pci_address(api, id, pci);
+    lm_cl_locate(topo, pci, f);
 }
 
-/* In the child: ask everybody. */
+/* In the helper: ask everybody. */
 static void ask(answer *a)
 {
     const lm_cl_api *api;
@@ -155,58 +177,28 @@ static void ask(answer *a)
     lm_topo_free(topo);
 }
 
-/* All of the answer, or false. */
-static bool receive(int fd, answer *a)
+lm_status lm_cl_probe_serve(const void *request, void *reply, size_t *bytes)
 {
-    size_t got = 0;
-    while (got < sizeof *a) {
-        ssize_t n = read(fd, (char *)a + got, sizeof *a - got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        got += (size_t)n;
-    }
-    return true;
-}
-
-static void child(int fd, answer *a)
-{
-    alarm(SECONDS);
+    answer *a = reply;
+    memset(a, 0, sizeof *a);
+    memcpy(&a->key, request, sizeof a->key);
+    a->size = *bytes = sizeof *a;
     ask(a);
-    for (size_t sent = 0; sent < sizeof *a;) {
-        ssize_t n = write(fd, (const char *)a + sent, sizeof *a - sent);
-        if (n <= 0)
-            break;
-        sent += (size_t)n;
-    }
-    _exit(0);
+    return LM_OK;
 }
 
-static void ask_child(answer *a)
+static lm_status ask_helper(uint64_t key, answer *a)
 {
-    int end[2], how = 0;
-    if (pipe(end) != 0)
-        return;
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(end[0]);
-        child(end[1], a);
-    }
-    close(end[1]);
-    uint64_t key = a->key;
-    bool answered = pid > 0 && receive(end[0], a);
-    close(end[0]);
-    while (pid > 0 && waitpid(pid, &how, 0) < 0 && errno == EINTR)
-        continue;
-    if (answered)
-        return;
+    lm_status status = lm_cl_ask(LM_CL_PROBE, &key, sizeof key, "an OpenCL driver", a, sizeof *a);
+    if (!lm_cl_is_open())
+        lm_cl_helper_stop();
+    if (status == LM_OK || status == LM_MEMORY)
+        return status;
     memset(a, 0, sizeof *a);
     a->key = key;
     a->size = sizeof *a;
-    snprintf(a->reason, sizeof a->reason, "an OpenCL driver %s %d while its devices were listed",
-             WIFSIGNALED(how) ? "ended with signal" : "ended with status",
-             WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how));
+    snprintf(a->reason, sizeof a->reason, "%s while its devices were listed", lm_message());
+    return LM_OK;
 }
 
 static lm_status cache_file(uint64_t key, lm_str *path)
@@ -220,10 +212,13 @@ static bool from_cache(uint64_t key, answer *a)
 {
     lm_str path = {0};
     lm_file file = {0};
-    bool good = cache_file(key, &path) == LM_OK && lm_file_map(path.text, &file) == LM_OK && file.size == sizeof *a;
+    struct stat s;
+    bool good = cache_file(key, &path) == LM_OK && lm_file_map(path.text, &file) == LM_OK && file.size == sizeof *a &&
+                stat(path.text, &s) == 0;
     if (good) {
         memcpy(a, file.bytes, sizeof *a);
-        good = a->key == key && a->size == (int32_t)sizeof *a && a->n >= 0 && a->n <= LM_CL_DEVICES;
+        good = a->key == key && a->size == (int32_t)sizeof *a && a->n >= 0 && a->n <= LM_CL_DEVICES &&
+               (a->n || time(NULL) - s.st_mtime < NONE_SECONDS);
     }
     lm_file_unmap(&file);
     lm_str_free(&path);
@@ -249,7 +244,7 @@ void lm_cl_probe_forget(void)
     uint64_t key;
     bool any;
     lm_str path = {0};
-    if (fingerprint(&key, &any) == LM_OK && cache_file(key, &path) == LM_OK)
+    if (lm_cl_fingerprint(&key, &any) == LM_OK && cache_file(key, &path) == LM_OK)
         unlink(path.text);
     lm_str_free(&path);
 }
@@ -259,18 +254,18 @@ lm_status lm_cl_probe(lm_cl_found *out, int cap, int *n)
     uint64_t key;
     bool any;
     *n = 0;
-    LM_TRY(fingerprint(&key, &any));
+    LM_TRY(lm_cl_fingerprint(&key, &any));
     if (!any)
         return LM_OK;
     answer *a;
     LM_NEW(a);
     if (!from_cache(key, a)) {
-        memset(a, 0, sizeof *a);
-        a->key = key;
-        a->size = sizeof *a;
-        ask_child(a);
-        if (a->n)
-            to_cache(a);
+        lm_status status = ask_helper(key, a);
+        if (status != LM_OK) {
+            lm_free(a);
+            return status;
+        }
+        to_cache(a);
     }
     if (*a->reason)
         lm_log(LM_LOG_WARN, "opencl: %s; no OpenCL device is used", a->reason);

@@ -78,8 +78,6 @@ lm_status lm_cl_pack_plan(uint32_t kind, const lm_view *v, int64_t nr, int64_t p
     return LM_OK;
 }
 
-static const char sources[] = LM_CL_FORMULAS "product.cl";
-
 static lm_status add_pack(lm_cl_kernel *k, const lm_cl_pack *pack, lm_cl_place from, lm_cl_place to)
 {
     lm_cl_pack p = *pack;
@@ -97,6 +95,7 @@ lm_status lm_cl_derive(lm_device *dev, const lm_view *constant, const lm_want *w
     lm_cl *cl = (lm_cl *)dev;
     lm_cl_pack pack;
     int64_t floats;
+    size_t off = 0;
     lm_buffer *raw = NULL, *packed = NULL;
     lm_cl_kernel *k = NULL;
     lm_status status;
@@ -104,12 +103,11 @@ lm_status lm_cl_derive(lm_device *dev, const lm_view *constant, const lm_want *w
                want->pack);
     const size_t bytes = (size_t)lm_shape_count(&constant->sh) * lm_dtype_size(constant->dt);
     LM_TRY(lm_cl_pack_plan(want->pack, constant, want->p[0], want->p[1], &pack, &floats));
-    LM_TRY_OUT(lm_cl_alloc(dev, bytes, &raw));
+    LM_TRY_OUT(lm_cl_borrow(dev, constant, bytes, &raw, &off));
     LM_TRY_OUT(lm_cl_alloc(dev, (size_t)floats * sizeof(float), &packed));
-    LM_TRY_OUT(lm_cl_copy(dev, raw, 0, constant->buf, constant->off, bytes));
     LM_TRY_OUT(lm_cl_kernel_new(cl, NULL, "pack", &k));
     LM_TRY_OUT(add_pack(k, &pack, (lm_cl_place){0, 0}, (lm_cl_place){1, 0}));
-    const lm_arg arg[] = {{raw, 0}, {packed, 0}};
+    const lm_arg arg[] = {{raw, off}, {packed, 0}};
     LM_TRY_OUT(lm_cl_run_now(k, arg, NULL));
     *out = packed;
     packed = NULL;
@@ -155,7 +153,7 @@ lm_status lm_cl_product_start(lm_cl *cl, const lm_call *call, const char *what, 
     for (int i = 0; i < LM_CL_TAPS; i++)
         m->p.tap_dim[i] = 1;
     LM_TRY(lm_cl_kernel_new(cl, call, what, &m->k));
-    size_t used = strlen(m->k->name);
+    const size_t used = m->tile_at = strlen(m->k->name);
     snprintf(m->k->name + used, sizeof m->k->name - used, "%s%s%s%s%s", m->bias < 0 ? "" : "+bias",
              m->residual < 0 ? "" : "+res", e && e->active ? "+" : "", e && e->active ? lm_ops[e->act].id : "",
              m->slope < 0 ? "" : "+slope");
@@ -211,16 +209,35 @@ lm_status lm_cl_product_border(lm_cl_maker *m, lm_cl_place from, const lm_cl_bor
     return LM_OK;
 }
 
-/* Rows of a tile: as many as there are registers for, fewer where that wastes less. */
-static int tile_rows(const lm_cl *cl, int64_t rows)
+/* Work-items of a unit at least, so that none waits for another one's last. */
+enum { ITEMS_PER_UNIT = 12 };
+
+static int64_t min3(int64_t a, int64_t b, int64_t c)
 {
-    static const int wide[] = {14, 10, 7, 4, 1}, narrow[] = {6, 4, 1};
-    const int *list = cl->lanes == 8 ? narrow : wide, n = cl->lanes == 8 ? (int)LM_COUNT(narrow) : (int)LM_COUNT(wide);
-    int best = 1;
-    double least = 1e300;
-    for (int i = 0; i < n; i++) {
+    const int64_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* How many tiles a work-item makes: rows first, so that a panel is read often while it is near. */
+static void set_block(const lm_cl *cl, const lm_cl_choice *choice, lm_cl_product *p, int64_t tiles, int64_t panels,
+                      int64_t parts)
+{
+    int64_t most = tiles * panels * parts / ((int64_t)cl->dev.info.units * ITEMS_PER_UNIT);
+    most = most < 1 ? 1 : most;
+    p->block_tiles = min3(most, tiles, choice->down);
+    most /= p->block_tiles;
+    p->block_panels = min3(most, panels, choice->across);
+}
+
+/* Rows of a tile: as many as the choice says, fewer where that wastes less. */
+static int tile_rows(int rows_at_most, int64_t rows)
+{
+    static const int list[] = {10, 7, 4, 1};
+    int best = rows_at_most;
+    double least = (double)((rows + best - 1) / best) * (best + 1.0);
+    for (size_t i = 0; i < LM_COUNT(list); i++) {
         double cost = (double)((rows + list[i] - 1) / list[i]) * (list[i] + 1.0);
-        if (cost < least)
+        if (list[i] < rows_at_most && cost < least)
             least = cost, best = list[i];
     }
     return best;
@@ -250,6 +267,18 @@ void lm_cl_product_operands(const lm_cl_maker *m, lm_cl_pass *pass)
     lm_cl_pass_operand(pass, m->y.operand ? m->y.operand : y, m->y.off);
 }
 
+/* "opencl.panel.conv_f32+relu" becomes "opencl.panel.conv_f32_14x32+relu". */
+static void name_tile(lm_cl_maker *m, int64_t rows, int64_t columns)
+{
+    char tile[24], *at = m->k->name + m->tile_at;
+    const size_t n = (size_t)snprintf(tile, sizeof tile, "_%dx%d", (int)rows, (int)columns);
+    if (m->tile_at && m->tile_at + strlen(at) + n < sizeof m->k->name) {
+        memmove(at + n, at, strlen(at) + 1);
+        memcpy(at, tile, n);
+    }
+    m->tile_at = 0;
+}
+
 lm_status lm_cl_product_pass(lm_cl_maker *m)
 {
     lm_cl_kernel *k = m->k;
@@ -269,28 +298,36 @@ lm_status lm_cl_product_pass(lm_cl_maker *m)
         reach += (p->row_dim[i] - 1) * p->row_a[i];
     LM_REQUIRE(cl->panels || reach < INT32_MAX, LM_UNSUPPORTED, "%s: an operand of %lld elements is too much", k->name,
                (long long)reach);
-    const int mr = tile_rows(cl, p->rows);
+    const lm_cl_choice *choice = &cl->choice[lm_cl_class(p->rows, p->columns, terms, m->across)];
+    const int mr = cl->panels ? tile_rows(choice->rows, p->rows) : 1;
+    const int64_t tiles = (p->rows + mr - 1) / mr;
     const int64_t panels = (p->columns + lm_cl_panel(cl) - 1) / lm_cl_panel(cl);
     /* tiles of 128 by 128 where there are enough of them for all units */
     const bool large = (p->rows + 127) / 128 * ((p->columns + 127) / 128) * parts >= 2 * cl->dev.info.units;
-    const int64_t bm = large ? 128 : 64, bn = large ? 128 : 64;
+    const int64_t usual = large ? 128 : 64;
+    const int64_t bm = choice->rows ? choice->rows : usual, bn = choice->down ? choice->down : usual;
+    if (cl->panels)
+        set_block(cl, choice, p, tiles, panels, parts);
     if (cl->panels)
         snprintf(options, sizeof options, "-DMR=%d -DACROSS=%d", mr, m->across);
     else
         snprintf(options, sizeof options, "-DBM=%d -DBN=%d -DALONG=%d -DCHAINED=%d", (int)bm, (int)bn,
                  !m->across && p->a_step == 1, terms > p->chain || p->restart);
+    name_tile(m, cl->panels ? mr : bm, cl->panels ? lm_cl_panel(cl) : bn);
     p->end.has = lm_cl_product_has(m);
     LM_TRY(
         option(options, sizeof options, e && e->active ? " -DACT=%s" : "%s", e && e->active ? lm_ops[e->act].id : ""));
     LM_TRY(option(options, sizeof options, e && e->sloped ? " -DSLOPE=%s" : "%s",
                   e && e->sloped ? lm_ops[e->slope.of].id : ""));
-    snprintf(files, sizeof files, "%s %s", sources, cl->panels ? "product_panels.cl" : "product_tiles.cl");
+    /* compilers take their time over functions that nobody calls */
+    snprintf(files, sizeof files, "%sproduct.cl %s", e && (e->active || e->sloped) ? LM_CL_FORMULAS : "",
+             cl->panels ? "product_panels.cl" : "product_tiles.cl");
     LM_TRY(lm_cl_pass_add(k, files, options, "product", p, sizeof *p, &pass));
     lm_cl_product_operands(m, pass);
     if (cl->panels) {
         pass->rank = 3;
-        pass->global[0] = (size_t)((p->rows + mr - 1) / mr);
-        pass->global[1] = (size_t)panels;
+        pass->global[0] = (size_t)((tiles + p->block_tiles - 1) / p->block_tiles);
+        pass->global[1] = (size_t)((panels + p->block_panels - 1) / p->block_panels);
         pass->global[2] = (size_t)parts;
         pass->local[0] = pass->local[1] = pass->local[2] = 1;
     } else {

@@ -13,6 +13,7 @@ typedef struct lm_cl_maker {
     lm_cl_place a, b, y;       /* y: {0} for the result itself */
     int bias, residual, slope; /* inputs; -1: none */
     bool across;               /* rows of a are neighbours, terms a step apart */
+    size_t tile_at;            /* where the kernel's name wants its tile; 0: it has it */
 } lm_cl_maker;
 
 /* Packings that derive understands, and the axes of what they pack. p[0]: columns per panel; p[1]: groups, or whether a
@@ -21,6 +22,9 @@ enum { LM_CL_PACK_MATRIX = 1, LM_CL_PACK_CONV, LM_CL_PACK_CONV_T, LM_CL_PACK_DEP
 
 /* Columns per panel of a device. */
 int64_t lm_cl_panel(const lm_cl *cl);
+
+/* The class of shapes that a product belongs to; see tune.c. */
+int lm_cl_class(int64_t rows, int64_t columns, int64_t terms, bool across);
 
 /* The packing of a constant or an operand; `floats` of all of it. */
 lm_status lm_cl_pack_plan(uint32_t kind, const lm_view *v, int64_t nr, int64_t param, lm_cl_pack *out, int64_t *floats);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/opencl/helper.h"
 #include "backends/opencl/opencl.h"
 #include "core/base/embedded.h"
 #include "core/base/env.h"
@@ -39,6 +40,37 @@ static lm_status add_text(lm_str *out, const char *text, size_t size)
     return LM_OK;
 }
 
+/* What `embed -p` packed. */
+static lm_status unpack(const lm_embedded *e, lm_str *out)
+{
+    enum { LEAST = 4 };
+    const unsigned char *at = e->data, *end = at + e->size;
+    while (at < end) {
+        unsigned flags = *at++;
+        for (int i = 0; i < 8 && at < end; i++, flags >>= 1) {
+            if (!(flags & 1)) {
+                LM_TRY(lm_str_char(out, (char)*at++));
+                continue;
+            }
+            const size_t back = at[0] | (size_t)at[1] << 8;
+            for (size_t n = at[2] + (size_t)LEAST; n > 0; n--)
+                LM_TRY(lm_str_char(out, out->text[out->count - back]));
+            at += 3;
+        }
+    }
+    return LM_OK;
+}
+
+static lm_status add_packed(lm_str *text, const lm_embedded *e)
+{
+    lm_str plain = {0};
+    lm_status status = unpack(e, &plain);
+    if (status == LM_OK)
+        status = add_text(text, lm_str_text(&plain), plain.count);
+    lm_str_free(&plain);
+    return status;
+}
+
 /* From the folder that LIMN_CL_DIR names if it has the file, otherwise what is built in. */
 static lm_status add_file(lm_str *text, const char *name, size_t length)
 {
@@ -58,7 +90,7 @@ static lm_status add_file(lm_str *text, const char *name, size_t length)
     }
     for (const lm_embedded *e = lm_cl_sources; e->name; e++)
         if (strlen(e->name) == length && strncmp(e->name, name, length) == 0)
-            return add_text(text, (const char *)e->data, e->size);
+            return add_packed(text, e);
     return lm_fail(LM_DEVICE, "there is no OpenCL source %.*s", (int)length, name);
 }
 
@@ -149,7 +181,6 @@ static lm_status build_failed(lm_cl *cl, cl_program program, const char *source,
     cl->api->GetProgramBuildInfo(program, cl->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes);
     char *all = bytes ? lm_calloc(bytes + 1, 1) : NULL;
     if (all && cl->api->GetProgramBuildInfo(program, cl->id, CL_PROGRAM_BUILD_LOG, bytes, all, NULL) == CL_SUCCESS) {
-        lm_log(LM_LOG_ERROR, "%s, %s with %s: %s", cl->dev.info.name, source, options, all);
         const char *first = strstr(all, "error");
         lm_one_line(log, sizeof log, first ? first : all);
     }
@@ -174,6 +205,26 @@ static lm_status compile(lm_cl *cl, const char *source, const char *text, const 
     return LM_OK;
 }
 
+/* What the helper needs to know to compile a program. */
+typedef struct order {
+    lm_cl_found found;
+    int panels;
+    char source[512], options[2048];
+} order;
+
+/* Compilers may crash, so the helper compiles first, and leaves the binary in the cache. LM_NO: it cannot. */
+static lm_status have_compiled(lm_cl *cl, const char *source, const char *options)
+{
+    order o = {.found = cl->found, .panels = cl->panels};
+    char did[96 + sizeof o.source];
+    const int a = snprintf(o.source, sizeof o.source, "%s", source);
+    const int b = snprintf(o.options, sizeof o.options, "%s", options);
+    if (!cl->cache || a >= (int)sizeof o.source || b >= (int)sizeof o.options)
+        return LM_NO;
+    snprintf(did, sizeof did, "%s: the compiler of %s", cl->dev.info.name, o.source);
+    return lm_cl_ask(LM_CL_BUILD, &o, sizeof o, did, NULL, 0);
+}
+
 static lm_status make(lm_cl *cl, const char *source, const char *options, cl_program *out)
 {
     lm_str text = {0}, all = {0};
@@ -183,6 +234,14 @@ static lm_status make(lm_cl *cl, const char *source, const char *options, cl_pro
     uint64_t key = lm_hash(text.text, text.count, FORMAT);
     key = lm_hash(cl->key, strlen(cl->key), lm_hash(all.text, all.count, key));
     *out = from_cache(cl, key, all.text);
+    if (*out)
+        goto out;
+    status = have_compiled(cl, source, options);
+    if (status != LM_OK && status != LM_NO)
+        goto out;
+    if (status == LM_OK)
+        *out = from_cache(cl, key, all.text);
+    status = LM_OK;
     if (!*out) {
         LM_TRY_OUT(compile(cl, source, text.text, all.text, out));
         to_cache(cl, key, *out);
@@ -191,6 +250,34 @@ out:
     lm_str_free(&text);
     lm_str_free(&all);
     return status;
+}
+
+/* In the helper. Devices stay open from one order to the next. */
+lm_status lm_cl_build_serve(const void *request, void *reply, size_t *bytes)
+{
+    static lm_cl *cl;
+    order o;
+    cl_program program;
+    (void)reply;
+    *bytes = 0;
+    memcpy(&o, request, sizeof o);
+    if (cl && (strcmp(cl->dev.info.name, o.found.info.name) != 0 || cl->panels != o.panels)) {
+        cl->dev.vt->close(&cl->dev);
+        cl = NULL;
+    }
+    if (!cl)
+        LM_TRY(lm_cl_open(&o.found, o.panels, &cl));
+    LM_TRY(make(cl, o.source, o.options, &program));
+    cl->api->ReleaseProgram(program);
+    return LM_OK;
+}
+
+/* Said once; what needs the program goes to the host. */
+static void grumble(lm_cl *cl)
+{
+    lm_log(cl->grumbled ? LM_LOG_INFO : LM_LOG_WARN, "%s%s", lm_message(),
+           cl->grumbled ? "" : "; what needs it runs on the host");
+    cl->grumbled = true;
 }
 
 lm_status lm_cl_program(lm_cl *cl, const char *source, const char *options, cl_program *out)
@@ -206,6 +293,8 @@ lm_status lm_cl_program(lm_cl *cl, const char *source, const char *options, cl_p
     }
     *out = NULL;
     status = make(cl, source, options, out);
+    if (status == LM_UNSUPPORTED)
+        grumble(cl);
     if (status == LM_OK || status == LM_UNSUPPORTED) {
         lm_status kept = lm_map_put_ptr(&cl->programs, key.text, *out);
         if (status == LM_OK && kept != LM_OK)

@@ -7,6 +7,7 @@
 #include "core/base/env.h"
 #include "core/base/file.h"
 #include "core/device/chain.h"
+#include "core/device/eval.h"
 #include "core/run/exec.h"
 #include "tests/unit/test.h"
 
@@ -91,10 +92,28 @@ static void bad_index(void)
     lm_chain_close(&chain);
 }
 
+/* A strict chain runs on its device alone, but constants are computed ahead all the same. */
+static void strict_constants(void)
+{
+    lm_chain chain;
+    if (!CHECK_OK(lm_chain_open("opencl:0.0:strict=1", &chain)))
+        return;
+    CHECK_INT(chain.n, 1);
+    lm_view x[] = {ramp(LM_F32, LM_SHAPE(5), 0, 1), ramp(LM_F32, LM_SHAPE(5), 3, 1)}, y;
+    if (CHECK_OK(lm_eval(&chain, LM_OP_ADD, NULL, 2, x, 1, &y))) {
+        CHECK_NEAR(lm_view_get(&y, 4), 11, 0);
+        lm_buffer_unref(y.buf);
+    }
+    lm_buffer_unref(x[0].buf);
+    lm_buffer_unref(x[1].buf);
+    lm_chain_close(&chain);
+}
+
 static void device_lists(void)
 {
     lm_chain chain;
     CHECK_FAILS(lm_chain_open("opencl:9.9", &chain), LM_DEVICE);
+    CHECK(strstr(lm_message(), "there is opencl:0.0") != NULL);
     CHECK_FAILS(lm_chain_open("opencl:0.0:family=round", &chain), LM_USAGE);
     CHECK_FAILS(lm_chain_open("opencl:0.0:speed=1", &chain), LM_USAGE);
     if (CHECK_OK(lm_chain_open("opencl:9.9,cpu", &chain))) {
@@ -142,6 +161,7 @@ int main(int argc, char **argv)
     lm_chain_close(&chain);
     CASE(caches);
     CASE(bad_index);
+    CASE(strict_constants);
     CASE(device_lists);
     if (processor)
         CASE(both_families);

@@ -238,6 +238,11 @@ LM_VEC lm_v16 lm_read(global const float *x, long step, long left)
 #endif
 }
 
+/* One store: some compilers make four of vstore16. */
+#if LM_WIDTH > 1
+typedef lm_v16 lm_v16_anywhere __attribute__((aligned(4)));
+#endif
+
 LM_VEC void lm_write(global float *y, long step, long left, lm_v16 v)
 {
 #if LM_WIDTH == 1
@@ -245,7 +250,7 @@ LM_VEC void lm_write(global float *y, long step, long left, lm_v16 v)
 #else
     float part[LM_WIDTH];
     if (step == 1 && left >= LM_WIDTH) {
-        LM_STOREV(v, y);
+        *(global lm_v16_anywhere *)y = v;
         return;
     }
     LM_STOREV(v, part);

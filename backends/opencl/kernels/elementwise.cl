@@ -1,6 +1,7 @@
-/* Elementwise ops with any strides. The host says OP and its FORM, NX, the element types T0, T1, T2, TY (f32, ...),
- * how each operand steps along the innermost axis (STEP0 ...: 1 densely, 0 not at all, 2 by a stride), WHOLE: results
- * are dense float32, and KIND: 1 for floats in vectors, 0 for integers one by one. */
+/* Elementwise ops, and several as one, with any strides. The host says OP and its FORM, NX, the element types T0, T1 ...
+ * and TY (f32, ...), how each operand steps along the innermost axis (STEP0 ...: 1 densely, 0 not at all, 2 by a stride),
+ * WHOLE: results are dense float32, and KIND: 1 for floats in vectors, 0 for integers one by one. Of a fused op S0,
+ * S1 ... are the steps, in terms of operands x0 ... and steps v0 ...; number LAST of the STEPS is the result. */
 #define T_f32 float
 #define T_f16 half
 #define T_bf16 ushort
@@ -12,18 +13,12 @@
 #define T_i64 long
 
 #if KIND
-#define CARRIER lm_v16
-
 #if LM_WIDTH == 1
 #define LOAD_HALF(p) vload_half(0, p)
-#define STORE_HALF(v, p) vstore_half_rte(v, 0, p)
 #define LOADT(type, p) (*(p))
-#define STORET(type, v, p) (*(p) = (v))
 #else
 #define LOAD_HALF(p) LM_CAT(vload_half, LM_WIDTH)(0, p)
-#define STORE_HALF(v, p) LM_CAT(LM_CAT(vstore_half, LM_WIDTH), _rte)(v, 0, p)
 #define LOADT(type, p) LM_CAT(vload, LM_WIDTH)(0, p)
-#define STORET(type, v, p) LM_CAT(vstore, LM_WIDTH)(v, 0, p)
 #endif
 
 /* Dense runs. A 64-bit integer does not fit a vector of floats' width and goes one by one. */
@@ -65,37 +60,43 @@ LM_VEC long to_i64(float x)
 #define PUT_i64(v, p) (*(p) = to_i64(v))
 
 #else
-#define CARRIER LM_CAT(T_, TY)
 #undef LM_WIDTH
 #define LM_WIDTH 1
 #endif
 
+/* LM_CAT for lists whose items use it themselves. */
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+/* What is done for each operand. */
+#define SIDES_1(X) X(0)
+#define SIDES_2(X) SIDES_1(X) X(1)
+#define SIDES_3(X) SIDES_2(X) X(2)
+#define SIDES_4(X) SIDES_3(X) X(3)
+#define SIDES_5(X) SIDES_4(X) X(4)
+#define SIDES_6(X) SIDES_5(X) X(5)
+#define SIDES JOIN(SIDES_, NX)
+#define TYPE(k) LM_CAT(T_, T##k)
+
 /* Up to LM_WIDTH elements from number i on. */
 #if !KIND
-#define LOAD(k, T, STEP) p##k[STEP == 1 ? i : STEP == 0 ? 0 : i * p.st[k][last]]
+#define FETCH(k) const TYPE(k) x##k = p##k[STEP##k == 1 ? i : STEP##k == 0 ? 0 : i * p.st[k][last]];
 #elif LM_WIDTH == 1
-#define LOAD(k, T, STEP) LM_CAT(ONE_, T)(p##k + (STEP == 1 ? i : STEP == 0 ? 0 : i * p.st[k][last]))
+#define FETCH(k) const float x##k = LM_CAT(ONE_, T##k)(p##k + (STEP##k == 1 ? i : STEP##k == 0 ? 0 : i * p.st[k][last]));
 #else
-#define LOADER(k, T, STEP)                                                                                             \
-    LM_VEC lm_v16 load##k(global const LM_CAT(T_, T) * x, long i, long step, long left)                                \
+#define LOADER(k)                                                                                                      \
+    LM_VEC lm_v16 load##k(global const TYPE(k) * x, long i, long step, long left)                                      \
     {                                                                                                                  \
         float part[LM_WIDTH];                                                                                          \
-        if (STEP == 0)                                                                                                 \
-            return (lm_v16)(LM_CAT(ONE_, T)(x));                                                                       \
-        if (STEP == 1 && left >= LM_WIDTH)                                                                             \
-            return LM_CAT(RUN_, T)(x + i);                                                                             \
+        if (STEP##k == 0)                                                                                              \
+            return (lm_v16)(LM_CAT(ONE_, T##k)(x));                                                                    \
+        if (STEP##k == 1 && left >= LM_WIDTH)                                                                          \
+            return LM_CAT(RUN_, T##k)(x + i);                                                                          \
         for (int j = 0; j < LM_WIDTH; j++)                                                                             \
-            part[j] = j < left ? LM_CAT(ONE_, T)(x + (i + j) * (STEP == 1 ? 1 : step)) : 0.0f;                         \
+            part[j] = j < left ? LM_CAT(ONE_, T##k)(x + (i + j) * (STEP##k == 1 ? 1 : step)) : 0.0f;                   \
         return LM_LOADV(part);                                                                                         \
     }
-#define LOAD(k, T, STEP) load##k(p##k, i, p.st[k][last], left)
-LOADER(0, T0, STEP0)
-#if NX > 1
-LOADER(1, T1, STEP1)
-#endif
-#if NX > 2
-LOADER(2, T2, STEP2)
-#endif
+SIDES(LOADER)
+#define FETCH(k) const lm_v16 x##k = load##k(p##k, i, p.st[k][last], left);
 #endif
 
 /* Wrapping arithmetic on integers; the lowest number stays as it is. */
@@ -133,26 +134,49 @@ LOADER(2, T2, STEP2)
 #define in_WHERE(c, a, b) ((c) ? (a) : (b))
 #define fn_CAST(x, a, b) (x)
 
-/* the numbers of enum form in drv_elementwise.c */
-#define X0 LOAD(0, T0, STEP0)
-#define X1 LOAD(1, T1, STEP1)
-#define X2 LOAD(2, T2, STEP2)
+/* a comparison as 1 or 0, and a choice by such a number */
+#define TRUTH(m) LM_TO(float, lm_m_to_i(m))
+#define fn_WHERE(c, a, b) lm_v_select((c) != 0.0f, a, b)
+/* parameters of step i */
+#define A(i) lm_v_set(p.act[i][0])
+#define B(i) lm_v_set(p.act[i][1])
+#define STEPS_1 const lm_v16 v0 = S0;
+#define STEPS_2 STEPS_1 const lm_v16 v1 = S1;
+#define STEPS_3 STEPS_2 const lm_v16 v2 = S2;
+#define STEPS_4 STEPS_3 const lm_v16 v3 = S3;
+#define STEPS_5 STEPS_4 const lm_v16 v4 = S4;
+#define STEPS_6 STEPS_5 const lm_v16 v5 = S5;
+#define STEPS_7 STEPS_6 const lm_v16 v6 = S6;
+#define STEPS_8 STEPS_7 const lm_v16 v7 = S7;
+#define STEPS_9 STEPS_8 const lm_v16 v8 = S8;
+#define STEPS_10 STEPS_9 const lm_v16 v9 = S9;
+#define STEPS_11 STEPS_10 const lm_v16 v10 = S10;
+#define STEPS_12 STEPS_11 const lm_v16 v11 = S11;
+
+/* the numbers of enum form in elementwise.h */
 #if FORM == 1
-#define VALUE LM_CAT(fn_, OP)(X0, pa, pb)
+#define VALUE LM_CAT(fn_, OP)(x0, A(0), B(0))
 #elif FORM == 2
-#define VALUE LM_CAT(fn_, OP)(X0, X1)
+#define VALUE LM_CAT(fn_, OP)(x0, x1)
 #elif FORM == 3
-#define VALUE LM_CAT(dx_, OP)(X0, X1, pa, pb)
+#define VALUE LM_CAT(dx_, OP)(x0, x1, A(0), B(0))
 #elif FORM == 4
-#define VALUE LM_TO(float, lm_m_to_i(LM_CAT(fn_, OP)(X0, pa, pb)))
+#define VALUE TRUTH(LM_CAT(fn_, OP)(x0, A(0), B(0)))
 #elif FORM == 5
-#define VALUE LM_TO(float, lm_m_to_i(LM_CAT(fn_, OP)(X0, X1)))
+#define VALUE TRUTH(LM_CAT(fn_, OP)(x0, x1))
 #elif FORM == 6
-#define VALUE LM_CAT(in_, OP)(X0)
+#define VALUE LM_CAT(in_, OP)(x0)
 #elif FORM == 7
-#define VALUE LM_CAT(in_, OP)(X0, X1)
+#define VALUE LM_CAT(in_, OP)(x0, x1)
+#elif FORM == 8
+#define VALUE LM_CAT(in_, OP)(x0, x1, x2)
 #else
-#define VALUE LM_CAT(in_, OP)(X0, X1, X2)
+#define VALUE LM_CAT(v, LAST)
+#endif
+#ifdef STEPS
+#define ALL_STEPS JOIN(STEPS_, STEPS)
+#else
+#define ALL_STEPS
 #endif
 
 #if KIND && LM_WIDTH > 1
@@ -171,40 +195,33 @@ LM_VEC void store(global LM_CAT(T_, TY) * y, long i, long step, long left, lm_v1
 }
 #endif
 
-kernel void elementwise(const lm_cl_ew p, global const LM_CAT(T_, T0) * p0, ulong o0,
-#if NX > 1
-                        global const LM_CAT(T_, T1) * p1, ulong o1,
-#endif
-#if NX > 2
-                        global const LM_CAT(T_, T2) * p2, ulong o2,
-#endif
-                        global LM_CAT(T_, TY) * y, ulong oy)
+#define ARGUMENT(k) global const TYPE(k) * p##k, ulong o##k,
+#define BEGIN(k) long a##k = begin * p.st[k][last];
+#define WALK(k) a##k += at * p.st[k][d];
+#define BASE(k) p##k = LM_AT_CONST(global TYPE(k), p##k, o##k) + a##k;
+
+kernel void elementwise(const lm_cl_ew p, SIDES(ARGUMENT) global LM_CAT(T_, TY) * y, ulong oy)
 {
     long unit = get_global_id(0);
     if (unit >= p.units)
         return;
-    const int last = p.rank - 1;
+    const int last = p.rank - 1, to = LM_CL_SIDES - 1;
     long row = unit / p.parts, begin = (unit - row * p.parts) * p.strip, n = min(p.strip, p.inner - begin);
-    long a0 = begin * p.st[0][last], a1 = begin * p.st[1][last], a2 = begin * p.st[2][last], ay = begin * p.st[3][last];
+    SIDES(BEGIN)
+    long ay = begin * p.st[to][last];
     for (int d = last - 1; d >= 0; d--) {
         long at = row % p.dim[d];
         row /= p.dim[d];
-        a0 += at * p.st[0][d], a1 += at * p.st[1][d], a2 += at * p.st[2][d], ay += at * p.st[3][d];
+        SIDES(WALK)
+        ay += at * p.st[to][d];
     }
-    p0 = LM_AT_CONST(global LM_CAT(T_, T0), p0, o0) + a0;
-#if NX > 1
-    p1 = LM_AT_CONST(global LM_CAT(T_, T1), p1, o1) + a1;
-#endif
-#if NX > 2
-    p2 = LM_AT_CONST(global LM_CAT(T_, T2), p2, o2) + a2;
-#endif
+    SIDES(BASE)
     y = LM_AT(global LM_CAT(T_, TY), y, oy) + ay;
-    const long step = p.st[3][last];
-#if KIND
-    const lm_v16 pa = lm_v_set(p.a), pb = lm_v_set(p.b);
-#endif
+    const long step = p.st[to][last];
     for (long i = 0; i < n; i += LM_WIDTH) {
         long left = n - i;
+        SIDES(FETCH)
+        ALL_STEPS
 #if KIND && LM_WIDTH > 1
         store(y, i, step, left, VALUE);
 #elif KIND

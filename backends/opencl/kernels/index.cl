@@ -1,5 +1,6 @@
 /* The gather and scatter families: indices become checked offsets once, then elements move. Where several updates meet,
- * one work-item applies them in ascending order. */
+ * one work-item applies them in ascending order; where few would have to do all, each looks at all addresses and keeps
+ * to its share of the places. */
 
 #ifdef INDEX
 /* An index out of range raises the flag and counts as 0. */
@@ -32,8 +33,9 @@ kernel void addresses(const lm_cl_addresses p, global const INDEX *index, ulong 
 #ifdef T
 /* Where this work-item writes, reads, and the number of its first address. */
 #define PLACE                                                                                                          \
-    long rest = get_global_id(0), to = 0, from = 0, number = 0;                                                        \
-    if (rest >= p.count)                                                                                               \
+    const long share = get_global_id(0) / p.count;                                                                     \
+    long rest = get_global_id(0) - share * p.count, to = 0, from = 0, number = 0;                                      \
+    if (share >= p.shares)                                                                                             \
         return;                                                                                                        \
     for (int d = p.rank - 1; d >= 0; d--) {                                                                            \
         const long i = rest % p.dim[d];                                                                                \
@@ -86,6 +88,8 @@ kernel void put(const lm_cl_moves p, global const T *x, ulong ox, global const l
             left /= p.loop_dim[d];
         }
         const long spot = address[j * p.number_step];
+        if (p.shares > 1 && (ulong)spot * 0x9e3779b97f4a7c15UL / p.divisor != share)
+            continue;
         target[spot] = lm_met(target[spot], source[at]);
     }
 }

@@ -41,19 +41,20 @@ kernel void border(const lm_cl_border p, global const float *x, ulong ox, global
     }
     y += unit * p.out[3] * p.pixel;
     for (long i = 0; i < p.out[3]; i++, y += p.pixel) {
-        long at = i - p.lo[3];
+        const long at = i - p.lo[3];
         if (!inside || at < 0 || at >= p.in[3]) {
             for (long c = 0; c < p.out[4]; c++)
                 y[c] = 0.0f;
-        } else if (p.st[4] == 1) {
+        } else if (p.st[4] == 1 && p.lo[4] == 0) {
             global const float *line = x + from + at * p.st[3];
             for (long c = 0; c < p.in[4]; c++)
                 y[c] = line[c];
             for (long c = p.in[4]; c < p.out[4]; c++)
                 y[c] = 0.0f;
         } else {
+            global const float *line = x + from + at * p.st[3] - p.lo[4] * p.st[4];
             for (long c = 0; c < p.out[4]; c++)
-                y[c] = c < p.in[4] ? x[from + at * p.st[3] + c * p.st[4]] : 0.0f;
+                y[c] = c >= p.lo[4] && c < p.lo[4] + p.in[4] ? line[c * p.st[4]] : 0.0f;
         }
     }
 #else

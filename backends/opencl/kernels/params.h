@@ -6,16 +6,16 @@
 #define LM_LONG int64_t
 #endif
 
-enum { LM_CL_RANK = 8, LM_CL_SIDES = 4 };
+enum { LM_CL_RANK = 8, LM_CL_SIDES = 7, LM_CL_STEPS = 12 };
 
 /* Elementwise: the result's axes, merged, the last one cut into `parts` of `strip` elements, one per work-item. Sides
- * are the operands, then the result. */
+ * are the operands, and last the result. `act`: parameters of each step. */
 typedef struct lm_cl_ew {
     LM_LONG units, parts, strip, inner;
     LM_LONG dim[LM_CL_RANK];
     LM_LONG st[LM_CL_SIDES][LM_CL_RANK];
-    int rank;
-    float a, b;
+    float act[LM_CL_STEPS][2];
+    int rank, zero;
 } lm_cl_ew;
 
 /* A product y[row][column] = sum over terms of a[row][term] * b[term][column], then bias, residual (r), activation and
@@ -25,6 +25,9 @@ typedef struct lm_cl_ew {
 enum { LM_CL_DIGITS = 4, LM_CL_TAPS = 3 };
 /* Terms of a chain before the next begins (backends/README.md). */
 #define LM_CL_CHAIN 256
+/* Tiles of a block that a work-item of product_panels.cl makes: down, across. */
+#define LM_CL_BLOCK_TILES 8
+#define LM_CL_BLOCK_PANELS 4
 enum { LM_CL_HAS_BIAS = 1, LM_CL_HAS_RESIDUAL = 2, LM_CL_HAS_SLOPE = 4 };
 /* What follows a sum: bits of LM_CL_HAS_..., the parameters of activation and slope. */
 typedef struct lm_cl_end {
@@ -41,6 +44,7 @@ typedef struct lm_cl_product {
     LM_LONG part_r[LM_CL_DIGITS], part_p[LM_CL_DIGITS], part_bias[LM_CL_DIGITS];
     LM_LONG y_column, r_column, p_column, bias_column;
     LM_LONG a0, b0, y0, r0, p0;
+    LM_LONG block_tiles, block_panels; /* of a work-item on processors */
     LM_LONG restart; /* 1: a chain ends with each step of the first digit of taps */
     lm_cl_end end;
 } lm_cl_product;
@@ -88,7 +92,8 @@ typedef struct lm_cl_pool {
     LM_LONG units, n, c, blocks; /* blocks of channels, one per work-item */
     LM_LONG in[3], out[3], kernel_[3], stride[3], dilation[3], pad[3], pad_hi[3];
     LM_LONG image[5], pooled[5], index[5];
-    int op, count_pad, column_major, places;
+    int op, count_pad, column_major;
+    float power;
 } lm_cl_pool;
 
 /* Depthwise convolution: a filter of its own for each channel. Weights: [block of channels][tap][LM_WIDTH]. `x` and the

@@ -1,4 +1,32 @@
-/* Max and average pooling and their gradients: a pixel of the result and a block of channels per work-item. */
+/* Max, average and Lp pooling and gradients: a pixel of the result and a block of channels per work-item. HOW says what
+ * becomes of a window, as numbered in drv_pool.c. */
+#define AVERAGE (HOW == 1)
+
+LM_VEC lm_v16 lm_step(lm_v16 sum, lm_v16 x, float p)
+{
+#if HOW == 0
+    return lm_v_max(sum, x);
+#elif HOW == 1
+    return sum + x;
+#elif HOW == 2
+    return sum + lm_v_abs(x);
+#elif HOW == 3
+    return sum + x * x;
+#else
+    return sum + lm_v_pow_abs(lm_v_abs(x), lm_v_set(p));
+#endif
+}
+
+LM_VEC lm_v16 lm_root(lm_v16 sum, float p)
+{
+#if HOW == 3
+    return lm_v_sqrt(sum);
+#elif HOW == 4
+    return lm_v_pow_abs(sum, lm_v_set(1.0f / p));
+#else
+    return sum;
+#endif
+}
 
 /* Sample, first channel and place of this work-item among `size` pixels. */
 #define PLACE(size)                                                                                                    \
@@ -53,7 +81,7 @@ kernel void pool(const lm_cl_pool p, global const float *gx, ulong ox, global fl
     for (int d = 0; d < 3; d++)
         lm_taps(&p, d, at[d], &first[d], &end[d]);
     global const float *x = LM_AT_CONST(global float, gx, ox);
-    lm_v16 sum = lm_v_set(AVERAGE ? 0.0f : -INFINITY);
+    lm_v16 sum = lm_v_set(HOW ? 0.0f : -INFINITY);
 #if PLACES
     long best = -1;
     float most = 0.0f;
@@ -65,7 +93,7 @@ kernel void pool(const lm_cl_pool p, global const float *gx, ulong ox, global fl
                                    at[1] * p.stride[1] - p.pad[1] + v * p.dilation[1],
                                    at[2] * p.stride[2] - p.pad[2] + u * p.dilation[2]};
                 const lm_v16 t = lm_read(x + lm_spot(p.image, n, c, i), p.image[1], left);
-                sum = AVERAGE ? sum + t : lm_v_max(sum, t);
+                sum = lm_step(sum, t, p.power);
 #if PLACES
                 if (best < 0 || t > most || (t != t && most == most)) {
                     most = t;
@@ -75,7 +103,8 @@ kernel void pool(const lm_cl_pool p, global const float *gx, ulong ox, global fl
             }
     if (AVERAGE)
         sum = sum / lm_divisor(&p, at);
-    lm_write(LM_AT(global float, gy, oy) + lm_spot(p.pooled, n, c, at), p.pooled[1], left, sum);
+    lm_write(LM_AT(global float, gy, oy) + lm_spot(p.pooled, n, c, at), p.pooled[1], left,
+             lm_root(sum, p.power));
 #if PLACES
     LM_AT(global long, gi, oi)[lm_spot(p.index, n, c, at)] =
         best < 0 ? -1 : (n * p.c + c) * p.in[0] * p.in[1] * p.in[2] + best;

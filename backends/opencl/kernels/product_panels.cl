@@ -1,22 +1,18 @@
-/* Products on processors: a work-item is a tile of MR rows and two vectors of columns. Sums live in registers; terms
- * of a row are read one by one where they lie, those of b as vectors of a panel. With ACROSS, rows are neighbours in
- * memory and terms a step apart. */
+/* Products on processors: a work-item makes a block of tiles, each of MR rows and two vectors of columns, chain by
+ * chain: one chain of all its tiles at a time, so that the operands' part of it stays in near caches. The sums of a
+ * chain live in registers; terms of a row are read one by one where they lie, those of b as vectors of a panel. With
+ * ACROSS, rows are neighbours in memory and terms a step apart. */
 #define NR (2 * LM_LANES)
 
 /* What is done for each row, written out: compilers keep named sums in registers, arrays of them in memory. */
-#if MR == 1
-#define ROWS(X) X(0)
-#elif MR == 4
-#define ROWS(X) X(0) X(1) X(2) X(3)
-#elif MR == 6
-#define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
-#elif MR == 7
-#define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6)
-#elif MR == 10
-#define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
-#else
-#define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
-#endif
+#define ROWS_1(X) X(0)
+#define ROWS_4(X) ROWS_1(X) X(1) X(2) X(3)
+#define ROWS_6(X) ROWS_4(X) X(4) X(5)
+#define ROWS_7(X) ROWS_6(X) X(6)
+#define ROWS_10(X) ROWS_7(X) X(7) X(8) X(9)
+#define ROWS_12(X) ROWS_10(X) X(10) X(11)
+#define ROWS_14(X) ROWS_12(X) X(12) X(13)
+#define ROWS LM_CAT(ROWS_, MR)
 #if ACROSS
 #define ROW(i) a0[off + i]
 #else
@@ -34,103 +30,147 @@
         lm_v16 b0 = LM_LOADV(b), b1 = LM_LOADV(b + LM_LANES), s;                                                       \
         ROWS(STEP)                                                                                                     \
     }
-#define CUT(i)                                                                                                         \
-    sum[i][0] = many ? sum[i][0] + c##i : c##i;                                                                        \
-    sum[i][1] = many ? sum[i][1] + d##i : d##i;                                                                        \
-    c##i = d##i = lm_v_zero();
-#define END(i)                                                                                                         \
-    sum[i][0] = many ? sum[i][0] + c##i : c##i;                                                                        \
-    sum[i][1] = many ? sum[i][1] + d##i : d##i;
+#define FIRST(i) sum[2 * i] = c##i, sum[2 * i + 1] = d##i;
+#define ADD(i) sum[2 * i] += c##i, sum[2 * i + 1] += d##i;
+
+/* The term that is next. */
+typedef struct lm_walk {
+    long z, v, u, c;
+} lm_walk;
+
+/* One chain of one tile: from its first term to its last, added to `sum` unless it is the first. */
+LM_VEC lm_walk lm_chain(const lm_cl_product *p, lm_walk w, global const float *x, const long *a_at,
+                        global const float *panel, bool first, lm_v16 *sum)
+{
+    long left = p->chain;
+    ROWS(BEGIN)
+    while (left > 0 && w.z < p->tap_dim[0]) {
+        long n = min(p->channels - w.c, left);
+        long off = w.z * p->tap_a[0] + w.v * p->tap_a[1] + w.u * p->tap_a[2] + w.c * p->a_step;
+        global const float *b = panel + w.z * p->tap_b[0] + w.v * p->tap_b[1] + w.u * p->tap_b[2] + w.c * p->b_step;
+        w.c += n;
+        left -= n;
+#if ACROSS
+        for (; n > 0; n--, off += p->a_step, b += p->b_step)
+            TERM
+#else
+        for (; n >= 4; n -= 4) {
+            TERM off++, b += NR;
+            TERM off++, b += NR;
+            TERM off++, b += NR;
+            TERM off++, b += NR;
+        }
+        for (; n > 0; n--, off++, b += NR)
+            TERM
+#endif
+        if (w.c < p->channels)
+            continue;
+        w.c = 0;
+        if (++w.u < p->tap_dim[2])
+            continue;
+        w.u = 0;
+        if (++w.v < p->tap_dim[1])
+            continue;
+        w.v = 0;
+        w.z++;
+        left = p->restart ? 0 : left;
+    }
+    if (first) {
+        ROWS(FIRST)
+    } else {
+        ROWS(ADD)
+    }
+    return w;
+}
+
+/* Where the rows of a block lie: operand, result, residual, slope. Rows past the end repeat the last one and are not
+ * stored. */
+enum { ROW_A, ROW_Y, ROW_R, ROW_P, ROW_KINDS };
+typedef struct lm_rows {
+    long at[ROW_KINDS][LM_CL_BLOCK_TILES * MR];
+} lm_rows;
+
+LM_VEC void lm_rows_find(const LM_LONG *dim, const LM_LONG *step, long row, int n, int real, long *at)
+{
+    long digit[LM_CL_DIGITS], here = 0;
+    for (int d = LM_CL_DIGITS - 1; d >= 0; d--) {
+        digit[d] = d ? row % dim[d] : row;
+        row /= dim[d];
+        here += digit[d] * step[d];
+    }
+    for (int i = 0; i < n; i++) {
+        at[i] = here;
+        if (i + 1 >= real)
+            continue;
+        here += step[LM_CL_DIGITS - 1];
+        if (++digit[LM_CL_DIGITS - 1] < dim[LM_CL_DIGITS - 1])
+            continue;
+        for (int d = LM_CL_DIGITS - 1; d > 0 && digit[d] == dim[d]; d--) {
+            here += step[d - 1] - dim[d] * step[d];
+            digit[d] = 0;
+            digit[d - 1]++;
+        }
+    }
+}
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
 kernel void product(const lm_cl_product p, global const float *ga, ulong oa, global const float *gb, ulong ob,
                     global const float *gbias, ulong obias, global const float *gr, ulong ores,
                     global const float *gp, ulong opoint, global float *gy, ulong oy)
 {
-    const long part = get_global_id(2), row0 = get_global_id(0) * MR, column = get_global_id(1) * NR;
+    const long part = get_global_id(2), row0 = get_global_id(0) * p.block_tiles * MR;
+    const long panel0 = get_global_id(1) * p.block_panels;
+    const int tiles = (int)min(p.block_tiles, (p.rows - row0 + MR - 1) / MR);
+    const int panels = (int)min(p.block_panels, (p.columns + NR - 1) / NR - panel0);
     global const float *x = LM_AT_CONST(global float, ga, oa) + p.a0 + lm_place(p.part_dim, p.part_a, part);
     global const float *w = LM_AT_CONST(global float, gb, ob) + p.b0 + lm_place(p.part_dim, p.part_b, part) +
-                            get_global_id(1) * p.b_panel;
-    long digit[LM_CL_DIGITS], rest = row0;
-    for (int d = LM_CL_DIGITS - 1; d >= 0; d--) {
-        digit[d] = d ? rest % p.row_dim[d] : rest;
-        rest /= p.row_dim[d];
-    }
-    long a_at[MR], y_at[MR], r_at[MR], p_at[MR];
-    for (int i = 0; i < MR; i++) { /* rows past the end repeat the last one and are not stored */
-        a_at[i] = digit[0] * p.row_a[0] + digit[1] * p.row_a[1] + digit[2] * p.row_a[2] + digit[3] * p.row_a[3];
-        y_at[i] = digit[0] * p.row_y[0] + digit[1] * p.row_y[1] + digit[2] * p.row_y[2] + digit[3] * p.row_y[3];
-        r_at[i] = digit[0] * p.row_r[0] + digit[1] * p.row_r[1] + digit[2] * p.row_r[2] + digit[3] * p.row_r[3];
-        p_at[i] = digit[0] * p.row_p[0] + digit[1] * p.row_p[1] + digit[2] * p.row_p[2] + digit[3] * p.row_p[3];
-        if (row0 + i + 1 < p.rows)
-            for (int d = LM_CL_DIGITS - 1; d >= 0; d--) {
-                if (++digit[d] < p.row_dim[d] || d == 0)
-                    break;
-                digit[d] = 0;
-            }
-    }
-    lm_v16 sum[MR][2];
-    ROWS(BEGIN)
-    long left = p.chain;
-    bool many = false;
-    for (long z = 0; z < p.tap_dim[0]; z++) {
-        for (long v = 0; v < p.tap_dim[1]; v++)
-            for (long u = 0; u < p.tap_dim[2]; u++) {
-                long off = z * p.tap_a[0] + v * p.tap_a[1] + u * p.tap_a[2];
-                global const float *b = w + z * p.tap_b[0] + v * p.tap_b[1] + u * p.tap_b[2];
-                for (long c = 0; c < p.channels;) {
-                    long n = min(p.channels - c, left);
-                    c += n;
-                    left -= n;
-#if ACROSS
-                    for (; n > 0; n--, off += p.a_step, b += p.b_step)
-                        TERM
-#else
-                    for (; n >= 4; n -= 4) {
-                        TERM off++, b += p.b_step;
-                        TERM off++, b += p.b_step;
-                        TERM off++, b += p.b_step;
-                        TERM off++, b += p.b_step;
-                    }
-                    for (; n > 0; n--, off++, b += p.b_step)
-                        TERM
-#endif
-                    if (left > 0)
-                        continue;
-                    ROWS(CUT)
-                    left = p.chain;
-                    many = true;
-                }
-            }
-        if (p.restart && left < p.chain) {
-            ROWS(CUT)
-            left = p.chain;
-            many = true;
-        }
-    }
-    if (!many || left < p.chain) {
-        ROWS(END)
-    }
-
-    global float *y = LM_AT(global float, gy, oy) + p.y0 + lm_place(p.part_dim, p.part_y, part) + column * p.y_column;
+                            panel0 * p.b_panel;
+    lm_v16 sum[LM_CL_BLOCK_PANELS * LM_CL_BLOCK_TILES][2 * MR];
+    lm_rows at;
     const bool residual = p.end.has & LM_CL_HAS_RESIDUAL, slope = p.end.has & LM_CL_HAS_SLOPE;
+    const int rows = (int)min((long)tiles * MR, p.rows - row0);
+    lm_rows_find(p.row_dim, p.row_a, row0, tiles * MR, rows, at.at[ROW_A]);
+    lm_rows_find(p.row_dim, p.row_y, row0, tiles * MR, rows, at.at[ROW_Y]);
+    if (residual)
+        lm_rows_find(p.row_dim, p.row_r, row0, tiles * MR, rows, at.at[ROW_R]);
+    if (slope)
+        lm_rows_find(p.row_dim, p.row_p, row0, tiles * MR, rows, at.at[ROW_P]);
+    lm_walk here = {p.tap_dim[1] && p.tap_dim[2] ? 0 : p.tap_dim[0], 0, 0, 0}, next = here;
+    bool first = true;
+    do {
+        for (int j = 0; j < panels; j++)
+            for (int i = 0; i < tiles; i++)
+                next = lm_chain(&p, here, x, &at.at[ROW_A][i * MR], w + j * p.b_panel, first,
+                                sum[j * LM_CL_BLOCK_TILES + i]);
+        here = next;
+        first = false;
+    } while (here.z < p.tap_dim[0]);
+
+    const long column = panel0 * NR;
+    global float *y = LM_AT(global float, gy, oy) + p.y0 + lm_place(p.part_dim, p.part_y, part) + column * p.y_column;
     gr = LM_AT_CONST(global float, gr, ores) + p.r0 + lm_place(p.part_dim, p.part_r, part) + column * p.r_column;
     gp = LM_AT_CONST(global float, gp, opoint) + p.p0 + lm_place(p.part_dim, p.part_p, part) + column * p.p_column;
-    for (int j = 0; j < 2; j++) {
-        const long at = j * LM_LANES, n = p.columns - column - at;
-        if (n <= 0)
-            break;
-        lm_v16 bias = lm_v_zero(), r = lm_v_zero(), point = lm_v_zero();
-        if (p.end.has & LM_CL_HAS_BIAS)
-            bias = lm_read(LM_AT_CONST(global float, gbias, obias) + lm_place(p.part_dim, p.part_bias, part) +
-                                  (column + at) * p.bias_column, p.bias_column, n) + 0.0f;
-        for (int i = 0; i < MR && row0 + i < p.rows; i++) {
+    gbias = LM_AT_CONST(global float, gbias, obias) + lm_place(p.part_dim, p.part_bias, part);
+    gbias += column * p.bias_column;
+    lm_v16 bias[2 * LM_CL_BLOCK_PANELS], r = lm_v_zero(), point = lm_v_zero();
+    const int vectors = (int)min(2L * panels, (p.columns - column + LM_LANES - 1) / LM_LANES);
+    for (int j = 0; j < vectors; j++)
+        bias[j] = lm_v_zero();
+    if (p.end.has & LM_CL_HAS_BIAS)
+        for (int j = 0; j < vectors; j++) {
+            const long from = j * LM_LANES;
+            bias[j] = lm_read(gbias + from * p.bias_column, p.bias_column, p.columns - column - from) + 0.0f;
+        }
+    for (int i = 0; i < rows; i++) {
+        const lm_v16 *v = &sum[0][0] + i * 2;
+        for (int j = 0; j < vectors; j++) {
+            const long from = j * LM_LANES, n = p.columns - column - from;
             if (residual)
-                r = lm_read(gr + r_at[i] + at * p.r_column, p.r_column, n);
+                r = lm_read(gr + at.at[ROW_R][i] + from * p.r_column, p.r_column, n);
             if (slope)
-                point = lm_read(gp + p_at[i] + at * p.p_column, p.p_column, n);
-            lm_v16 v = lm_finish(&p.end, sum[i][j], bias, r, point);
-            lm_write(y + y_at[i] + at * p.y_column, p.y_column, n, v);
+                point = lm_read(gp + at.at[ROW_P][i] + from * p.p_column, p.p_column, n);
+            lm_write(y + at.at[ROW_Y][i] + from * p.y_column, p.y_column, n,
+                     lm_finish(&p.end, v[j / 2 * LM_CL_BLOCK_TILES * MR * 2 + j % 2], bias[j], r, point));
         }
     }
 }
