@@ -21,6 +21,7 @@ pc:libpng libpng-dev
 pc:libjpeg libjpeg62-turbo-dev
 pc:libcjson libcjson-dev
 pc:libutf8proc libutf8proc-dev
+/usr/include/CL/cl.h opencl-c-headers
 pc:OpenCL ocl-icd-opencl-dev
 /etc/OpenCL/vendors/pocl.icd pocl-opencl-icd
 xz xz-utils
