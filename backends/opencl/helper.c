@@ -3,11 +3,13 @@
 #include "backends/opencl/helper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,7 +25,7 @@ static const struct {
     unsigned seconds; /* after which a driver hangs */
     bool once;        /* the worker goes afterwards, and gives its drivers' memory back */
 } tasks[LM_CL_TASKS] = {
-    [LM_CL_PROBE] = {lm_cl_probe_serve, 20, true},
+    [LM_CL_PROBE] = {lm_cl_probe_serve, 60, true},
     [LM_CL_BUILD] = {lm_cl_build_serve, 300, false},
 };
 
@@ -43,8 +45,8 @@ typedef struct reply {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int line = -1; /* our end */
-static pid_t helper;
 static bool inside;
+static bool kept; /* the loader asked for it */
 
 bool lm_cl_in_helper(void)
 {
@@ -70,11 +72,18 @@ static ssize_t receive(int fd, void *to, size_t room)
     return n;
 }
 
+/* A driver that calls exit: without the program's own handlers and buffers, and as a failure. */
+static void leave(void)
+{
+    _exit(1);
+}
+
 static _Noreturn void work(int fd)
 {
     static request in;
     static reply out;
     inside = true;
+    atexit(leave);
     lm_log_level_set(LM_LOG_OFF);
     while (is_waiting(fd, IDLE_MS) && receive(fd, &in, sizeof in) > 0) {
         memset(&out, 0, offsetof(reply, bytes));
@@ -111,6 +120,9 @@ static _Noreturn void serve(int fd)
     signal(SIGINT, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
     signal(SIGALRM, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* alarm must get through */
     for (char first; is_waiting(fd, -1) && recv(fd, &first, 1, MSG_PEEK) > 0;) {
         const pid_t worker = fork();
         if (worker == 0)
@@ -132,11 +144,23 @@ static void start(void)
     int end[2];
     if (line >= 0 || lm_cl_is_open() || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
         return;
-    helper = fork();
-    if (helper == 0)
-        serve(end[1]);
+    for (int i = 0; i < 2; i++) /* not where a program without them has its standard streams */
+        if (end[i] < 3) {
+            const int up = fcntl(end[i], F_DUPFD_CLOEXEC, 3);
+            close(end[i]);
+            end[i] = up;
+        }
+    /* no child of the program, which may wait for all that it has */
+    const pid_t between = end[0] < 0 || end[1] < 0 ? -1 : fork();
+    if (between == 0) {
+        if (fork() == 0)
+            serve(end[1]);
+        _exit(0);
+    }
+    while (between > 0 && waitpid(between, NULL, 0) < 0 && errno == EINTR)
+        continue;
     close(end[1]);
-    if (helper > 0)
+    if (between > 0)
         line = end[0];
     else
         close(end[0]);
@@ -146,10 +170,9 @@ static void stop(void)
 {
     if (line < 0)
         return;
+    shutdown(line, SHUT_RDWR); /* a process that the program forked may hold it, too */
     close(line);
     line = -1;
-    while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
-        continue;
 }
 
 /* The worker's lock is a copy of one that its parent held. */
@@ -158,6 +181,7 @@ void lm_cl_helper_start(void)
     if (inside)
         return;
     pthread_mutex_lock(&lock);
+    kept = true;
     start();
     pthread_mutex_unlock(&lock);
 }
@@ -165,7 +189,8 @@ void lm_cl_helper_start(void)
 void lm_cl_helper_stop(void)
 {
     pthread_mutex_lock(&lock);
-    stop();
+    if (!kept)
+        stop();
     pthread_mutex_unlock(&lock);
 }
 
@@ -178,7 +203,8 @@ static lm_status judge(const reply *r, ssize_t n, const char *did, void *out, si
     if (r->status != LM_OK)
         return lm_fail((lm_status)r->status, "%s", r->message);
     LM_REQUIRE(r->size == room, LM_NO, "the helper process for OpenCL answers %zu bytes, not %zu", r->size, room);
-    memcpy(out, r->bytes, room);
+    if (room)
+        memcpy(out, r->bytes, room);
     return LM_OK;
 }
 
@@ -193,6 +219,8 @@ lm_status lm_cl_ask(lm_cl_task task, const void *question, size_t bytes, const c
     pthread_mutex_lock(&lock);
     start();
     if (line >= 0 && status == LM_NO) {
+        while (recv(line, r, sizeof *r, MSG_DONTWAIT) > 0) /* of a worker that died when nothing was asked */
+            continue;
         q->task = task;
         memcpy(q->bytes, question, bytes);
         ssize_t n = send(line, q, offsetof(request, bytes) + bytes, MSG_NOSIGNAL);
@@ -200,7 +228,8 @@ lm_status lm_cl_ask(lm_cl_task task, const void *question, size_t bytes, const c
         status = judge(r, n, did, out, room);
         if (n <= 0)
             stop();
-    }
+    } else if (status == LM_NO)
+        status = lm_fail(LM_NO, "no helper process for OpenCL can be started");
     pthread_mutex_unlock(&lock);
     lm_free(q);
     lm_free(r);

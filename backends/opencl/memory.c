@@ -167,16 +167,17 @@ lm_status lm_cl_copy(lm_device *dev, lm_buffer *to, size_t to_off, lm_buffer *fr
         lm_cl_unmap(cl, to);
     if (from_here)
         lm_cl_unmap(cl, from);
+    const cl_command_queue queue = cl->queue; /* another one when steps begin to be timed */
     cl_int code = CL_SUCCESS;
     if (to_here && from_here) {
-        code = cl->api->EnqueueCopyBuffer(cl->queue, from->handle, to->handle, from_off, to_off, bytes, 0, NULL, NULL);
+        code = cl->api->EnqueueCopyBuffer(queue, from->handle, to->handle, from_off, to_off, bytes, 0, NULL, NULL);
         if (code == CL_SUCCESS)
-            code = cl->api->Finish(cl->queue);
+            code = cl->api->Finish(queue);
     } else if (to_here) {
-        code = cl->api->EnqueueWriteBuffer(cl->queue, to->handle, CL_TRUE, to_off, bytes,
+        code = cl->api->EnqueueWriteBuffer(queue, to->handle, CL_TRUE, to_off, bytes,
                                            (const char *)from->host + from_off, 0, NULL, NULL);
     } else if (from_here) {
-        code = cl->api->EnqueueReadBuffer(cl->queue, from->handle, CL_TRUE, from_off, bytes, (char *)to->host + to_off,
+        code = cl->api->EnqueueReadBuffer(queue, from->handle, CL_TRUE, from_off, bytes, (char *)to->host + to_off,
                                           0, NULL, NULL);
     } else {
         memcpy((char *)to->host + to_off, (const char *)from->host + from_off, bytes);

@@ -1,5 +1,6 @@
 /* Finding devices. Drivers are asked by the helper process, since some crash when they are looked at; the answer is
  * kept on disk until drivers, or what names them, change. */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,11 +16,11 @@
 #include "core/base/mem.h"
 
 /* That there is nothing is asked again after a while. */
-enum { FORMAT = 3, PLATFORMS = 16, NONE_SECONDS = 600 };
+enum { FORMAT = 4, PLATFORMS = 16, NONE_SECONDS = 600 };
 static const char vendors[] = "/etc/OpenCL/vendors";
 
 typedef struct answer {
-    uint64_t key;
+    uint64_t key, check; /* check: of what follows */
     int32_t n, size;
     char reason[192]; /* why there is nothing, "" otherwise */
     lm_cl_found found[LM_CL_DEVICES];
@@ -135,7 +136,7 @@ static void describe(const lm_cl_api *api, const lm_topo *topo, cl_device_id id,
     text_of(api, id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
     text_of(api, id, CL_DEVICE_OPENCL_C_VERSION, info->levels, sizeof info->levels);
     info->kind = kind_of(type);
-    info->units = (int)units;
+    info->units = units ? (int)units : 1;
     info->memory = memory;
     info->eligible = info->kind == LM_KIND_GPU && !unified;
     lm_cl_pci_address(api, id, pci);
@@ -187,7 +188,8 @@ lm_status lm_cl_probe_serve(const void *request, void *reply, size_t *bytes)
     return LM_OK;
 }
 
-static lm_status ask_helper(uint64_t key, answer *a)
+/* *passing: nothing was learnt about the drivers. */
+static lm_status ask_helper(uint64_t key, answer *a, bool *passing)
 {
     lm_status status = lm_cl_ask(LM_CL_PROBE, &key, sizeof key, "an OpenCL driver", a, sizeof *a);
     if (!lm_cl_is_open())
@@ -197,8 +199,15 @@ static lm_status ask_helper(uint64_t key, answer *a)
     memset(a, 0, sizeof *a);
     a->key = key;
     a->size = sizeof *a;
+    *passing = status == LM_NO;
     snprintf(a->reason, sizeof a->reason, "%s while its devices were listed", lm_message());
     return LM_OK;
+}
+
+static uint64_t check_of(const answer *a)
+{
+    const size_t from = offsetof(answer, n);
+    return lm_hash((const char *)a + from, sizeof *a - from, a->key);
 }
 
 static lm_status cache_file(uint64_t key, lm_str *path)
@@ -217,16 +226,17 @@ static bool from_cache(uint64_t key, answer *a)
                 stat(path.text, &s) == 0;
     if (good) {
         memcpy(a, file.bytes, sizeof *a);
-        good = a->key == key && a->size == (int32_t)sizeof *a && a->n >= 0 && a->n <= LM_CL_DEVICES &&
-               (a->n || time(NULL) - s.st_mtime < NONE_SECONDS);
+        good = a->key == key && a->check == check_of(a) && a->size == (int32_t)sizeof *a && a->n >= 0 &&
+               a->n <= LM_CL_DEVICES && (a->n || time(NULL) - s.st_mtime < NONE_SECONDS);
     }
     lm_file_unmap(&file);
     lm_str_free(&path);
     return good;
 }
 
-static void to_cache(const answer *a)
+static void to_cache(answer *a)
 {
+    a->check = check_of(a);
     lm_str path = {0};
     if (cache_file(a->key, &path) == LM_OK) {
         char *name = strrchr(path.text, '/');
@@ -260,12 +270,14 @@ lm_status lm_cl_probe(lm_cl_found *out, int cap, int *n)
     answer *a;
     LM_NEW(a);
     if (!from_cache(key, a)) {
-        lm_status status = ask_helper(key, a);
+        bool passing = false;
+        lm_status status = ask_helper(key, a, &passing);
         if (status != LM_OK) {
             lm_free(a);
             return status;
         }
-        to_cache(a);
+        if (!passing)
+            to_cache(a);
     }
     if (*a->reason)
         lm_log(LM_LOG_WARN, "opencl: %s; no OpenCL device is used", a->reason);

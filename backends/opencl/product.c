@@ -104,6 +104,8 @@ lm_status lm_cl_derive(lm_device *dev, const lm_view *constant, const lm_want *w
     const size_t bytes = (size_t)lm_shape_count(&constant->sh) * lm_dtype_size(constant->dt);
     LM_TRY(lm_cl_pack_plan(want->pack, constant, want->p[0], want->p[1], &pack, &floats));
     LM_TRY_OUT(lm_cl_borrow(dev, constant, bytes, &raw, &off));
+    LM_TRY_OUT((uint64_t)floats > SIZE_MAX / sizeof(float)
+                   ? lm_fail(LM_MEMORY, "packed weights would not fit in memory") : LM_OK);
     LM_TRY_OUT(lm_cl_alloc(dev, (size_t)floats * sizeof(float), &packed));
     LM_TRY_OUT(lm_cl_kernel_new(cl, NULL, "pack", &k));
     LM_TRY_OUT(add_pack(k, &pack, (lm_cl_place){0, 0}, (lm_cl_place){1, 0}));

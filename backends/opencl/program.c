@@ -241,6 +241,10 @@ static lm_status make(lm_cl *cl, const char *source, const char *options, cl_pro
         goto out;
     if (status == LM_OK)
         *out = from_cache(cl, key, all.text);
+    if (status == LM_OK && !*out) { /* the folder takes nothing: the helper is of no use */
+        lm_free(cl->cache);
+        cl->cache = NULL;
+    }
     status = LM_OK;
     if (!*out) {
         LM_TRY_OUT(compile(cl, source, text.text, all.text, out));
@@ -265,8 +269,8 @@ lm_status lm_cl_build_serve(const void *request, void *reply, size_t *bytes)
         cl->dev.vt->close(&cl->dev);
         cl = NULL;
     }
-    if (!cl)
-        LM_TRY(lm_cl_open(&o.found, o.panels, &cl));
+    if (!cl && lm_cl_open(&o.found, o.panels, &cl) != LM_OK)
+        return LM_NO; /* as a device that one process may have: who asks compiles */
     LM_TRY(make(cl, o.source, o.options, &program));
     cl->api->ReleaseProgram(program);
     return LM_OK;

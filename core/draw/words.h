@@ -49,7 +49,7 @@ typedef struct lm_part {
 
 enum { LM_PARTS = 4 };
 
-/* The parts that speak most for the target, or against it, strongest first; the answer is how many there are. */
+/* The parts that speak most for the target, or against it, largest share first; the answer is how many there are. */
 int lm_words_parts(lm_language language, const lm_finding *f, bool against, lm_part part[LM_PARTS]);
 
 /* Append the paragraph, which is made of both below. `predicted` is the model's first answer (NULL: it has no classes),

@@ -204,9 +204,9 @@ static int elements(lm_language language, const lm_finding *f, double sign, lm_p
     return n;
 }
 
-static int strongest_first(const void *a, const void *b)
+static int largest_first(const void *a, const void *b)
 {
-    const double x = fabs(((const lm_part *)a)->value), y = fabs(((const lm_part *)b)->value);
+    const double x = ((const lm_part *)a)->share, y = ((const lm_part *)b)->share;
     return (x < y) - (x > y);
 }
 
@@ -224,6 +224,6 @@ int lm_words_parts(lm_language language, const lm_finding *f, bool against, lm_p
         count_cells(f, &c);
         n = merge_cells(language, f, &c, chosen, choose_cells(&c, sign, chosen), part);
     }
-    qsort(part, (size_t)n, sizeof *part, strongest_first);
+    qsort(part, (size_t)n, sizeof *part, largest_first);
     return n;
 }

@@ -41,7 +41,6 @@ typedef struct sweeping {
     lm_view seed;       /* [blocks * block, elements of the goal] */
     sweep_frame batch, single;
     sweep_frame *frames; /* that rows are computed in: one, or more where rows wait for those of other devices */
-    size_t frame_bytes;  /* of all of these */
     bool together;       /* the rows of a frame run at once */
     lm_trace_sum **trace; /* by walk and target */
     int *ntrace;

@@ -35,11 +35,20 @@ static lm_status open_lane(void *own, int lane)
     return lm_sweep_open(&l->x[lane]);
 }
 
+/* Of all groups, from earlier sweeps. */
+static bool agreed(const sweeping *x)
+{
+    bool all = true;
+    for (int g = 0; g < x->groups; g++)
+        all &= x->group[g].one->agrees;
+    return all;
+}
+
 static lm_status run_row(void *own, int lane)
 {
     lanes *l = own;
     sweeping *x = &l->x[lane];
-    return x->group[0].one->agrees ? LM_OK : lm_sweep_alone(x, &x->single);
+    return agreed(x) ? LM_OK : lm_sweep_alone(x, &x->single);
 }
 
 /* Devices of class exact give the same bits for most ops. Whether they do for this sweep shows by a row that all of them
@@ -47,26 +56,28 @@ static lm_status run_row(void *own, int lane)
 static lm_status compare(lanes *l)
 {
     const sweeping *first = &l->x[0];
-    bool agree = true, same_kind = true;
+    bool known = true;
     for (int i = 1; i < l->split.lanes; i++) {
-        const pass *one = l->x[i].group[0].one;
-        same_kind &= l->x[i].s->chain->dev[0]->vt == first->s->chain->dev[0]->vt;
-        agree &= one->agrees;
-        l->split.fixed |= one->differs;
+        known &= agreed(&l->x[i]);
+        for (int g = 0; g < l->x[i].groups; g++)
+            l->split.fixed |= l->x[i].group[g].one->differs;
     }
-    if (agree || same_kind || l->split.fixed)
+    if (known || l->split.fixed || lm_split_alike(l->split.chain, l->split.lanes))
         return LM_OK;
     for (int i = 0; i < l->split.lanes; i++)
         LM_TRY(lm_sweep_fill(&l->x[i], &l->x[i].single, l->split.rows / 2, 0));
     LM_TRY(lm_split_each(l->split.chain, l->split.lanes, run_row, l));
     for (int i = 1; i < l->split.lanes; i++) {
-        pass *one = l->x[i].group[0].one;
-        one->agrees = one->agrees || lm_sweep_same(first, &first->single, 0, &l->x[i].single, 0);
-        one->differs = !one->agrees;
-        l->split.fixed |= one->differs;
-        if (one->differs)
+        const sweeping *x = &l->x[i];
+        const bool same = agreed(x) || lm_sweep_same(first, &first->single, 0, &x->single, 0);
+        for (int g = 0; g < x->groups; g++) {
+            x->group[g].one->agrees = same;
+            x->group[g].one->differs = !same;
+        }
+        l->split.fixed |= !same;
+        if (!same)
             lm_log(LM_LOG_INFO, "%s and %s differ in the last bits here, so rows are shared in fixed parts",
-                   first->s->chain->dev[0]->info.name, l->x[i].s->chain->dev[0]->info.name);
+                   first->s->chain->dev[0]->info.name, x->s->chain->dev[0]->info.name);
     }
     return LM_OK;
 }

@@ -19,14 +19,17 @@ static void find_spaces(lm_plan *p)
     }
 }
 
-static lm_status make(lm_plan *p, const lm_plan_options *options)
+/* *fused: asks for chains of ops to be one, and tells whether any are. */
+static lm_status make(lm_plan *p, const lm_plan_options *options, bool *fused)
 {
     LM_TRY(lm_graph_new(&p->graph));
     find_spaces(p);
     LM_TRY(lm_plan_items(p));
     LM_TRY(lm_plan_stages(p, options));
-    if (!p->plain) {
+    if (*fused) {
+        const size_t items = p->items.count;
         LM_TRY(lm_plan_fuse(p));
+        *fused = p->items.count < items;
         LM_TRY(lm_plan_stages(p, options)); /* items have other numbers now */
     }
     LM_TRY(lm_plan_places(p));
@@ -37,8 +40,8 @@ static lm_status make(lm_plan *p, const lm_plan_options *options)
     return LM_OK;
 }
 
-lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g,
-                       const lm_plan_options *options, lm_plan **out)
+static lm_status open_plan(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g,
+                           const lm_plan_options *options, bool *fused, lm_plan **out)
 {
     lm_plan *p;
     LM_NEW(p);
@@ -48,7 +51,7 @@ lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_
     p->plain = options && options->plain;
     p->once = options && options->once;
     lm_fpu caller = lm_fpu_enter();
-    lm_status status = make(p, options);
+    lm_status status = make(p, options, fused);
     lm_fpu_leave(caller);
     if (status != LM_OK) {
         lm_plan_close(p);
@@ -56,6 +59,18 @@ lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_
     }
     *out = p;
     return LM_OK;
+}
+
+/* A chain of ops that a device took may still fail it, as when its compiler crashes; the ops alone run elsewhere. */
+lm_status lm_plan_open(const lm_chain *chain, lm_derived_cache *cache, const lm_graph *g,
+                       const lm_plan_options *options, lm_plan **out)
+{
+    bool fused = !options || !options->plain;
+    const lm_status status = open_plan(chain, cache, g, options, &fused, out);
+    if (status != LM_UNSUPPORTED || !fused)
+        return status;
+    fused = false;
+    return open_plan(chain, cache, g, options, &fused, out);
 }
 
 /* Kernels go before the memory that they may point to, and that before the constants it was made from. */

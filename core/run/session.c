@@ -256,22 +256,6 @@ static lm_status check_feeds(const lm_session *s, const lm_feed *feed, bool *man
     return LM_OK;
 }
 
-/* Inputs whose axis 0 the model leaves free and that agree in it may hold samples: how many, and which; else 1. */
-static int64_t free_samples(const lm_session *s, const lm_feed *feed, bool *many)
-{
-    int n;
-    int64_t samples = 1;
-    const lm_port *port = lm_model_inputs(s->m, &n);
-    for (int i = 0; i < n; i++) {
-        const bool named = port[i].rank > 0 && port[i].dim[0] < 0 && lm_view_present(&feed[i]);
-        if (named && samples > 1 && feed[i].sh.dim[0] != samples)
-            return 1;
-        samples = named ? feed[i].sh.dim[0] : samples;
-        many[i] = named;
-    }
-    return samples;
-}
-
 static lm_status run_whole(lm_session *s, const lm_feed *feed, session_fetch *fetch, lm_view *y,
                            const lm_plan_run_options *options)
 {
@@ -280,25 +264,16 @@ static lm_status run_whole(lm_session *s, const lm_feed *feed, session_fetch *fe
     return lm_session_run_plan(s, p, feed, fetch, y, options);
 }
 
-/* On all devices, where there are several and there is enough to share. */
-static lm_status run_samples(lm_session *s, const lm_feed *feed, bool *many, int64_t samples, session_fetch *fetch,
-                             lm_view *y, const lm_plan_run_options *options)
+/* On all devices, where there are several and there is enough to share: samples only where the model says 1, as a free
+ * axis 0 may hold anything. */
+static lm_status run_samples(lm_session *s, const lm_feed *feed, const bool *many, int64_t samples,
+                             session_fetch *fetch, lm_view *y, const lm_plan_run_options *options)
 {
-    lm_status status = LM_NO;
-    const bool said = samples > 1;
-    if (!said && s->beside && !s->mixes)
-        samples = free_samples(s, feed, many);
-    if (lm_split_pays(s->chain, samples)) {
-        fetch->together = !said;
-        status = lm_session_run_split(s, feed, many, samples, fetch, y, options);
-        fetch->together = false;
-        s->mixes |= status == LM_NO;
-    }
-    if (status != LM_NO)
-        return status;
+    if (lm_split_pays(s->chain, samples))
+        return lm_session_run_split(s, feed, many, samples, fetch, y, options);
     s->shares.rows[0] += samples;
-    return said ? lm_session_run_batch(s, feed, many, samples, fetch, y, options)
-                : run_whole(s, feed, fetch, y, options);
+    return samples > 1 ? lm_session_run_batch(s, feed, many, samples, fetch, y, options)
+                       : run_whole(s, feed, fetch, y, options);
 }
 
 const int64_t *lm_session_rows(const lm_session *s, bool *fixed)

@@ -71,7 +71,7 @@ static lm_status run_one(lm_session *s, const lm_feed *one, const session_fetch 
 static lm_status loop(lm_session *s, const lm_feed *feed, const bool *many, int64_t n, const session_fetch *f,
                       lm_feed *one, lm_view *part, lm_view *y, const lm_plan_run_options *options)
 {
-    lm_status status = f->together ? LM_NO : LM_OK;
+    lm_status status = LM_OK;
     for (int64_t i = 0; i < n && status == LM_OK; i++) {
         lm_session_pick(s, feed, many, i, 1, one);
         status = lm_context(run_one(s, one, f, part, options), "sample %lld of %lld", (long long)i + 1, (long long)n);

@@ -26,8 +26,6 @@ struct lm_session {
     session_plan *last;
     lm_session *beside; /* the same on the next device that shares samples; NULL: none */
     lm_shares shares;
-    bool agrees, differs; /* whether it gives the bits of the session that it stands beside; if known */
-    bool mixes;         /* what the model calls a free axis 0 is no axis of samples */
     const lm_ready *built; /* what lm_session_built handed out last, or NULL */
     uint64_t clock;
 };
@@ -38,7 +36,6 @@ typedef struct session_fetch {
     int *output;        /* by wanted value: which output of the graph */
     const char **inner; /* names of further outputs */
     int n_inner;
-    bool together; /* a batch that is not provably what its samples are alone is LM_NO, and does not run one by one */
 } session_fetch;
 
 /* session.c: the plan for these feeds, one per port; it stays valid while two more are asked for. `options` of the run
@@ -54,7 +51,7 @@ lm_status lm_session_run_plan(lm_session *s, session_plan *p, const lm_feed *fee
 void lm_session_pick(const lm_session *s, const lm_feed *feed, const bool *many, int64_t i, int64_t count,
                      lm_feed *one);
 
-/* session_split.c: run n samples on all devices of the session's chain. LM_NO: they must run as one. */
+/* session_split.c: run n samples on all devices of the session's chain. */
 lm_status lm_session_run_split(lm_session *s, const lm_feed *feed, const bool *many, int64_t n,
                                const session_fetch *fetch, lm_view *y, const lm_plan_run_options *options);
 

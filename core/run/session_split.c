@@ -147,24 +147,15 @@ static bool same(const session_fetch *f, const lm_view *a, const lm_view *b)
  * run. */
 static lm_status compare(job *j)
 {
-    bool known = true, same_kind = true;
-    for (int i = 1; i < j->split.lanes; i++) {
-        same_kind &= j->lane[i]->chain->dev[0]->vt == j->lane[0]->chain->dev[0]->vt;
-        known &= j->lane[i]->agrees;
-        j->split.fixed |= j->lane[i]->differs;
-    }
-    if (same_kind || known || j->split.fixed)
+    if (j->split.fixed || lm_split_alike(j->split.chain, j->split.lanes))
         return LM_OK;
-    lm_status status = lm_split_each(j->split.chain, j->split.lanes, run_alone, j);
-    for (int i = 1; i < j->split.lanes && status == LM_OK; i++) {
-        lm_session *s = j->lane[i];
-        s->agrees = same(j->fetch, j->alone[0], j->alone[i]);
-        s->differs = !s->agrees;
-        j->split.fixed |= s->differs;
-        if (s->differs)
+    const lm_status status = lm_split_each(j->split.chain, j->split.lanes, run_alone, j);
+    for (int i = 1; i < j->split.lanes && status == LM_OK; i++)
+        if (!same(j->fetch, j->alone[0], j->alone[i])) {
+            j->split.fixed = true;
             lm_log(LM_LOG_INFO, "%s and %s differ in the last bits here, so samples are shared in fixed parts",
-                   j->lane[0]->chain->dev[0]->info.name, s->chain->dev[0]->info.name);
-    }
+                   j->lane[0]->chain->dev[0]->info.name, j->lane[i]->chain->dev[0]->info.name);
+        }
     for (int i = 0; i < j->split.lanes; i++) {
         if (j->alone[i])
             release(j->alone[i], j->fetch->n);
@@ -178,10 +169,12 @@ lm_status lm_session_run_split(lm_session *s, const lm_feed *feed, const bool *m
 {
     job j = {.feed = feed, .many = many, .n = n, .fetch = fetch, .options = options, .y = y};
     const int lanes = lm_split_lanes(s->chain);
-    const int64_t blocks = (int64_t)lanes * BLOCKS_PER_LANE;
+    int64_t blocks = (int64_t)lanes * BLOCKS_PER_LANE, parts = 0;
+    for (const lm_chain *c = s->chain; c; c = c->beside)
+        parts += c->share;
+    blocks = blocks < parts ? parts : blocks; /* so that fixed shares come out */
     lm_model_inputs(s->m, &j.ports);
     j.size = n / blocks < 1 ? 1 : n / blocks;
-    j.size = fetch->together && j.size < 2 ? 2 : j.size; /* one sample would prove nothing */
     j.split = (lm_split){.chain = s->chain, .lanes = lanes, .rows = (n + j.size - 1) / j.size,
                          .fixed = s->chain->share > 0, .shares = &j.paces, .lane = run_lane, .absorb = join, .own = &j};
     memcpy(j.paces.pace, s->shares.pace, sizeof j.paces.pace);

@@ -27,6 +27,19 @@ bool lm_split_pays(const lm_chain *chain, int64_t rows)
     return chain->beside && rows >= (int64_t)ROWS_PER_LANE * lm_split_lanes(chain);
 }
 
+bool lm_split_alike(const lm_chain *chain, int lanes)
+{
+    const lm_device *first = chain->dev[0];
+    for (int i = 1; i < lanes; i++) {
+        chain = chain->beside;
+        const lm_device *d = chain->dev[0];
+        if (d->vt != first->vt || strcmp(d->info.driver, first->info.driver) != 0 ||
+            strcmp(d->info.product, first->info.product) != 0)
+            return false;
+    }
+    return true;
+}
+
 typedef struct crew {
     lm_status (*each)(void *own, int lane);
     void *own;
@@ -245,6 +258,7 @@ lm_status lm_split_give(lm_split *s, int lane, lm_part *part)
     part->next = s->given;
     s->given = part;
     const lm_status status = s->failed ? LM_OK : absorb(s);
+    s->failed |= status != LM_OK;
     pthread_mutex_unlock(&s->lock);
     return status;
 }

@@ -59,6 +59,9 @@ int lm_split_lanes(const lm_chain *chain);
 /* Is it worth giving each lane a plan for this many rows? Depends on nothing else, so that fixed shares are fixed. */
 bool lm_split_pays(const lm_chain *chain, int64_t rows);
 
+/* Are the first `lanes` devices one and the same several times over, so that their bits are the same? */
+bool lm_split_alike(const lm_chain *chain, int lanes);
+
 /* Call `each` for every lane, each on a thread of its own, lane 0 on this one. Blocks until all are done; the first
  * failure is the call's, with the name of its device where there are several. */
 lm_status lm_split_each(const lm_chain *chain, int lanes, lm_status (*each)(void *own, int lane), void *own);

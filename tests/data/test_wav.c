@@ -4,7 +4,7 @@
 #include "core/base/str.h"
 #include "tests/unit/test.h"
 
-static void put(lm_str *s, uint32_t v, int bytes)
+static void put(lm_str *s, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
         lm_str_char(s, (char)(v >> 8 * i & 0xff));

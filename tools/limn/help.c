@@ -91,6 +91,10 @@ static void verb_help(verb_id id, lm_str *out)
     lm_str_printf(out, "\nexample:\n  %s\n", v->example);
 }
 
+static const char exit_statuses[] =
+    "0 done; 1 the answer is no; 2 wrong usage; 3 bad input; 4 not supported; 5 a named device is absent or failed; "
+    "6 out of memory; 7 output cannot be written; 130 interrupted.";
+
 lm_status command_help(verb_id id, lm_str *out)
 {
     if (id < VERBS) {
@@ -103,6 +107,8 @@ lm_status command_help(verb_id id, lm_str *out)
             lm_str_printf(out, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
     lm_str_add(out, "\noptions of every verb:\n");
     option_lines(out, VERBS);
+    lm_str_add(out, "\nexit status:\n");
+    wrapped(out, exit_statuses, 110);
     lm_str_add(out, "\nlimn VERB --help shows a verb's own options and an example.\n");
     return out->status;
 }
@@ -134,10 +140,6 @@ static void troff_options(lm_str *out, verb_id verb)
         lm_str_char(out, '\n');
     }
 }
-
-static const char exit_statuses[] =
-    "0 done; 1 the answer is no; 2 wrong usage; 3 bad input; 4 not supported; 5 a named device is absent or failed; "
-    "6 out of memory; 7 output cannot be written; 130 interrupted.";
 
 lm_status cmd_man(command *cmd)
 {

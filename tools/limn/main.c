@@ -23,9 +23,8 @@ static void report(void *quiet, lm_log_level level, const char *line)
 
 static void interrupted(int signal_number)
 {
-    (void)signal_number;
     lm_out_abandon_all();
-    _exit(LIMN_INTERRUPTED);
+    _exit(128 + signal_number); /* LIMN_INTERRUPTED for SIGINT */
 }
 
 void table_row(lm_str *out, const int *width, const char *const *cell, int cells)
@@ -187,7 +186,10 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write, like a full disk */
-    signal(SIGINT, interrupted);
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (signal(ends[i], interrupted) == SIG_IGN && ends[i] == SIGHUP)
+            signal(SIGHUP, SIG_IGN); /* as nohup wants it */
     command cmd = {.verb = VERBS};
     bool json = asks_for_json(argc - 1, argv + 1);
     lm_str_add(&cmd.line, "limn ");
