@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/nearest.h"
+#include "core/data/resample.h"
 
 /* A word's value between '=' and the next comma. */
 typedef struct value {
@@ -142,7 +143,7 @@ static lm_status take_rate(const value *v, lm_prep *p)
 {
     char *next;
     const long rate = strtol(v->text, &next, 10);
-    if (next != v->text + v->count || rate < 1 || rate > 768000)
+    if (next != v->text + v->count || rate < 1 || rate > LM_RATE_MOST)
         return wrong(v, "frames a second, such as 16000");
     p->rate = (int)rate;
     return LM_OK;

@@ -8,7 +8,7 @@
 #include "core/base/mem.h"
 
 /* Zeros of the sinc on either side: they say how sharp the edge of the band is. */
-enum { ZEROS = 64, MOST_RATE = 768000, KEPT = 1 << 21 };
+enum { ZEROS = 64, KEPT = 1 << 21 };
 
 static const double EDGE = 0.935; /* of the lower rate's half: the middle of the slope from all to nothing */
 
@@ -91,10 +91,10 @@ lm_status lm_resample(const lm_view *v, int from, int to, lm_view *out)
 {
     filter f;
     lm_shape sh;
-    LM_REQUIRE(from > 0 && to > 0 && from <= MOST_RATE && to <= MOST_RATE, LM_INPUT,
-               "sound of %d frames a second cannot be given at %d; rates go from 1 to %d", from, to, (int)MOST_RATE);
+    LM_REQUIRE(from > 0 && to > 0 && from <= LM_RATE_MOST && to <= LM_RATE_MOST, LM_INPUT,
+               "sound of %d frames a second cannot be given at %d; rates go from 1 to %d", from, to, (int)LM_RATE_MOST);
     const int64_t channels = v->sh.dim[0], count = v->sh.dim[1];
-    LM_REQUIRE(count < INT64_MAX / MOST_RATE - 1, LM_MEMORY, "%lld frames are too many to resample", (long long)count);
+    LM_REQUIRE(count < INT64_MAX / LM_RATE_MOST - 1, LM_MEMORY, "%lld frames are too many to resample", (long long)count);
     const int64_t frames = (count * to + from - 1) / from, dim[2] = {channels, frames};
     LM_TRY(lm_shape_make(2, dim, &sh));
     LM_TRY(lm_view_new(LM_F32, &sh, out));

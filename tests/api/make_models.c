@@ -55,6 +55,42 @@ static void tokens(limn_builder *b)
     mean_of_tokens(b, "ids");
 }
 
+/* Tokens of one text: [T], or just eight. */
+static void line_of(limn_builder *b, int64_t length)
+{
+    const int64_t table[] = {12, 4}, dense[] = {4, 3};
+    int64_t first = 0;
+    const limn_tensor axis = {.type = LIMN_I64, .rank = 1, .dim = {1}, .data = &first};
+    sample_weight(b, "table", 2, table, 1);
+    sample_weight(b, "w", 2, dense, 2);
+    limn_build_constant(b, "axis", &axis);
+    limn_build_input(b, "ids", LIMN_I64, 1, &length);
+    limn_build_op(b, "Gather", "table ids", "rows");
+    limn_build_op(b, "ReduceSum", "rows axis", "sum");
+    limn_build_op(b, "MatMul", "sum w", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
+static void line(limn_builder *b)
+{
+    line_of(b, -1);
+}
+
+static void line8(limn_builder *b)
+{
+    line_of(b, 8);
+}
+
+/* A table's columns by their names. */
+static void columns(limn_builder *b)
+{
+    const int64_t column[] = {-1, 1};
+    limn_build_input(b, "a", LIMN_F32, 2, column);
+    limn_build_input(b, "b", LIMN_F32, 2, column);
+    limn_build_op(b, "Add", "a b", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
 /* As BERT has them; mask and types are outputs, too, so that one can see what they were. */
 static void masked_tokens(limn_builder *b)
 {
@@ -267,7 +303,8 @@ int main(int argc, char **argv)
                   {"none.onnx", no_inputs}, {"ops.onnx", unknown_ops}, {"steps.onnx", steps}, {"two.onnx", two},
                   {"slow.onnx", slow},      {"turned.onnx", turned},   {"map.onnx", map},     {"rnn.onnx", recurrent},
                   {"faults.onnx", faults},  {"nhwc.onnx", channels_last}, {"tokens.onnx", tokens},
-                  {"masked.onnx", masked_tokens}, {"sound.onnx", sound}};
+                  {"masked.onnx", masked_tokens}, {"sound.onnx", sound},   {"line.onnx", line},
+                  {"line8.onnx", line8},    {"columns.onnx", columns}};
     if (argc != 2) {
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
         return 2;

@@ -204,5 +204,9 @@ verdict $? "the node that nothing comes back through stands in the JSON"
 "$limn" bench "$m/cnn.onnx" "$m/image.npy" --method saliency --repeat 1 -v >"$dir/out" 2>"$dir/err" && grep -q '%.*cpu[.]' "$dir/out"
 verdict $? "the kernels of an explanation are timed"
 
+# Several devices, in the language of the rest.
+works '^on cpu (.* rows\?) + cpu (.* rows\?), ' explain "$m/mlp.onnx" "$m/one.npy" --method ig --backend cpu+cpu
+works '^设备：cpu（.* 行） + cpu（.* 行），' explain "$m/mlp.onnx" "$m/one.npy" --method ig --backend cpu+cpu --lang zh
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -103,6 +103,7 @@ fails 3 "s.wav: has 6 frames, but input 'x' takes 4" predict "$m/mlp.onnx" "$dir
 
 works '^[0-2]' predict "$m/sound.onnx" "$dir/s.wav" --prep rate=32000
 fails 2 'rate=0: give frames a second' predict "$m/sound.onnx" "$dir/s.wav" --prep rate=0
+fails 2 'rate=768001: give frames a second' predict "$m/sound.onnx" "$dir/s.wav" --prep rate=768001
 
 # Baselines in the forms that inputs have.
 printf '1,2,3,4\n5,6,7,8\n' >"$dir/base.csv"
@@ -149,6 +150,26 @@ case $parts in *tokens*)
     works '"source":"hello".*"shape":\[3\].*"source":"hello world".*"shape":\[4\]' explain "$m/tokens.onnx" --text hello \
         --text 'hello world' $t --method ig --json
     fails 3 'use .json, or give one text' explain "$m/tokens.onnx" --text hello --text 'hello world' $t --method ig -o "$dir/no.npz"
+    # an input of one text is fed one after the other: none is left out, and each gives what it gives alone
+    : >"$dir/alone"
+    for text in 'hello world s' hello 'world !'; do
+        works . predict "$m/line.onnx" --text "$text" $t
+        { echo "$text" && cat "$dir/out"; } >>"$dir/alone"
+    done
+    works '^world !$' predict "$m/line.onnx" --text 'hello world s' --text hello --text 'world !' $t
+    grep . "$dir/out" | cmp -s - "$dir/alone"
+    verdict $? "texts without a batch are all run"
+    works '"source":"hello world s".*"shape":\[5\].*"source":"hello".*"shape":\[3\].*"source":"world !".*"shape":\[4\]' \
+        explain "$m/line.onnx" --text 'hello world s' --text hello --text 'world !' $t --method ig --json
+    warns '"source":"hello".*"source":"hello world"' 'the model takes no mask, so it takes what fills' \
+        predict "$m/line8.onnx" --text hello --text 'hello world' $t --json
+    [ "$(wc -l <"$dir/err")" -eq 1 ]
+    verdict $? "and are filled up to a length that the model asks for"
+    mkfifo "$dir/pipe.npz"
+    cat "$dir/pipe.npz" >/dev/null &
+    cats=$!
+    fails 3 'cannot go into a pipe as .npz; use .json' predict "$m/tokens.onnx" --text hello --text 'hello world' $t -o "$dir/pipe.npz"
+    kill $cats
     fails 3 'which input takes the tokens' predict "$m/cnn.onnx" --text hello $t
     fails 2 'there are 2 for 1 texts' predict "$m/masked.onnx" --text hello --pair a --pair b $t
     fails 3 'bad.txt: byte 4 of the text is no UTF-8' predict "$m/tokens.onnx" "$dir/bad.txt" $t

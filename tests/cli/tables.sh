@@ -65,6 +65,12 @@ done
 verdict $? "a value that has its samples elsewhere is whole"
 same explain npz --method ig --set steps=2 --baseline value:0.5
 
+# What lacks is told once for each input, in whichever part it lacks.
+{ echo a,b && seq 3000 | awk '{ print ($1 == 4 || $1 == 2900 ? "" : $1) "," ($1 == 2500 ? "" : $1) }'; } >"$dir/lacks.csv"
+warns '2500$' "line 5, column 1 'a': has no value" predict "$m/columns.onnx" "$dir/lacks.csv" --allow-nan
+grep -q "line 2501, column 2 'b': has no value" "$dir/err" && [ "$(wc -l <"$dir/err")" -eq 2 ]
+verdict $? "each input tells the first value that it lacks"
+
 # Memory does not hang on the number of rows, and what fails late leaves nothing.
 for verb in 'predict' 'explain --method input_x_gradient'; do
     # shellcheck disable=SC2046

@@ -109,11 +109,16 @@ static void tell_unused(const explain *x, const explanation *e)
 
 static lm_status take(explain *x, const explanation *e, bool more, bool *refused)
 {
-    *refused = x->parts.table && !goes_by_rows(x, e);
+    const bool first = e->asked->ask.first == 0, fits = !x->parts.table || goes_by_rows(x, e);
+    *refused = first && !fits;
     if (*refused)
         return LM_OK;
+    LM_REQUIRE(fits, LM_INPUT,
+               "%s: the result from row %llu on does not have a row for each of the table, as that of the rows before "
+               "has; split the table into two files and give both",
+               x->cmd->operand[1], (unsigned long long)e->asked->ask.first);
     LM_TRY(given(x->cmd, OPT_allow_nan) ? LM_OK : check_numbers(x->cmd, e));
-    if (e->asked->ask.first == 0)
+    if (first)
         tell_unused(x, e);
     LM_TRY(add_part(x, e));
     return more ? LM_OK : close_outputs(x, e);

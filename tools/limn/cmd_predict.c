@@ -4,6 +4,7 @@
 
 #include "input.h"
 #include "labels.h"
+#include "phrases.h"
 #include "progress.h"
 #include "result.h"
 #include "subject.h"
@@ -96,7 +97,7 @@ static void tell(const predict *p)
 {
     limn_device_info d;
     lm_str on = {0};
-    if (limn_device_describe(p->on.device, &d) == LM_OK && subject_devices(&p->on, &on) == LM_OK)
+    if (limn_device_describe(p->on.device, &d) == LM_OK && say_devices(&on, LM_ENGLISH, p->on.session) == LM_OK)
         lm_log(LM_LOG_INFO, "%s, %d thread%s, %s: %lld sample%s in %.2f ms, putting the model together included",
                lm_str_text(&on), d.units, d.units == 1 ? "" : "s", d.levels, (long long)p->samples,
                p->samples == 1 ? "" : "s", 1e3 * p->seconds);
@@ -139,6 +140,21 @@ static void forget_part(predict *p)
     inputs_free(&p->in);
 }
 
+/* Texts of unequal length come in parts without being asked, and an archive of parts is filled in here and there. */
+static lm_status check_pipes(const predict *p)
+{
+    result_form form = FORM_JSON;
+    size_t at = 0;
+    for (const char *path; p->parts.texts && (path = next_value(p->cmd, OPT_out, &at));) {
+        LM_TRY(result_form_of(path, &form));
+        LM_REQUIRE(form != FORM_NPZ || arrays_can_grow(path), LM_INPUT,
+                   "-o %s: the texts are run one by one, and what they give cannot go into a pipe as .npz; use .json "
+                   "or a regular file",
+                   path);
+    }
+    return LM_OK;
+}
+
 /* One part. *refused: the result cannot be had in parts. */
 static lm_status run_part(predict *p, bool *more, bool *refused)
 {
@@ -147,6 +163,8 @@ static lm_status run_part(predict *p, bool *more, bool *refused)
     const bool first = p->samples == 0;
     forget_part(p);
     LM_TRY(inputs_read_part(p->on.model, cmd, &p->parts, &p->in, more));
+    if (first)
+        LM_TRY(check_pipes(p));
     if (!r->name)
         LM_TRY(choose(p));
     if (first && given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))

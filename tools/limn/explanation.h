@@ -4,11 +4,11 @@
 
 #include <limn/limn.h>
 
-#include "arrays.h"
 #include "command.h"
 #include "core/draw/words.h"
 #include "input.h"
 #include "question.h"
+#include "sink.h"
 #include "subject.h"
 
 typedef struct explanation {
@@ -42,15 +42,9 @@ lm_status explanation_form_of(const char *path, explanation_form *out);
 
 /* explanation_out.c: a result that is written as the samples come, all at once or part by part. */
 typedef struct explanation_out {
-    const char *path; /* NULL: what the command says, as JSON */
-    command *cmd;
     explanation_form form;
-    int64_t rows; /* of all parts; 0: there is one */
-    bool begun;
-    arrays arrays; /* .npy, .npz */
-    lm_out file;   /* .json */
-    lm_str text;
-    lm_json json;
+    sink to;
+    size_t telling; /* the result whose method has the facts of an .npz, as the first part has it */
 } explanation_out;
 
 /* The form must be one that can come in parts where `rows` is not 0. */

@@ -12,6 +12,7 @@
 #include "core/tensor/dtype.h"
 #include "explanation_finding.h"
 #include "numbers.h"
+#include "phrases.h"
 
 /* Of more samples the activations are left out; more than that make no page that anyone reads. */
 enum { TOP = 5, FACTS = 16, MOST_ACTIVE = 64 };
@@ -167,7 +168,7 @@ static lm_status add_run(writer *w)
     LM_TRY(limn_device_describe(e->on->device, &device));
     if (gmtime_r(&now, &t))
         strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &t);
-    LM_TRY(subject_devices(e->on, &w->text));
+    LM_TRY(say_devices(&w->text, explanation_language(e), e->on->session));
     lm_str_printf(&w->text, ", %d × %s", device.units,
                   strrchr(device.levels, ' ') ? strrchr(device.levels, ' ') + 1 : device.levels);
     add_fact(w, WORDS_DEVICE, keep(w));

@@ -87,7 +87,6 @@ static lm_status add_maps(const explanation *e, arrays *to)
 
 /* By sample what one method and site say about each of their targets: [samples], or [samples, targets] of several. */
 typedef struct facts {
-    const explanation *e;
     int64_t samples;
     size_t targets;
     const limn_attribution **of; /* by target */
@@ -125,18 +124,17 @@ static double baseline_of(const limn_attribution *a, int64_t sample)
 }
 
 /* Of the first method that compares with a baseline, if one does. */
-static const limn_attribution *telling(const explanation *e)
+static size_t telling(const explanation *e)
 {
     for (size_t i = 0; i < limn_explanation_count(e->why); i++)
         if (!isnan(limn_explanation_get(e->why, i)->baseline_value[0]))
-            return limn_explanation_get(e->why, i);
-    return limn_explanation_get(e->why, 0);
+            return i;
+    return 0;
 }
 
-static lm_status add_facts(const explanation *e, arrays *to)
+static lm_status add_facts(const explanation *e, const limn_attribution *like, arrays *to)
 {
-    const limn_attribution *like = telling(e);
-    facts f = {.e = e, .samples = e->samples};
+    facts f = {.samples = e->samples};
     f.of = lm_malloc(limn_explanation_count(e->why), sizeof *f.of);
     if (!f.of)
         return LM_MEMORY;
@@ -164,86 +162,58 @@ static lm_status add_prediction(const explanation *e, arrays *to)
     return status;
 }
 
-static lm_status add_npz(const explanation *e, arrays *to)
+static lm_status add_npz(explanation_out *o, const explanation *e)
 {
-    LM_TRY(add_maps(e, to));
-    LM_TRY(add_prediction(e, to));
-    return add_facts(e, to);
+    LM_TRY(add_maps(e, &o->to.arrays));
+    LM_TRY(add_prediction(e, &o->to.arrays));
+    return add_facts(e, limn_explanation_get(e->why, o->telling), &o->to.arrays);
 }
 
 lm_status explanation_out_open(command *cmd, const char *path, int64_t rows, explanation_out *out)
 {
-    *out = (explanation_out){.path = path, .cmd = cmd, .form = EXPLAIN_JSON, .rows = rows, .file = {.fd = -1}};
+    *out = (explanation_out){.form = EXPLAIN_JSON};
     if (path)
         LM_TRY(explanation_form_of(path, &out->form));
+    static const sink_form forms[EXPLAIN_FORMS] = {
+        [EXPLAIN_NPY] = SINK_NPY,   [EXPLAIN_NPZ] = SINK_NPZ,   [EXPLAIN_JSON] = SINK_JSON,
+        [EXPLAIN_PNG] = SINK_OTHER, [EXPLAIN_SVG] = SINK_OTHER, [EXPLAIN_HTML] = SINK_OTHER};
+    sink_start(cmd, path, forms[out->form], rows, &out->to);
     return LM_OK;
 }
 
-/* Files are opened with the first result in hand, so that a question that fails touches none. */
 static lm_status begin(explanation_out *o, const explanation *e)
 {
-    if (o->form == EXPLAIN_JSON) {
-        if (o->path)
-            LM_TRY(lm_out_open(o->path, &o->file));
-        o->begun = true;
-        lm_json_start(&o->json, o->path ? &o->text : &o->cmd->out);
-        return explanation_json_begin(e, &o->json);
-    }
-    if (o->form <= EXPLAIN_NPZ)
-        LM_TRY(arrays_open(o->path, o->form == EXPLAIN_NPZ, o->rows, &o->arrays));
-    o->begun = true;
-    return LM_OK;
-}
-
-static lm_status flush(explanation_out *o)
-{
-    if (!o->path)
-        return o->rows ? command_spill(o->cmd) : LM_OK;
-    lm_status status = o->text.status;
-    if (status == LM_OK)
-        status = lm_out_write(&o->file, lm_str_text(&o->text), o->text.count);
-    lm_str_clear(&o->text);
-    return status;
+    LM_TRY(sink_begin(&o->to));
+    o->telling = telling(e);
+    return o->form == EXPLAIN_JSON ? explanation_json_begin(e, &o->to.json) : LM_OK;
 }
 
 lm_status explanation_out_add(explanation_out *o, const explanation *e)
 {
-    if (!o->begun)
+    if (!o->to.begun)
         LM_TRY(begin(o, e));
     switch (o->form) {
-    case EXPLAIN_JSON: LM_TRY(explanation_json_samples(e, &o->json)); return flush(o);
-    case EXPLAIN_PNG: return explanation_files(e, o->path, explanation_png);
-    case EXPLAIN_SVG: return explanation_files(e, o->path, explanation_svg);
-    case EXPLAIN_HTML: return explanation_html(e, o->path);
+    case EXPLAIN_JSON: LM_TRY(explanation_json_samples(e, &o->to.json)); return sink_flush(&o->to);
+    case EXPLAIN_PNG: return explanation_files(e, o->to.path, explanation_png);
+    case EXPLAIN_SVG: return explanation_files(e, o->to.path, explanation_svg);
+    case EXPLAIN_HTML: return explanation_html(e, o->to.path);
     default: break;
     }
-    LM_TRY(o->form == EXPLAIN_NPY ? add_npy(e, o->path, &o->arrays) : add_npz(e, &o->arrays));
-    arrays_next_part(&o->arrays);
+    LM_TRY(o->form == EXPLAIN_NPY ? add_npy(e, o->to.path, &o->to.arrays) : add_npz(o, e));
+    arrays_next_part(&o->to.arrays);
     return LM_OK;
 }
 
 lm_status explanation_out_close(explanation_out *o, const explanation *last)
 {
-    lm_status status = LM_OK;
-    if (o->form == EXPLAIN_JSON) {
-        status = explanation_json_end(last, &o->json);
-        if (status == LM_OK)
-            status = flush(o);
-        if (status == LM_OK && o->path)
-            status = lm_out_commit(&o->file);
-    } else if (o->form <= EXPLAIN_NPZ) {
-        status = arrays_commit(&o->arrays);
-    }
+    lm_status status = o->form == EXPLAIN_JSON ? explanation_json_end(last, &o->to.json) : LM_OK;
+    if (status == LM_OK)
+        return sink_close(&o->to);
     explanation_out_drop(o);
     return status;
 }
 
 void explanation_out_drop(explanation_out *o)
 {
-    if (o->begun && o->form <= EXPLAIN_NPZ)
-        arrays_drop(&o->arrays);
-    if (o->begun && o->form == EXPLAIN_JSON)
-        lm_out_drop(&o->file);
-    lm_str_free(&o->text);
-    o->begun = false;
+    sink_drop(&o->to);
 }

@@ -191,9 +191,13 @@ lm_status explanation_text(const explanation *e, command *cmd)
         }
     }
     if (limn_session_shares(e->on->session, NULL, 0, NULL) > 1) {
-        lm_str_add(out, "on ");
-        LM_TRY(subject_devices(e->on, out));
+        lm_str on = {0};
+        lm_status status = say_devices(&on, explanation_language(e), e->on->session);
+        if (status == LM_OK)
+            say(out, explanation_language(e), SAY_ON, lm_str_text(&on), NULL, NULL);
         lm_str_char(out, '\n');
+        lm_str_free(&on);
+        LM_TRY(status);
     }
     return out->status;
 }

@@ -36,7 +36,7 @@ static bool find_input(const reader *r, const char *name, size_t bytes, size_t *
 lm_status input_keep(reader *r, size_t input, const char *source, lm_view *v)
 {
     LM_TRY(input_fit(limn_model_input(r->m, input), source, v));
-    piece p = {input, *v, lm_strdup(source)};
+    piece p = {.input = input, .view = *v, .source = lm_strdup(source)};
     if (p.source && lm_vec_push(&r->pieces, p) == LM_OK)
         return LM_OK;
     lm_buffer_unref(v->buf);
@@ -326,7 +326,7 @@ static lm_status name_samples(const reader *r, inputs *out)
         const piece *q = &r->pieces.at[i];
         if (q->input != first)
             continue;
-        int64_t rows = batch ? q->view.sh.dim[0] : 1, before = r->parts ? r->parts->at : 0;
+        int64_t rows = batch && !q->whole ? q->view.sh.dim[0] : 1, before = r->parts ? r->parts->at : 0;
         for (int64_t k = 0; k < rows; k++)
             LM_TRY(add_source(out, q->source, rows > 1 ? before + k : -1));
         if (!batch)
@@ -358,9 +358,10 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
         required += !limn_model_input(r->m, i)->optional;
     r->single = required == 1 || r->inputs == 1; /* what must be fed comes first */
     LM_REQUIRE(count == 0 || r->inputs, LM_INPUT, "%.99s: the model takes no input; leave it out", words[0]);
-    for (int i = 0; i < count; i++)
+    const bool known = r->parts && r->parts->texts; /* what the words name was read with the first part */
+    for (int i = 0; i < count && !known; i++)
         LM_TRY(read_word(r, words[i]));
-    LM_TRY(input_texts(r));
+    LM_TRY(input_texts_feed(r));
     out->feed = lm_calloc(r->inputs + 1, sizeof *out->feed);
     if (!out->feed)
         return LM_MEMORY;
@@ -380,18 +381,18 @@ static lm_status read_all(reader *r, char **words, int count, inputs *out)
 
 static lm_status read_inputs(const limn_model *m, const command *cmd, input_parts *parts, inputs *out)
 {
-    reader r = {.parts = parts, .m = m, .cmd = cmd, .out = out};
+    input_texts *texts = parts && parts->texts ? parts->texts : lm_calloc(1, sizeof *texts);
+    if (!texts)
+        return LM_MEMORY;
+    reader r = {.parts = parts, .m = m, .cmd = cmd, .out = out, .texts = texts};
     lm_status status = read_all(&r, cmd->operand + 1, cmd->operands - 1, out);
     for (size_t i = 0; i < r.pieces.count; i++) {
         lm_buffer_unref(r.pieces.at[i].view.buf);
         lm_free(r.pieces.at[i].source);
     }
-    for (size_t i = 0; i < r.texts.count; i++) {
-        lm_free(r.texts.at[i].source);
-        lm_free(r.texts.at[i].text);
-    }
     lm_vec_free(&r.pieces);
-    lm_vec_free(&r.texts);
+    if (!parts || parts->texts != texts)
+        input_texts_free(texts);
     return status;
 }
 

@@ -48,10 +48,11 @@ void inputs_free(inputs *in);
  * Starts as {0}, which is everything at once; freed with input_parts_free in any case. */
 typedef struct input_parts {
     lm_csv_parts *table;
+    struct input_texts *texts; /* that come one by one, read and numbered with the first part */
     int64_t rows, step; /* in all, at once; the last part may have fewer, but never just one, which some results would
                          * show otherwise than one of many */
     int64_t at;         /* rows before the next part */
-    bool told;          /* that values are missing */
+    bool *told;         /* by input of the model: that values are missing */
 } input_parts;
 
 lm_status input_parts_open(const limn_model *m, const command *cmd, input_parts *out);

@@ -3,6 +3,7 @@
 #define LIMN_INPUT_INSIDE_H
 
 #include "core/data/prep.h"
+#include "core/data/tokens.h"
 #include "input.h"
 
 /* An array, and where it is from. */
@@ -10,6 +11,7 @@ typedef struct piece {
     size_t input;
     lm_view view;
     char *source;
+    bool whole; /* one sample, whatever its first axis counts */
 } piece;
 
 /* A text; `input` -1: nobody said what it is for. */
@@ -17,7 +19,15 @@ typedef struct input_text {
     char *source, *text;
     size_t count;
     int64_t input;
+    const char *second; /* of --pair; NULL: there is none */
+    lm_tokens tokens;
 } input_text;
+
+/* All texts of a command line. */
+typedef struct input_texts {
+    LM_VEC(input_text) all;
+    lm_tokenizer *tokenizer; /* NULL: they have no tokens yet */
+} input_texts;
 
 typedef struct reader {
     input_parts *parts; /* NULL: all at once */
@@ -29,7 +39,7 @@ typedef struct reader {
     bool single;   /* there is one such input */
     bool piped;    /* standard input was read */
     LM_VEC(piece) pieces;
-    LM_VEC(input_text) texts;
+    input_texts *texts;
 } reader;
 
 /* A word of the command line: "name=path:row". */
@@ -59,9 +69,10 @@ lm_status input_folder(reader *r, const input_word *w);
 lm_status input_idx(reader *r, const input_word *w);
 bool input_is_picture(const char *path);
 
-/* input_text.c: a .txt file; and once all words are read, all texts as arrays. */
+/* input_text.c: a .txt file; and once all words are read, the texts as arrays, all or those of this part. */
 lm_status input_text_file(reader *r, const input_word *w);
-lm_status input_texts(reader *r);
+lm_status input_texts_feed(reader *r);
+void input_texts_free(input_texts *texts);
 
 /* input_sound.c: a .wav file. */
 lm_status input_sound(reader *r, const input_word *w);

@@ -40,7 +40,6 @@ static int feature_axis(const char *op)
                 {"GRU", 2},
                 {"RNN", 2},
                 {"MatMul", 2},
-                {"Gemm", 2},
                 {"LayerNormalization", 2}};
     for (size_t i = 0; i < LM_COUNT(rows); i++)
         if (strcmp(rows[i].op, op) == 0)
@@ -48,32 +47,45 @@ static int feature_axis(const char *op)
     return -1;
 }
 
+/* Behind such a node there are others than the three axes. */
+static bool changes_axes(const char *op)
+{
+    static const char *const ops[] = {"Shape",     "Size",   "Reshape",  "Flatten", "Squeeze",
+                                      "Unsqueeze", "Gather", "GatherND", "ArgMax",  "ArgMin", "OneHot"};
+    for (size_t i = 0; i < LM_COUNT(ops); i++)
+        if (strcmp(ops[i], op) == 0)
+            return true;
+    return strncmp(op, "Reduce", 6) == 0;
+}
+
 /* Follow a value, whose axes are those of the input in the order `axes`, to the first node that tells them apart: 1
- * where the features come last, 0 where they do not, -1 where nothing tells. */
-static int features_last(const onnx_graph *g, const char *value, const int axes[3], int steps)
+ * where the features come last, 0 where they do not, -1 where nothing tells. *steps are left for all ways together, of
+ * which there may be very many. */
+static int features_last(const onnx_graph *g, const char *value, const int axes[3], int *steps)
 {
     int found = -1;
-    for (size_t i = 0; i < g->n_nodes && steps > 0 && found < 0; i++) {
+    for (size_t i = 0; i < g->n_nodes && *steps > 0 && found < 0; i++) {
         const onnx_node *n = &g->nodes[i];
-        if (!n->n_inputs || strcmp(n->inputs[0], value) != 0 || !n->n_outputs || strcmp(n->op_type, "Shape") == 0)
+        if (!n->n_inputs || strcmp(n->inputs[0], value) != 0 || !n->n_outputs || changes_axes(n->op_type))
             continue;
+        --*steps;
         const int axis = feature_axis(n->op_type);
         const int64_t *order = strcmp(n->op_type, "Transpose") == 0 ? order_of(n) : NULL;
         int turned[3];
         for (int k = 0; k < 3; k++)
             turned[k] = order && order[k] >= 0 && order[k] < 3 ? axes[order[k]] : axes[k];
-        found = axis >= 0 ? axes[axis] == 2 : features_last(g, n->outputs[0], turned, steps - 1);
+        found = axis >= 0 ? axes[axis] == 2 : features_last(g, n->outputs[0], turned, steps);
     }
     return found;
 }
 
 bool inputs_series_last(const inputs *in, const limn_model *m, const char *name)
 {
-    enum { STEPS = 16 };
+    int steps = 64;
     const onnx_model *o = lm_model_onnx(m->model);
     if (in->layout != LAYOUT_AUTO || !o->graph)
         return in->layout == LAYOUT_NLC;
-    return features_last(o->graph, name, (const int[3]){0, 1, 2}, STEPS) == 1;
+    return features_last(o->graph, name, (const int[3]){0, 1, 2}, &steps) == 1;
 }
 
 lm_status picture_axes_find(const limn_port *p, layout wanted, const char *source, picture_axes *out)

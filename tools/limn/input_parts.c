@@ -43,6 +43,9 @@ lm_status input_parts_open(const limn_model *m, const command *cmd, input_parts 
     *out = (input_parts){.rows = 0};
     if (!path || !takes_any_rows(m))
         return LM_OK;
+    out->told = lm_calloc(limn_model_input_count(m), sizeof *out->told);
+    if (!out->told)
+        return LM_MEMORY;
     LM_TRY(lm_csv_parts_open(path, &(lm_csv_options){.missing = true}, &out->table));
     out->rows = lm_csv_parts_rows(out->table);
     const int columns = lm_csv_parts_columns(out->table);
@@ -57,5 +60,7 @@ lm_status input_parts_open(const limn_model *m, const command *cmd, input_parts 
 void input_parts_free(input_parts *parts)
 {
     lm_csv_parts_free(parts->table);
+    input_texts_free(parts->texts);
+    lm_free(parts->told);
     *parts = (input_parts){.rows = 0};
 }

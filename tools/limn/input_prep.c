@@ -2,6 +2,7 @@
  * preprocessor_config.json of Hugging Face. */
 #include <string.h>
 
+#include "core/data/resample.h"
 #include "input_inside.h"
 #include "subject.h"
 
@@ -83,7 +84,7 @@ static bool read_config(const cJSON *o, lm_prep *p)
         p->filter = (lm_filter)filters[f];
     }
     const cJSON *rate = cJSON_GetObjectItemCaseSensitive(o, "sampling_rate");
-    if (cJSON_IsNumber(rate) && rate->valuedouble >= 1 && rate->valuedouble <= 768000)
+    if (cJSON_IsNumber(rate) && rate->valuedouble >= 1 && rate->valuedouble <= LM_RATE_MOST)
         p->rate = (int)rate->valuedouble;
     const cJSON *crop = cJSON_GetObjectItemCaseSensitive(o, "crop_size");
     if (crop && flag(o, "do_center_crop")) {

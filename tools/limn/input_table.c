@@ -58,11 +58,8 @@ static lm_status take_rows(const reader *r, const lm_csv *csv, const char *sourc
         width *= p->dim[i] >= 0 ? p->dim[i] : 1;
     }
     LM_TRY(lm_csv_numbers(csv, row < 0 ? 0 : row, rows, skip, &v));
-    if (!in_parts(r) || !r->parts->told) {
-        const bool told = tell_missing(csv, source, row < 0 ? 0 : row, rows, skip);
-        if (in_parts(r))
-            r->parts->told = told;
-    }
+    bool here = false, *told = in_parts(r) ? &r->parts->told[input] : &here;
+    *told = *told || tell_missing(csv, source, row < 0 ? 0 : row, rows, skip);
     if (known && v.sh.dim[1] != width) {
         long long have = (long long)v.sh.dim[1];
         lm_buffer_unref(v.buf);

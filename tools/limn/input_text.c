@@ -3,7 +3,6 @@
 #include <strings.h>
 
 #include "core/base/file.h"
-#include "core/data/tokens.h"
 #include "input_inside.h"
 #include "subject.h"
 
@@ -22,8 +21,6 @@ typedef enum role { ROLE_TOKENS, ROLE_MASK, ROLE_TYPES, ROLE_PLACES, ROLES } rol
 /* The texts of a command line on their way to the inputs of the model. */
 typedef struct writer {
     reader *r;
-    lm_tokenizer *t;
-    lm_tokens *of;        /* by text */
     int64_t input[ROLES]; /* -1: the model has none */
     int64_t width;        /* of all */
     size_t first, end;    /* texts of this part */
@@ -32,7 +29,7 @@ typedef struct writer {
 static lm_status add_text(reader *r, const char *source, const char *text, size_t count, int64_t input)
 {
     input_text t = {.source = lm_strdup(source), .text = lm_malloc(count + 1, 1), .count = count, .input = input};
-    lm_status status = t.source && t.text ? lm_vec_push(&r->texts, t) : LM_MEMORY;
+    lm_status status = t.source && t.text ? lm_vec_push(&r->texts->all, t) : LM_MEMORY;
     if (status != LM_OK) {
         lm_free(t.source);
         lm_free(t.text);
@@ -103,28 +100,26 @@ static lm_status cast(writer *w, int64_t named)
     lm_fail(
         LM_INPUT,
         "%.*s: which input takes the tokens [N,T]? The model takes %s; write NAME=doc.txt, or give a .npy or .npz file",
-        told(w->r->texts.at[0].source), w->r->texts.at[0].source, lm_str_text(&text));
+        told(w->r->texts->all.at[0].source), w->r->texts->all.at[0].source, lm_str_text(&text));
     lm_str_free(&text);
     return LM_INPUT;
 }
 
-static lm_status encode(writer *w)
+/* Tokens for all texts. */
+static lm_status encode(const command *cmd, input_texts *texts)
 {
     size_t pairs = 0, at = 0;
-    const size_t n = w->r->texts.count;
-    w->of = lm_calloc(n, sizeof *w->of);
-    if (!w->of)
-        return LM_MEMORY;
-    for (size_t k = 0; next_value(w->r->cmd, OPT_pair, &k);)
+    const size_t n = texts->all.count;
+    for (size_t k = 0; next_value(cmd, OPT_pair, &k);)
         pairs++;
     LM_REQUIRE(pairs == 0 || pairs == n, LM_USAGE, "--pair: there are %zu for %zu texts; give one for each", pairs, n);
     for (size_t i = 0; i < n; i++) {
-        const input_text *t = &w->r->texts.at[i];
-        const char *second = pairs ? next_value(w->r->cmd, OPT_pair, &at) : NULL;
-        LM_TRY(lm_context(
-            lm_tokenizer_encode(w->t, t->text, t->count, second, second ? strlen(second) : 0, true, &w->of[i]), "%.*s",
-            told(t->source), t->source));
-        LM_REQUIRE(w->of[i].count > 0, LM_INPUT, "%.*s: has no tokens; give a longer text", told(t->source),
+        input_text *t = &texts->all.at[i];
+        t->second = pairs ? next_value(cmd, OPT_pair, &at) : NULL;
+        LM_TRY(lm_context(lm_tokenizer_encode(texts->tokenizer, t->text, t->count, t->second,
+                                              t->second ? strlen(t->second) : 0, true, &t->tokens),
+                          "%.*s", told(t->source), t->source));
+        LM_REQUIRE(t->tokens.count > 0, LM_INPUT, "%.*s: has no tokens; give a longer text", told(t->source),
                    t->source);
     }
     return LM_OK;
@@ -144,47 +139,57 @@ static bool can_part(const writer *w)
     return w->r->parts && !w->r->pieces.count;
 }
 
-/* Texts that cannot share a batch are read one by one, each with its own length. */
-static lm_status choose_one(writer *w)
+static int64_t fixed_width(const writer *w)
+{
+    const limn_port *p = limn_model_input(w->r->m, (size_t)w->input[ROLE_TOKENS]);
+    return p->rank > 0 ? p->dim[p->rank - 1] : -1;
+}
+
+/* Texts that cannot share a batch are read one by one, each with its own length unless the model has a fixed one. */
+static void choose_one(writer *w)
 {
     input_parts *parts = w->r->parts;
-    parts->rows = (int64_t)w->r->texts.count;
+    const input_texts *texts = parts->texts = w->r->texts;
+    parts->rows = (int64_t)texts->all.count;
     parts->step = 1;
     w->first = (size_t)parts->at;
     w->end = w->first + 1;
-    w->width = (int64_t)w->of[w->first].count;
-    return LM_OK;
+    w->width = fixed_width(w) >= 0 ? fixed_width(w) : (int64_t)texts->all.at[w->first].tokens.count;
 }
 
 /* Texts of unequal length are filled up where the model takes a mask that says so, or can only take one length. */
 static lm_status choose_width(writer *w)
 {
+    const input_texts *texts = w->r->texts;
     const limn_port *p = limn_model_input(w->r->m, (size_t)w->input[ROLE_TOKENS]);
-    const int64_t fixed = p->rank > 0 ? p->dim[p->rank - 1] : -1;
+    const int64_t fixed = fixed_width(w);
     size_t least = SIZE_MAX, most = 0, longest = 0;
-    for (size_t i = 0; i < w->r->texts.count; i++) {
-        const size_t n = w->of[i].count;
+    for (size_t i = 0; i < texts->all.count; i++) {
+        const size_t n = texts->all.at[i].tokens.count;
         longest = n > most ? i : longest;
         most = n > most ? n : most;
         least = n < least ? n : least;
     }
+    const char *source = texts->all.at[longest].source;
     LM_REQUIRE(fixed < 0 || most <= (size_t)fixed, LM_INPUT,
                "%.*s: has %zu tokens, but input '%s' takes %lld; shorten it, or set truncation in the tokenizer's file",
-               told(w->r->texts.at[longest].source), w->r->texts.at[longest].source, most, p->name, (long long)fixed);
+               told(source), source, most, p->name, (long long)fixed);
     w->width = fixed >= 0 ? fixed : (int64_t)most;
-    w->end = w->r->texts.count;
-    const bool mask = w->input[ROLE_MASK] >= 0, alone = p->rank == 1 && w->end > 1;
-    if (least == (size_t)w->width && !alone)
+    w->end = texts->all.count;
+    const bool equal = least == (size_t)w->width, alone = p->rank == 1 && w->end > 1;
+    const bool mask = w->input[ROLE_MASK] >= 0;
+    const bool one = can_part(w) && (alone || (!equal && fixed < 0 && !mask));
+    if (one)
+        choose_one(w);
+    if ((equal && (one || !alone)) || (one && fixed < 0))
         return LM_OK;
-    if (can_part(w) && (alone || (fixed < 0 && !mask)))
-        return choose_one(w);
     LM_REQUIRE(
         fixed >= 0 || mask, LM_INPUT,
         "the texts have %zu to %zu tokens, and the model takes no mask, so they cannot share a batch; give them one "
         "by one",
         least, most);
     LM_REQUIRE(
-        lm_tokenizer_padding(w->t) >= 0, LM_INPUT,
+        lm_tokenizer_padding(texts->tokenizer) >= 0, LM_INPUT,
         "the texts have %zu to %zu tokens of %lld, and the tokenizer has none to fill up with; give longer ones, or "
         "set padding in its file",
         least, most, (long long)w->width);
@@ -198,7 +203,7 @@ static int64_t number(const writer *w, const lm_tokens *of, role k, int64_t i)
 {
     const bool there = i < (int64_t)of->count;
     switch (k) {
-    case ROLE_TOKENS: return there ? of->at[i].id : lm_tokenizer_padding(w->t);
+    case ROLE_TOKENS: return there ? of->at[i].id : lm_tokenizer_padding(w->r->texts->tokenizer);
     case ROLE_MASK: return there && !of->at[i].padding;
     case ROLE_TYPES: return there ? of->at[i].type : 0;
     default: return i;
@@ -215,14 +220,16 @@ static lm_status keep(writer *w, size_t text, role k)
     LM_TRY(lm_view_new(LM_I64, &sh, &v));
     int64_t *to = lm_view_data(&v);
     for (int64_t i = 0; i < w->width; i++)
-        to[i] = number(w, &w->of[text], k, i);
-    return input_keep(w->r, (size_t)w->input[k], w->r->texts.at[text].source, &v);
+        to[i] = number(w, &w->r->texts->all.at[text].tokens, k, i);
+    LM_TRY(input_keep(w->r, (size_t)w->input[k], w->r->texts->all.at[text].source, &v));
+    w->r->pieces.at[w->r->pieces.count - 1].whole = p->rank == 1;
+    return LM_OK;
 }
 
 /* What people are shown for a token: the text that it stands for, or its own name. */
-static lm_status name_token(writer *w, const input_text *t, const char *second, const lm_token *k)
+static lm_status name_token(writer *w, const input_text *t, const lm_token *k)
 {
-    const char *text = k->second ? second : t->text;
+    const char *text = k->second ? t->second : t->text;
     size_t begin = 0, end = 0;
     int64_t at = -1;
     for (size_t i = 0; k->begin < k->end && text[i]; i++) {
@@ -234,7 +241,7 @@ static lm_status name_token(writer *w, const input_text *t, const char *second, 
     if (end > begin)
         lm_str_add_bytes(&out, text + begin, end - begin);
     else
-        lm_str_add(&out, lm_tokenizer_text(w->t, k->id));
+        lm_str_add(&out, lm_tokenizer_text(w->r->texts->tokenizer, k->id));
     const size_t room = 4 * out.count + 1; /* ends of lines and their like are written as \\n */
     char *name = out.status == LM_OK ? lm_malloc(room, 1) : NULL;
     if (name)
@@ -249,29 +256,37 @@ static lm_status name_token(writer *w, const input_text *t, const char *second, 
 static lm_status name_tokens(writer *w)
 {
     inputs *out = w->r->out;
-    const lm_token filler = {.id = lm_tokenizer_padding(w->t)};
-    size_t at = 0;
+    const lm_token filler = {.id = lm_tokenizer_padding(w->r->texts->tokenizer)};
     out->token_input = limn_model_input(w->r->m, (size_t)w->input[ROLE_TOKENS])->name;
     out->token_width = w->width;
-    for (size_t i = 0; i < w->r->texts.count; i++) {
-        const char *second = next_value(w->r->cmd, OPT_pair, &at);
-        for (int64_t k = 0; i >= w->first && i < w->end && k < w->width; k++)
-            LM_TRY(name_token(w, &w->r->texts.at[i], second, k < (int64_t)w->of[i].count ? &w->of[i].at[k] : &filler));
+    for (size_t i = w->first; i < w->end; i++) {
+        const input_text *t = &w->r->texts->all.at[i];
+        for (int64_t k = 0; k < w->width; k++)
+            LM_TRY(name_token(w, t, k < (int64_t)t->tokens.count ? &t->tokens.at[k] : &filler));
     }
     return LM_OK;
+}
+
+static lm_status read_tokens(const command *cmd, input_texts *texts)
+{
+    const char *file = cmd->option[OPT_tokenizer], *source = texts->all.at[0].source;
+    LM_REQUIRE(file, LM_USAGE,
+               "%.*s: texts need --tokenizer FILE, the tokenizer.json or vocab.txt that came with the model",
+               told(source), source);
+    LM_TRY(lm_tokenizer_read(file, &texts->tokenizer));
+    return encode(cmd, texts);
 }
 
 static lm_status write_all(writer *w)
 {
     reader *r = w->r;
-    const char *file = r->cmd->option[OPT_tokenizer];
-    LM_REQUIRE(file, LM_USAGE,
-               "%.*s: texts need --tokenizer FILE, the tokenizer.json or vocab.txt that came with the model",
-               told(r->texts.at[0].source), r->texts.at[0].source);
-    LM_TRY(cast(w, r->texts.at[0].input));
-    LM_TRY(lm_tokenizer_read(file, &w->t));
-    LM_TRY(encode(w));
-    LM_TRY(choose_width(w));
+    LM_TRY(cast(w, r->texts->all.at[0].input));
+    if (r->texts->tokenizer) {
+        choose_one(w);
+    } else {
+        LM_TRY(read_tokens(r->cmd, r->texts));
+        LM_TRY(choose_width(w));
+    }
     bool given[ROLES];
     for (int k = 0; k < ROLES; k++)
         given[k] = w->input[k] < 0 || was_given(r, w->input[k]);
@@ -282,22 +297,29 @@ static lm_status write_all(writer *w)
     return name_tokens(w);
 }
 
-lm_status input_texts(reader *r)
+lm_status input_texts_feed(reader *r)
 {
     writer w = {.r = r};
     size_t at = 0;
-    for (const char *text; (text = next_value(r->cmd, OPT_text, &at));) {
+    for (const char *text; !r->texts->tokenizer && (text = next_value(r->cmd, OPT_text, &at));) {
         LM_REQUIRE(*text, LM_USAGE, "--text: is empty; give some text");
         LM_TRY(add_text(r, text, text, strlen(text), -1));
     }
-    LM_REQUIRE(r->texts.count || !given(r->cmd, OPT_pair), LM_USAGE,
+    LM_REQUIRE(r->texts->all.count || !given(r->cmd, OPT_pair), LM_USAGE,
                "--pair: there is no text to pair it with; add --text");
-    if (!r->texts.count)
-        return LM_OK;
-    lm_status status = write_all(&w);
-    for (size_t i = 0; w.of && i < r->texts.count; i++)
-        lm_vec_free(&w.of[i]);
-    lm_free(w.of);
-    lm_tokenizer_free(w.t);
-    return status;
+    return r->texts->all.count ? write_all(&w) : LM_OK;
+}
+
+void input_texts_free(input_texts *texts)
+{
+    if (!texts)
+        return;
+    for (size_t i = 0; i < texts->all.count; i++) {
+        lm_free(texts->all.at[i].source);
+        lm_free(texts->all.at[i].text);
+        lm_vec_free(&texts->all.at[i].tokens);
+    }
+    lm_vec_free(&texts->all);
+    lm_tokenizer_free(texts->tokenizer);
+    lm_free(texts);
 }

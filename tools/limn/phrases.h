@@ -2,6 +2,8 @@
 #ifndef LIMN_PHRASES_H
 #define LIMN_PHRASES_H
 
+#include <limn/limn.h>
+
 #include "core/base/str.h"
 #include "core/draw/words.h"
 
@@ -19,5 +21,8 @@ lm_status say(lm_str *out, lm_language language, phrase_id id, const char *a, co
 
 /* The same with numbers in the gaps, as "%.6g" and the like write them; `b` where there is a second gap. */
 lm_status say_numbers(lm_str *out, lm_language language, phrase_id id, const char *format, double a, double b);
+
+/* "cpu", or what each of several devices has run: "opencl:0.0 (30 rows) + cpu (20 rows), by speed". */
+lm_status say_devices(lm_str *out, lm_language language, const limn_session *session);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include <limn/limn.h>
 
-#include "arrays.h"
 #include "command.h"
+#include "sink.h"
 #include "subject.h"
 
 typedef struct result {
@@ -39,16 +39,9 @@ lm_status result_form_of(const char *path, result_form *out);
 
 /* result_out.c: a file, or what the command says as JSON, at once or part by part. */
 typedef struct result_out {
-    const char *path; /* NULL: said */
-    command *cmd;
     result_form form;
-    int64_t rows; /* of all parts; 0: there is one */
-    bool begun;
+    sink to;
     LM_VEC(limn_tensor) like; /* shapes of the first part, by value */
-    arrays arrays;            /* .npy, .npz */
-    lm_out file;              /* .json, .csv */
-    lm_str text;
-    lm_json json;
 } result_out;
 
 lm_status result_out_open(command *cmd, const char *path, int64_t rows, result_out *out);

@@ -24,22 +24,6 @@ void subject_close(subject *s)
 
 enum { DEVICES = 16 };
 
-lm_status subject_devices(const subject *s, lm_str *out)
-{
-    limn_share share[DEVICES];
-    int fixed;
-    size_t n = limn_session_shares(s->session, share, DEVICES, &fixed), busy = 0;
-    n = n < DEVICES ? n : DEVICES;
-    for (size_t i = 0; i < n; i++) {
-        busy += share[i].rows > 0;
-        lm_str_printf(out, n > 1 ? "%s%s (%llu row%s)" : "%s%s", i ? " + " : "", share[i].device,
-                      (unsigned long long)share[i].rows, share[i].rows == 1 ? "" : "s");
-    }
-    if (n > 1)
-        lm_str_add(out, busy < 2 ? ", nothing to share" : fixed ? ", in fixed parts" : ", by speed");
-    return out->status;
-}
-
 void subject_shares_json(const subject *s, lm_json *j)
 {
     limn_share share[DEVICES];

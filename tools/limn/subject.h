@@ -18,10 +18,7 @@ typedef struct subject {
 lm_status subject_open(const command *cmd, subject *out);
 void subject_close(subject *s);
 
-/* "cpu", or what each of several devices has run: "opencl:0.0 (30 rows) + cpu (20 rows), by speed". */
-lm_status subject_devices(const subject *s, lm_str *out);
-
-/* The same as members of an object, "split" and "shares"; nothing where there is one device. */
+/* What each of several devices has run as members of an object, "split" and "shares"; nothing where there is one. */
 void subject_shares_json(const subject *s, lm_json *j);
 
 /* What the model says about itself under this key; NULL: nothing. */
