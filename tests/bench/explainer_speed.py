@@ -30,8 +30,8 @@ class Question(ctypes.Structure):
         "method", "target", "output", "input", "layer", "baseline", "noise", "compat")] + [
         ("setting", ctypes.POINTER(Setting)), ("settings", ctypes.c_size_t), ("label", ctypes.c_void_p),
         ("labels", ctypes.c_size_t), ("file", ctypes.c_void_p), ("files", ctypes.c_size_t), ("seed", ctypes.c_uint64),
-        ("after_softmax", ctypes.c_int), ("progress", ctypes.c_void_p), ("progress_with", ctypes.c_void_p),
-        ("unpredicted", ctypes.c_int)]
+        ("first", ctypes.c_uint64), ("after_softmax", ctypes.c_int), ("progress", ctypes.c_void_p),
+        ("progress_with", ctypes.c_void_p), ("unpredicted", ctypes.c_int)]
 
 
 class Session:
