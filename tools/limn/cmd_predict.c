@@ -80,9 +80,13 @@ static lm_status check_words(predict *p)
     if (!r->outputs)
         return LM_OK;
     if (t->rank < 1 || t->rank > 2) {
-        if (given(p->cmd, OPT_labels) || given(p->cmd, OPT_top))
-            lm_log(LM_LOG_WARN, "%s: output '%s' has %d axes and so no classes; nothing is ranked",
-                   given(p->cmd, OPT_top) ? "--top" : "--labels", r->name[0], t->rank);
+        const bool kept = given(p->cmd, OPT_out) || given(p->cmd, OPT_json);
+        if (given(p->cmd, OPT_labels) || given(p->cmd, OPT_top) || !kept)
+            lm_log(LM_LOG_WARN, "%s: output '%s' has %d axes and so no classes; nothing is ranked%s",
+                   given(p->cmd, OPT_top)      ? "--top"
+                   : given(p->cmd, OPT_labels) ? "--labels"
+                                               : p->cmd->operand[0],
+                   r->name[0], t->rank, kept ? "" : ", -o FILE or --json shows all");
         return LM_OK;
     }
     bool per_sample = t->rank == 1 && r->samples > 1 && t->dim[0] == r->samples;
