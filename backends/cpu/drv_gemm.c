@@ -151,7 +151,7 @@ lm_status lm_cpu_bind_matmul(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     s.a_row = a.st[a.sh.rank - 2], s.y_row = y.st[last - 1];
     batch_axes(&a, b, &y, &s);
     fold_rows(&s);
-    p->g.nparts = 1;
+    p->g.nparts = s.m > 0; /* rows that an empty axis was folded into are none, whatever batch is left */
     for (int i = 0; i < s.batch; i++)
         p->g.nparts *= s.dim[i];
     fill(p, &s);

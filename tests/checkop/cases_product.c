@@ -45,6 +45,7 @@ static const ck_row rows[] = {
     {MATMUL, .label = "vector_right", .x = {"n,19", "19"}, .sweep = "n=1,16,33,129", .constant = 2, .split = 1},
     {MATMUL, .label = "vector_batch", .x = {"3,5,19", "19"}, .split = 1},
     {MATMUL, .label = "empty", .x = {"m,5", "5,n"}, .sweep = "m=0,3 n=0,4", .constant = 2},
+    {MATMUL, .label = "empty_batch", .x = {"b,m,3,5", "5,4"}, .sweep = "b=0,700 m=0,2", .constant = 2},
     {MATMUL, .label = "blocks", .x = {"m,k", "k,n"}, .sweep = "m=97 k=520 n=131", .constant = 2,
      .values = CK_BIT(CK_WHOLE)},
     {MATMUL, .label = "tall", .x = {"1030,33", "33,18"}, .constant = 2, .values = CK_BIT(CK_WHOLE)},
