@@ -224,12 +224,18 @@ lm_status lm_cl_timing(lm_device *dev, double *seconds)
     return known ? LM_OK : LM_NO;
 }
 
+cl_int lm_cl_wait(lm_cl *cl)
+{
+    cl_int code = cl->api->Finish(cl->queue);
+    if (code == CL_SUCCESS && cl->untimed) /* another thread may have used it while timing began */
+        code = cl->api->Finish(cl->untimed);
+    return code;
+}
+
 lm_status lm_cl_sync(lm_device *dev)
 {
     lm_cl *cl = (lm_cl *)dev;
-    LM_TRY(lm_cl_status(cl->api->Finish(cl->queue), "waiting for the device"));
-    if (cl->untimed) /* another thread may have used it while timing began */
-        LM_TRY(lm_cl_status(cl->api->Finish(cl->untimed), "waiting for the device"));
+    LM_TRY(lm_cl_status(lm_cl_wait(cl), "waiting for the device"));
     pthread_mutex_lock(&cl->lock);
     lm_status status = cl->flagged ? read_flag(cl) : LM_OK;
     pthread_mutex_unlock(&cl->lock);

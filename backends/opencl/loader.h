@@ -15,7 +15,7 @@
             X(EnqueueCopyBuffer) X(EnqueueMapBuffer) X(EnqueueUnmapMemObject) X(CreateProgramWithSource)               \
                 X(CreateProgramWithBinary) X(BuildProgram) X(GetProgramInfo) X(GetProgramBuildInfo) X(ReleaseProgram)  \
                     X(CreateKernel) X(ReleaseKernel) X(SetKernelArg) X(EnqueueNDRangeKernel) X(Finish) X(Flush)        \
-                        X(WaitForEvents) X(GetEventProfilingInfo) X(ReleaseEvent) X(SetMemObjectDestructorCallback)
+                        X(WaitForEvents) X(GetEventProfilingInfo) X(ReleaseEvent)
 
 typedef struct lm_cl_api {
 #define X(name) __typeof__(&cl##name) name;

@@ -54,44 +54,46 @@ static lm_status reserve(lm_cl *cl, size_t bytes)
 /* Drivers want pages for memory that they shall use in place. */
 enum { PAGE = 4096 };
 
-static void CL_CALLBACK give_back(cl_mem mem, void *block)
-{
-    (void)mem;
-    lm_free(block);
-}
+/* A buffer and the memory it lies in where that is ours. */
+typedef struct buffer {
+    lm_buffer base;
+    void *block;
+} buffer;
 
 /* A processor's buffers are ours, in huge pages where they are large; other devices that share the host's memory know
  * best which part of it they reach. */
-static cl_mem make(lm_cl *cl, size_t bytes, cl_int *code)
+static bool in_place(const lm_cl *cl)
 {
-    const cl_mem_flags apart = CL_MEM_READ_WRITE | (cl->unified ? CL_MEM_ALLOC_HOST_PTR : 0);
-    bytes = bytes ? bytes : 1;
-    if (!cl->unified || cl->dev.info.kind != LM_KIND_CPU)
-        return cl->api->CreateBuffer(cl->context, apart, bytes, NULL, code);
-    char *block = bytes < SIZE_MAX - PAGE ? lm_malloc(bytes + PAGE, 1) : NULL;
-    *code = CL_OUT_OF_HOST_MEMORY;
-    if (!block)
-        return NULL;
-    void *from = block + (PAGE - (uintptr_t)block % PAGE) % PAGE;
-    cl_mem mem = cl->api->CreateBuffer(cl->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, from, code);
-    if (*code == CL_SUCCESS)
-        *code = cl->api->SetMemObjectDestructorCallback(mem, give_back, block);
-    if (*code == CL_SUCCESS)
-        return mem;
-    if (mem)
-        cl->api->ReleaseMemObject(mem);
-    lm_free(block);
-    return NULL;
+    return cl->unified && cl->dev.info.kind == LM_KIND_CPU;
 }
 
-static lm_buffer *new_buffer(lm_device *dev, size_t bytes)
+static cl_int make(lm_cl *cl, size_t bytes, buffer *b)
 {
-    lm_buffer *b = lm_calloc(1, sizeof *b);
+    cl_mem_flags flags = CL_MEM_READ_WRITE | (cl->unified ? CL_MEM_ALLOC_HOST_PTR : 0);
+    void *from = NULL;
+    bytes = bytes ? bytes : 1;
+    if (in_place(cl)) {
+        b->block = bytes < SIZE_MAX - PAGE ? lm_malloc(bytes + PAGE, 1) : NULL;
+        if (!b->block)
+            return CL_OUT_OF_HOST_MEMORY;
+        from = (char *)b->block + (PAGE - (uintptr_t)b->block % PAGE) % PAGE;
+        flags = CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR;
+    }
+    cl_int code;
+    b->base.handle = cl->api->CreateBuffer(cl->context, flags, bytes, from, &code);
+    if (code != CL_SUCCESS)
+        lm_free(b->block);
+    return code;
+}
+
+static buffer *new_buffer(lm_device *dev, size_t bytes)
+{
+    buffer *b = lm_calloc(1, sizeof *b);
     if (b) {
-        atomic_init(&b->refs, 1);
-        b->bytes = bytes;
-        b->device = dev;
-        b->destroy = destroy;
+        atomic_init(&b->base.refs, 1);
+        b->base.bytes = bytes;
+        b->base.device = dev;
+        b->base.destroy = destroy;
     }
     return b;
 }
@@ -100,10 +102,8 @@ lm_status lm_cl_alloc(lm_device *dev, size_t bytes, lm_buffer **out)
 {
     lm_cl *cl = self(dev);
     LM_TRY(reserve(cl, bytes));
-    lm_buffer *b = new_buffer(dev, bytes);
-    cl_int code = CL_OUT_OF_HOST_MEMORY;
-    if (b)
-        b->handle = make(cl, bytes, &code);
+    buffer *b = new_buffer(dev, bytes);
+    const cl_int code = b ? make(cl, bytes, b) : CL_OUT_OF_HOST_MEMORY;
     if (code != CL_SUCCESS) {
         const lm_status status = lm_cl_status(code, "allocating");
         const size_t others = atomic_fetch_sub(&cl->held, bytes) - bytes;
@@ -111,7 +111,7 @@ lm_status lm_cl_alloc(lm_device *dev, size_t bytes, lm_buffer **out)
         return status == LM_MEMORY ? too_much(cl, others, bytes, lm_cl_error(code))
                                    : lm_context(status, "%s", dev->info.name);
     }
-    *out = b;
+    *out = &b->base;
     return LM_OK;
 }
 
@@ -120,18 +120,17 @@ lm_status lm_cl_borrow(lm_device *dev, const lm_view *constant, size_t bytes, lm
     lm_cl *cl = self(dev);
     const uintptr_t first = (uintptr_t)constant->buf->host + constant->off, page = first & ~(uintptr_t)(PAGE - 1);
     const uintptr_t start = page > (uintptr_t)constant->buf->host ? page : (uintptr_t)constant->buf->host;
-    const bool here = cl->unified && cl->dev.info.kind == LM_KIND_CPU;
     *off = 0;
-    if (here && bytes && lm_view_is_aligned(constant) && start % LM_ALIGN == 0) {
-        lm_buffer *b = new_buffer(dev, 0);
-        cl_int code = CL_OUT_OF_HOST_MEMORY;
+    if (in_place(cl) && bytes && lm_view_is_aligned(constant) && start % LM_ALIGN == 0) {
+        buffer *b = new_buffer(dev, 0);
+        cl_int code;
         if (!b)
             return LM_MEMORY;
-        b->handle = cl->api->CreateBuffer(cl->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, first - start + bytes,
+        b->base.handle = cl->api->CreateBuffer(cl->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, first - start + bytes,
                                           (void *)start, &code);
         if (code == CL_SUCCESS) {
             *off = first - start;
-            *out = b;
+            *out = &b->base;
             return LM_OK;
         }
         lm_free(b);
@@ -145,13 +144,16 @@ lm_status lm_cl_borrow(lm_device *dev, const lm_view *constant, size_t bytes, lm
     return status;
 }
 
-/* Work that is queued keeps the memory object alive by itself. */
+/* Work that is queued keeps the memory object alive by itself, but not the memory of ours that it lies in. */
 void lm_cl_release(lm_device *dev, lm_buffer *b)
 {
     lm_cl *cl = self(dev);
     lm_cl_unmap(cl, b);
+    if (in_place(cl))
+        (void)lm_cl_wait(cl);
     cl->api->ReleaseMemObject(b->handle);
     atomic_fetch_sub(&cl->held, b->bytes);
+    lm_free(((buffer *)b)->block);
     lm_free(b);
 }
 

@@ -131,6 +131,7 @@ void lm_cl_pass_line(const lm_cl_kernel *k, lm_cl_pass *p, int64_t n, size_t gro
 lm_status lm_cl_scratch(lm_cl_kernel *k, int64_t count, size_t size, size_t *off);
 
 lm_status lm_cl_launch(lm_device *dev, const lm_kernel *kernel, const lm_arg *arg, lm_buffer *workspace);
+cl_int lm_cl_wait(lm_cl *cl); /* until nothing is queued */
 lm_status lm_cl_sync(lm_device *dev);
 lm_status lm_cl_timing(lm_device *dev, double *seconds);
 void lm_cl_timing_end(lm_cl *cl);
