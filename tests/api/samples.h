@@ -72,4 +72,40 @@ static inline void sample_cnn(limn_builder *b)
     limn_build_output(b, "logits", LIMN_F32, 2, NULL);
 }
 
+/* x[n,4], any n. */
+static inline void sample_mlp_free(limn_builder *b)
+{
+    sample_mlp(b, -1);
+}
+
+/* A model of these on devices of its own. */
+typedef struct sample {
+    limn_builder *builder;
+    limn_model *model;
+    limn_device *device;
+    limn_session *session;
+} sample;
+
+/* In any case to be closed. */
+static inline limn_status sample_open(const char *devices, void (*build)(limn_builder *), sample *out)
+{
+    *out = (sample){0};
+    limn_status status = limn_builder_new(&out->builder);
+    if (status == LIMN_OK) {
+        build(out->builder);
+        status = limn_build_open(out->builder, &out->model);
+    }
+    if (status == LIMN_OK)
+        status = limn_device_open(devices, &out->device);
+    return status == LIMN_OK ? limn_session_open(out->model, out->device, &out->session) : status;
+}
+
+static inline void sample_close(sample *s)
+{
+    limn_session_free(s->session);
+    limn_device_free(s->device);
+    limn_model_free(s->model);
+    limn_builder_free(s->builder);
+}
+
 #endif

@@ -10,35 +10,6 @@
 #include "tests/api/samples.h"
 #include "tests/unit/test.h"
 
-typedef struct opened {
-    limn_builder *builder;
-    limn_model *model;
-    limn_device *device;
-    limn_session *session;
-} opened;
-
-static void open_sample(void (*build)(limn_builder *), opened *o)
-{
-    CHECK_OK(limn_builder_new(&o->builder));
-    build(o->builder);
-    CHECK_OK(limn_build_open(o->builder, &o->model));
-    CHECK_OK(limn_device_open("cpu:threads=2", &o->device));
-    CHECK_OK(limn_session_open(o->model, o->device, &o->session));
-}
-
-static void close_sample(opened *o)
-{
-    limn_session_free(o->session);
-    limn_device_free(o->device);
-    limn_model_free(o->model);
-    limn_builder_free(o->builder);
-}
-
-static void mlp(limn_builder *b)
-{
-    sample_mlp(b, -1);
-}
-
 static int drawn;
 
 static void draw(const float *pixels, double gap)
@@ -68,26 +39,26 @@ static int example(limn_session *session, limn_tensor image)
 
 static void header_example(void)
 {
-    opened o;
+    sample o;
     float pixel[192];
     limn_tensor image = {LIMN_F32, 4, {1, 3, 8, 8}, pixel};
     sample_fill(pixel, 192, 5);
-    open_sample(sample_cnn, &o);
+    CHECK_OK(sample_open("cpu:threads=2", sample_cnn, &o));
     CHECK(example(o.session, image) == 0);
     CHECK_INT(drawn, 1);
-    close_sample(&o);
+    sample_close(&o);
 }
 
 static void everything_of_an_explanation(void)
 {
     static const char *const label[] = {"a", "b", "c"};
-    opened o;
+    sample o;
     float x[8] = {1, 2, -1, 0.5f, 0.3f, -2, 1, 1};
     limn_feed feed = {"x", {LIMN_F32, 2, {2, 4}, x}};
     limn_question ask = {.method = "deeplift,lrp", .target = "top,0", .label = label, .labels = 3};
     limn_explanation *why;
     limn_tensor p;
-    open_sample(mlp, &o);
+    CHECK_OK(sample_open("cpu:threads=2", sample_mlp_free, &o));
     CHECK_OK(limn_explain(o.session, &feed, 1, &ask, &why));
     CHECK_INT(limn_explanation_count(why), 4);
     CHECK(limn_explanation_get(why, 4) == NULL);
@@ -124,7 +95,7 @@ static void everything_of_an_explanation(void)
     feed.tensor.dim[1] = 3;
     ask.output = "p";
     CHECK_FAILS(limn_explain(o.session, &feed, 1, &ask, &why), LIMN_INPUT);
-    close_sample(&o);
+    sample_close(&o);
 }
 
 static void table_of_methods(void)
@@ -173,11 +144,11 @@ static void *explain_all(void *own)
 static void side_by_side(void)
 {
     enum { WORKERS = 3 };
-    opened o;
+    sample o;
     worker w[WORKERS] = {{.status = LIMN_OK}};
     pthread_t thread[WORKERS];
     limn_explanation *alone;
-    open_sample(sample_cnn, &o);
+    CHECK_OK(sample_open("cpu:threads=2", sample_cnn, &o));
     CHECK_OK(ask_all(o.session, &alone));
     for (int i = 0; i < WORKERS; i++)
         CHECK_OK(limn_session_open(o.model, o.device, &w[i].session));
@@ -196,7 +167,7 @@ static void side_by_side(void)
         limn_session_free(w[i].session);
     }
     limn_explanation_free(alone);
-    close_sample(&o);
+    sample_close(&o);
 }
 
 static atomic_bool begun;
@@ -213,14 +184,14 @@ static void *stop_soon(void *session)
 /* An explanation that would take minutes ends when it is told to, and the session goes on. */
 static void stopping(void)
 {
-    opened o;
+    sample o;
     float pixel[192];
     limn_feed feed = {"image", {LIMN_F32, 4, {1, 3, 8, 8}, pixel}};
     limn_question ask = {.method = "saliency", .target = "0", .noise = "smoothgrad:samples=1000000"};
     limn_explanation *why;
     pthread_t thread;
     sample_fill(pixel, 192, 5);
-    open_sample(sample_cnn, &o);
+    CHECK_OK(sample_open("cpu:threads=2", sample_cnn, &o));
     CHECK(pthread_create(&thread, NULL, stop_soon, o.session) == 0);
     atomic_store(&begun, true);
     CHECK_FAILS(limn_explain(o.session, &feed, 1, &ask, &why), LIMN_INTERRUPTED);
@@ -228,7 +199,7 @@ static void stopping(void)
     ask.noise = NULL;
     CHECK_OK(limn_explain(o.session, &feed, 1, &ask, &why));
     limn_explanation_free(why);
-    close_sample(&o);
+    sample_close(&o);
 }
 
 int main(void)

@@ -121,41 +121,17 @@ static void failures(void)
     CHECK_INT(t.absorbed, 30);
 }
 
-typedef struct opened {
-    limn_builder *builder;
-    limn_model *model;
-    limn_device *device;
-    limn_session *session;
-} opened;
-
-static bool open_on(const char *list, void (*build)(limn_builder *), opened *o)
-{
-    *o = (opened){0};
-    CHECK_OK(limn_builder_new(&o->builder));
-    build(o->builder);
-    return CHECK_OK(limn_build_open(o->builder, &o->model)) && CHECK_OK(limn_device_open(list, &o->device)) &&
-           CHECK_OK(limn_session_open(o->model, o->device, &o->session));
-}
-
-static void close_all(opened *o)
-{
-    limn_session_free(o->session);
-    limn_device_free(o->device);
-    limn_model_free(o->model);
-    limn_builder_free(o->builder);
-}
-
 static float pixel[24 * 192];
 
 /* Explain one picture; *values is the caller's. */
 static size_t explain_on(const char *list, const limn_question *ask, float **values, limn_share share[ROOM], int *fixed)
 {
-    opened o;
+    sample o;
     size_t n = 0;
     limn_feed feed = {"image", {LIMN_F32, 4, {1, 3, 8, 8}, pixel}};
     limn_explanation *why;
     *values = NULL;
-    if (open_on(list, sample_cnn, &o) && CHECK_OK(limn_explain(o.session, &feed, 1, ask, &why))) {
+    if (CHECK_OK(sample_open(list, sample_cnn, &o)) && CHECK_OK(limn_explain(o.session, &feed, 1, ask, &why))) {
         const limn_tensor *t = &limn_explanation_get(why, 0)->values;
         n = limn_tensor_count(t);
         *values = malloc(n * sizeof **values);
@@ -163,7 +139,7 @@ static size_t explain_on(const char *list, const limn_question *ask, float **val
         limn_explanation_free(why);
         CHECK(limn_session_shares(o.session, share, ROOM, fixed) <= ROOM);
     }
-    close_all(&o);
+    sample_close(&o);
     return n;
 }
 
@@ -207,7 +183,7 @@ static void nothing_is_left_behind(void)
     const limn_question ask = {.method = "ig", .target = "1"}, wrong = {.method = "ig", .target = "1", .layer = "nowhere"};
     size_t live[2];
     for (int i = 0; i < 2; i++) {
-        opened o;
+        sample o;
         float *values;
         limn_share share[ROOM];
         int fixed;
@@ -215,14 +191,14 @@ static void nothing_is_left_behind(void)
         limn_explanation *why;
         explain_on("cpu+ref:split=2", &ask, &values, share, &fixed);
         free(values);
-        if (open_on("cpu+ref", sample_cnn, &o)) {
+        if (CHECK_OK(sample_open("cpu+ref", sample_cnn, &o))) {
             CHECK_FAILS(limn_explain(o.session, &feed, 1, &wrong, &why), LIMN_USAGE);
             limn_session_cancel(o.session);
             CHECK_FAILS(limn_explain(o.session, &feed, 1, &ask, &why), LIMN_INTERRUPTED);
             if (CHECK_OK(limn_explain(o.session, &feed, 1, &ask, &why)))
                 limn_explanation_free(why);
         }
-        close_all(&o);
+        sample_close(&o);
         live[i] = lm_mem_count().live;
     }
     CHECK_INT(live[0], live[1]);
@@ -256,11 +232,6 @@ static void a_single_row_runs_on_the_first(void)
     free(values);
 }
 
-static void mlp(limn_builder *b)
-{
-    sample_mlp(b, -1);
-}
-
 /* x[n,4] minus its mean over n: not samples. */
 static void mixing(limn_builder *b)
 {
@@ -275,13 +246,13 @@ static void mixing(limn_builder *b)
 /* Of `n` samples of x; their results are the caller's. */
 static void predict_on(const char *list, void (*build)(limn_builder *), limn_feed feed, limn_tensor *y, limn_share *share)
 {
-    opened o;
+    sample o;
     *y = (limn_tensor){0};
-    if (open_on(list, build, &o)) {
+    if (CHECK_OK(sample_open(list, build, &o))) {
         CHECK_OK(limn_session_run(o.session, &feed, 1, NULL, 1, y));
         limn_session_shares(o.session, share, ROOM, NULL);
     }
-    close_all(&o);
+    sample_close(&o);
 }
 
 static void predictions_have_the_bits_of_one_device(void)
@@ -292,7 +263,7 @@ static void predictions_have_the_bits_of_one_device(void)
         limn_feed feed;
     } net[] = {{sample_cnn, true, {"image", {LIMN_F32, 4, {23, 3, 8, 8}, pixel}}},
                {sample_cnn, true, {"image", {LIMN_F32, 4, {4, 3, 8, 8}, pixel}}},
-               {mlp, false, {"x", {LIMN_F32, 2, {67, 4}, pixel}}},
+               {sample_mlp_free, false, {"x", {LIMN_F32, 2, {67, 4}, pixel}}},
                {mixing, false, {"x", {LIMN_F32, 2, {67, 4}, pixel}}}};
     for (size_t k = 0; k < LM_COUNT(net); k++) {
         limn_share share[ROOM] = {{.rows = 0}};
