@@ -126,8 +126,8 @@ lm_status lm_cl_borrow(lm_device *dev, const lm_view *constant, size_t bytes, lm
         cl_int code;
         if (!b)
             return LM_MEMORY;
-        b->base.handle = cl->api->CreateBuffer(cl->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, first - start + bytes,
-                                          (void *)start, &code);
+        b->base.handle = cl->api->CreateBuffer(cl->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR,
+                                               first - start + bytes, (void *)start, &code);
         if (code == CL_SUCCESS) {
             *off = first - start;
             *out = &b->base;
