@@ -18,11 +18,19 @@ verdict() {
     fi
 }
 
+# ran COMMAND...: its exit status; $dir/out and $dir/err have what it said, without how far slow work has come
+ran() {
+    "$@" >"$dir/out" 2>"$dir/said" </dev/null
+    set -- $?
+    sed '/^limn: .* a second, .* left$/d' "$dir/said" >"$dir/err"
+    return "$1"
+}
+
 # works PATTERN WORD...: exit 0, nothing on stderr, a line of stdout matches
 works() {
     pattern=$1
     shift
-    env $with "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    ran env $with "$limn" "$@"
     [ $? -eq 0 ] && [ ! -s "$dir/err" ] && grep -q -e "$pattern" "$dir/out"
     verdict $? "$with limn $* gives $pattern"
 }
@@ -31,7 +39,7 @@ works() {
 warns() {
     pattern=$1 warning=$2
     shift 2
-    env $with "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    ran env $with "$limn" "$@"
     [ $? -eq 0 ] && grep -q -e "$pattern" "$dir/out" && grep -q -e "$warning" "$dir/err" && ! grep -q -v '^limn: warning: ' "$dir/err"
     verdict $? "$with limn $* gives $pattern and warns $warning"
 }
@@ -40,7 +48,7 @@ warns() {
 says() {
     pattern=$1
     shift
-    env $with "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    ran env $with "$limn" "$@"
     [ $? -eq 0 ] && grep -q -e "$pattern" "$dir/err"
     verdict $? "$with limn $* says $pattern"
 }
@@ -49,7 +57,7 @@ says() {
 fails() {
     status=$1 pattern=$2
     shift 2
-    env $with "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    ran env $with "$limn" "$@"
     [ $? -eq "$status" ] && [ ! -s "$dir/out" ] && [ "$(wc -l <"$dir/err")" -eq 1 ] &&
         grep -q -e '^limn: error: [^:]*: .*; .*' "$dir/err" && grep -q -e "$pattern" "$dir/err"
     verdict $? "$with limn $* fails with $status: $pattern"
@@ -59,7 +67,7 @@ fails() {
 gives() {
     status=$1 pattern=$2
     shift 2
-    "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    ran "$limn" "$@"
     [ $? -eq "$status" ] && [ ! -s "$dir/err" ] && grep -q -e "$pattern" "$dir/out"
     verdict $? "limn $* gives $pattern with $status"
 }

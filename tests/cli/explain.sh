@@ -29,7 +29,7 @@ shape() { # FILE PATTERN: of an .npy file's header
     verdict $? "$1 has $2"
 }
 silent() { # WORD...: exit 0 and nothing said
-    "$limn" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    ran "$limn" "$@"
     [ $? -eq 0 ] && [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
     verdict $? "limn $* says nothing"
 }

@@ -31,9 +31,9 @@ has() { # FILE WORD...: are all of these texts in it?
 }
 page() {
     # shellcheck disable=SC2086
-    "$limn" explain "$m/mlp.onnx" "$m/rows.csv" --method ig,saliency --target top,1 $labels -o "$dir/why.html"
+    ran "$limn" explain "$m/mlp.onnx" "$m/rows.csv" --method ig,saliency --target top,1 $labels -o "$dir/why.html"
 }
-page >"$dir/out" 2>"$dir/err"
+page
 [ $? -eq 0 ] && [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
 verdict $? 'the report is written in silence'
 has "$dir/why.html" '<!doctype html>' '<html lang="en">' 'rows.csv:0' 'rows.csv:1' '&lt;i&gt;' 'sha256' \
