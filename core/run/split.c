@@ -217,7 +217,7 @@ int64_t lm_split_take(lm_split *s, int lane, int64_t most, lm_part *part)
     pthread_mutex_lock(&s->lock);
     while (part->n > 0 && !s->failed)
         pthread_cond_wait(&s->moved, &s->lock);
-    const int64_t n = s->failed ? 0 : choose(s, lane, most, part->row);
+    const int64_t n = s->failed || s->left[lane] ? 0 : choose(s, lane, most, part->row);
     if (n > 0) {
         part->n = n;
         part->done = 0;
