@@ -30,8 +30,9 @@ static lm_status make(lm_plan *p, const lm_plan_options *options, bool *fused)
         const size_t items = p->items.count;
         LM_TRY(lm_plan_fuse(p));
         *fused = p->items.count < items;
-        LM_TRY(lm_plan_stages(p, options)); /* items have other numbers now */
     }
+    if (*fused) /* items have other numbers now */
+        LM_TRY(lm_plan_stages(p, options));
     LM_TRY(lm_plan_places(p));
     lm_plan_hold(p);
     LM_TRY(lm_plan_bind(p));
