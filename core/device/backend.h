@@ -104,7 +104,7 @@ static inline void *lm_arg_host(const lm_arg *a)
     return a->buf ? (char *)a->buf->host + a->off : NULL;
 }
 
-/* The ten functions of a device. */
+/* The functions of a device. */
 typedef struct lm_device_vt {
     /* Finish all work and free the device. Buffers and kernels are gone by then. */
     void (*close)(lm_device *);
@@ -165,7 +165,8 @@ typedef struct lm_host {
     void (*log)(int level, const char *format, ...);
 } lm_host;
 
-/* A family of devices. `probe` lists at most `cap` of them into `out` and sets *n; no device at all is n = 0 and LM_OK.
+/* A family of devices. `probe` lists at most `cap` of them into `out` and sets *n; no device at all is n = 0 and LM_OK,
+ * with a message where something is wrong with the drivers.
  * `open` opens the index-th of that list; `opts` are the `key=value` pairs of its word in LIMN_BACKEND, borrowed
  * for the call. `check` says beforehand whether `open` would understand them: it is asked about every word of a list
  * before anything opens, looks at no device, and answers LM_USAGE naming the family and the keys or values that exist.
