@@ -236,13 +236,16 @@ static bool is_worth_it(const lm_fold *f)
     return (crowded(f->x_step[2] * f->stride[2]) || crowded(f->s_step[2])) && (narrow || f->pixels <= LM_CHAIN);
 }
 
-/* Gather from planes by channel, which have zeros around them. */
-static void plan_planes(lm_fold *f)
+/* Gather from planes by channel, which have zeros around them. False: the signal is cropped, or padding would be most of
+ * the planes. */
+static bool plan_planes(lm_fold *f)
 {
     int64_t size[LM_AXES];
     for (int k = 0; k < LM_AXES; k++) {
         const int64_t reach = (f->out[k] - 1) * f->stride[k] + f->kernel[k], end = f->in[k] + f->pad[k];
         size[k] = reach > end ? reach : end;
+        if (f->pad[k] < 0 || size[k] > 4 * (f->in[k] + f->kernel[k]))
+            return false;
     }
     f->line_step[1] = size[2], f->line_step[0] = size[1] * size[2];
     f->channel_step = size[0] * f->line_step[0];
@@ -256,6 +259,7 @@ static void plan_planes(lm_fold *f)
         {f->in[2], 1, f->x_step[2]},
     };
     lm_copy_plan(&f->planes, sizeof(float), LM_COUNT(axis), axis);
+    return true;
 }
 
 bool lm_fold_plan(lm_fold *f)
@@ -283,7 +287,5 @@ bool lm_fold_plan(lm_fold *f)
     f->from_sample = f->x_sample;
     for (int k = 0; k < LM_AXES; k++)
         f->from_step[k] = f->x_step[k] * f->stride[k];
-    if (f->gathers_planes)
-        plan_planes(f);
-    return true;
+    return !f->gathers_planes || plan_planes(f);
 }

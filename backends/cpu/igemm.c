@@ -306,5 +306,6 @@ void lm_igemm_run(lm_cpu *cpu, const lm_igemm *g, const lm_igemm_args *args)
 void lm_igemm_columns(const lm_igemm *g, const lm_igemm_args *args, int64_t part, int64_t p0, int64_t p1)
 {
     for (const lm_pass *p = g->pass; p < g->pass + g->npass; p++)
-        run_block(g, args, &g->part[part], p, 0, p->tiles, p0, p1);
+        if (p->tiles > 0) /* a phase of a transposed convolution may have no pixel */
+            run_block(g, args, &g->part[part], p, 0, p->tiles, p0, p1);
 }

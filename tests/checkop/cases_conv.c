@@ -193,6 +193,10 @@ static const ck_row rows[] = {
      .a = {.conv = {.nd = 1, .groups = 1, .kernel = {3}, .stride = {2}, .dilation = {1}, .pad_lo = {1},
      .pad_hi = {0}, .size = {12}}},
      .layouts = IMAGES, .constant = 2},
+    {CONV_T, .label = "phase_without_pixels", .x = {"1,512,1", "512,m,3"}, .sweep = "m=17,160",
+     .a = {.conv = {.nd = 1, .groups = 1, .kernel = {3}, .stride = {2}, .dilation = {1}, .pad_lo = {1},
+     .pad_hi = {1}, .size = {1}}},
+     .layouts = IMAGES, .constant = 2},
     {CONV_T, .label = "3d", .x = {"1,5,2,3,3", "5,7,2,3,2"},
      .a = {.conv = {.nd = 3, .groups = 1, .kernel = {2, 3, 2}, .stride = {2, 1, 2}, .dilation = {1, 1, 1},
      .pad_lo = {0, 1, 0}, .pad_hi = {0, 1, 0}, .size = {4, 3, 6}}},
@@ -228,6 +232,10 @@ static const ck_row rows[] = {
      .values = CK_ALL_VALUES},
     {CONV_DW, .label = "folded_1x1", .x = {"2,256,3,5", "2,133,3,5"}, .a = SQ(1, 1, 1, 1, 0), .layouts = IMAGES},
     {CONV_DW, .label = "folded_packed", .x = {"1,515,4,5", "1,256,2,3"}, .a = SQ(1, 1, 2, 1, 0), .layouts = IMAGES},
+    {CONV_DW, .label = "folded_cropped", .x = {"1,1,19,19", "1,128,6,6"}, .layouts = IMAGES,
+     .a = C2(1, 3, 3, 1, 1, 1, 1, -11, -11, 0, 0)},
+    {CONV_DW, .label = "folded_sparse", .x = {"1,1,2,2", "1,128,2,2"}, .layouts = IMAGES,
+     .a = C2(1, 2, 2, 2147483647, 2147483647, 1, 1, 2147483647, 2147483647, 2147483647, 2147483647)},
     {CONV_DW, .label = "empty_batch", .x = {"0,5,6,7", "0,4,6,7"}, .a = SQ(1, 3, 1, 1, 1)},
 };
 
