@@ -192,15 +192,23 @@ lm_status lm_cl_product_weights(lm_cl_maker *m, uint32_t kind, int64_t param, lm
     return LM_OK;
 }
 
+/* Copies that are mostly padding are not worth their memory beyond so many numbers. */
+enum { SPARSE = 16, SMALL = 1 << 20 };
+
 lm_status lm_cl_product_border(lm_cl_maker *m, lm_cl_place from, const lm_cl_border *border, lm_cl_place *out)
 {
     lm_cl_kernel *k = m->k;
     lm_cl_border b = *border;
     lm_cl_pass *pass;
     lm_cl_place to = {LM_CL_SCRATCH, 0};
-    int64_t pixels = 1;
-    for (int i = 0; i < 4; i++)
-        pixels *= b.out[i];
+    int64_t pixels = 1, within = 1, most;
+    bool fits = true;
+    for (int i = 0; i < 4; i++) {
+        fits = fits && lm_mul_i64(pixels, b.out[i], &pixels);
+        within *= b.in[i];
+    }
+    fits = fits && lm_mul_i64(pixels, b.pixel, &most);
+    LM_REQUIRE(fits && (most < SMALL || pixels / SPARSE <= within), LM_UNSUPPORTED, "%s: almost all is padding", k->name);
     LM_TRY(lm_cl_scratch(k, pixels * b.pixel, sizeof(float), &to.off));
     b.units = k->cl->panels ? b.out[3] ? pixels / b.out[3] : 0 : pixels * b.out[4];
     LM_TRY(lm_cl_pass_add(k, "layout.cl", "", "border", &b, sizeof b, &pass));
