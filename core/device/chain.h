@@ -7,8 +7,8 @@
  * list of what exists. `strict=1` on a word turns every fallback into LM_UNSUPPORTED.
  *
  * Devices joined by '+' all open, and split work that comes in rows (run/split.h); what comes alone runs on the first.
- * Where all are of class exact, who is faster takes more; otherwise, and where a word says split=N, shares are fixed,
- * N parts (or 1) to each. */
+ * Where all are of class exact, and equal to the bit where they are compared, who is faster takes more; otherwise, and
+ * where a word says split=N, shares are fixed, N parts (or 1) to each. */
 #ifndef LM_DEVICE_CHAIN_H
 #define LM_DEVICE_CHAIN_H
 

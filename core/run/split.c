@@ -296,8 +296,11 @@ static void keep_shares(const lm_split *s)
         all += pace[i];
         s->shares->rows[i] += s->gave[i];
     }
-    for (int i = 0; i < s->lanes && measured && s->lanes > 1; i++)
-        s->shares->pace[i] = pace[i] / all;
+    for (int i = 0; i < s->lanes && s->lanes > 1; i++)
+        if (measured)
+            s->shares->pace[i] = pace[i] / all;
+        else if (s->gave[i] == 0) /* what made it slow may be over: ask it again before long */
+            s->shares->pace[i] *= 1.25;
 }
 
 lm_status lm_split_run(lm_split *s)

@@ -7,9 +7,9 @@
  *          | name[:number][:key=value...]        "cpu", "cpu:threads=4:isa=avx2", "ref:type=f64"
  *          | -name[:number]      never this one; exclusions alone mean "and otherwise auto"
  *          | name+name[+...]     work that comes in rows (samples, steps of a path, draws of noise) is split over all of
- *                                these; what comes alone runs on the first. All exact: the bits of one device, and who is
- *                                faster takes more. Otherwise, and where a name says split=N, shares are fixed: N parts
- *                                each, 1 where it does not
+ *                                these; what comes alone runs on the first. All exact, and equal to the bit where they
+ *                                are compared: the bits of one device, and who is faster takes more. Otherwise, and
+ *                                where a name says split=N, shares are fixed: N parts each, 1 where it does not
  *
  * Every device is exact about what it was asked to do. What it has no kernel for runs on `cpu`, and what that lacks on
  * `ref`, the slow reference that runs everything; `strict=1` on a name turns this off. The options of the built-in
