@@ -48,6 +48,13 @@ if [ -z "$png" ]; then
     exit $((failed > 0))
 fi
 works 'star' predict "$m" "$x" --top 1
+mkdir "$dir/pictures" && cp "$x" "$dir/pictures/a.png"
+for again in 1 2; do # what is written beside pictures is no picture
+    ran "$limn" predict "$m" "$dir/pictures" -o "$dir/pictures/p.csv"
+    [ $? -eq 0 ] && [ ! -s "$dir/err" ] && [ "$(wc -l <"$dir/pictures/p.csv")" -eq 2 ]
+    verdict $? "time $again: a table goes where the pictures are"
+done
+fails 2 'a.png: is also an input' explain "$m" "$dir/pictures" --method saliency -o "$dir/pictures/a.png"
 LC_ALL=C sed -z 's/disc\nsquare/disc_square/' "$m" >"$dir/fewer.onnx" # two labels become one
 warns '^3		' 'the model.s metadata has 7 labels, but output .* has 8 classes; they are not used' predict "$dir/fewer.onnx" "$x" --top 1
 works '^limn compare - ' compare --help

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "command.h"
+#include "input_inside.h"
 
 static bool same(const struct stat *a, const char *path)
 {
@@ -40,14 +41,14 @@ static bool lists(const struct stat *file, const char *list)
     return found;
 }
 
-/* Is it a file of the folder that the word names, all of whose pictures are read? */
+/* Is it a picture of the folder that the word names? All of them are read. */
 static bool lies_in(const char *path, const char *word)
 {
     const char *slash = strrchr(path, '/'), *equals = strchr(word, '=');
     struct stat folder;
     lm_str text = {0};
     lm_str_add_bytes(&text, slash ? path : ".", slash == path ? 1 : slash ? (size_t)(slash - path) : 1);
-    const bool found = stat(lm_str_text(&text), &folder) == 0 &&
+    const bool found = input_is_picture(path) && stat(lm_str_text(&text), &folder) == 0 &&
                        (same(&folder, word) || (equals && same(&folder, equals + 1)));
     lm_str_free(&text);
     return found;
