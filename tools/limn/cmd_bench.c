@@ -97,9 +97,17 @@ static lm_status raise_peak(const lm_topo *topo, peak *p)
     return LM_OK;
 }
 
+static bool is_calibrated(const bench *b, int threads)
+{
+    for (int i = 0; i < b->npeaks; i++)
+        if (b->peaks[i].threads == threads)
+            return true;
+    return false;
+}
+
 static lm_status calibrate(bench *b, const lm_topo *topo, int threads)
 {
-    for (int level = 0; level < LM_CPU_LEVELS; level++) {
+    for (int level = 0; level < LM_CPU_LEVELS && !is_calibrated(b, threads); level++) {
         if (!lm_cpu_level_usable((lm_cpu_level)level))
             continue;
         peak *p = &b->peaks[b->npeaks++];
