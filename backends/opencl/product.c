@@ -208,7 +208,8 @@ lm_status lm_cl_product_border(lm_cl_maker *m, lm_cl_place from, const lm_cl_bor
         within *= b.in[i];
     }
     fits = fits && lm_mul_i64(pixels, b.pixel, &most);
-    LM_REQUIRE(fits && (most < SMALL || pixels / SPARSE <= within), LM_UNSUPPORTED, "%s: almost all is padding", k->name);
+    LM_REQUIRE(fits && (most < SMALL || pixels / SPARSE <= within), LM_UNSUPPORTED, "%s: almost all is padding",
+               k->name);
     LM_TRY(lm_cl_scratch(k, pixels * b.pixel, sizeof(float), &to.off));
     b.units = k->cl->panels ? b.out[3] ? pixels / b.out[3] : 0 : pixels * b.out[4];
     LM_TRY(lm_cl_pass_add(k, "layout.cl", "", "border", &b, sizeof b, &pass));
