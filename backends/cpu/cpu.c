@@ -175,7 +175,7 @@ static lm_status cpu_check(const lm_host *host, const lm_kv *opts)
 {
     (void)host;
     cpu_options o = {0};
-    LM_TRY(lm_kv_check(opts, "cpu", "isa|threads|bind|strict"));
+    LM_TRY(lm_kv_check(opts, "cpu", "isa|threads|bind|strict|split"));
     return lm_context(read_options(opts, &o), "cpu");
 }
 

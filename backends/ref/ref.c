@@ -336,7 +336,7 @@ static lm_status read_options(const lm_kv *opts, lm_dtype *compute)
 {
     int type = 0;
     bool strict = false;
-    LM_TRY(lm_kv_check(opts, "ref", "type|strict"));
+    LM_TRY(lm_kv_check(opts, "ref", "type|strict|split"));
     LM_TRY(lm_context(lm_kv_word(opts, "type", "f32|f64", &type), "ref"));
     LM_TRY(lm_context(lm_kv_bool(opts, "strict", &strict), "ref"));
     *compute = type ? LM_F64 : LM_F32;

@@ -133,8 +133,10 @@ static lm_status open_from(search *s, const lm_family *f, const lm_spec_word *wo
     if (status == LM_OK && !looked_at) {
         char text[LM_SPEC_TEXT];
         lm_str reason = {0};
-        lm_str_add(&reason, "this machine has none");
-        for (int i = 0; word && i < n; i++)
+        const bool trouble = !n && *lm_message();
+        lm_str_add(&reason, trouble ? lm_message() : word || !n ? "this machine has none" : "none that auto picks");
+        s->failed |= word && trouble;
+        for (int i = 0; i < n; i++)
             lm_str_printf(&reason, "%s %s", i ? "," : "; there is", found[i].name);
         add_reason(s, word ? lm_spec_text(word, text) : name, lm_str_text(&reason));
         lm_str_free(&reason);
@@ -195,6 +197,15 @@ static lm_status open_item(search *s, int first, lm_chain *chain)
     return LM_OK;
 }
 
+/* Besides `auto`, which it may end with. */
+static bool only_excludes(const lm_spec *spec)
+{
+    for (int i = 0; i < spec->count; i++)
+        if (!spec->word[i].exclude && (i == 0 || !lm_spec_is_auto(&spec->word[i])))
+            return false;
+    return true;
+}
+
 /* The devices that the list asks for. */
 static lm_status open_first(search *s, lm_chain *chain)
 {
@@ -207,7 +218,10 @@ static lm_status open_first(search *s, lm_chain *chain)
             lm_chain_close(chain);
     }
     if (status == LM_NO)
-        return lm_fail(LM_DEVICE, "no device can be used: %s; see `limn devices`", lm_str_text(&s->reasons));
+        return lm_fail(LM_DEVICE, "%s: %s; see `limn devices`",
+                       only_excludes(s->spec) ? "the device list excludes all that auto would pick"
+                                              : "no device can be used",
+                       lm_str_text(&s->reasons));
     return status;
 }
 
@@ -278,16 +292,17 @@ static lm_status open_aside(search *s, lm_chain *chain)
 
 lm_status lm_chain_open(const char *spec, lm_chain *out)
 {
+    const char *list = spec ? spec : lm_env_text(LM_ENV_BACKEND);
     lm_spec parsed;
-    LM_TRY(lm_spec_parse(spec ? spec : lm_env_text(LM_ENV_BACKEND), &parsed));
+    LM_TRY(lm_spec_parse(list, &parsed));
     search s = {.spec = &parsed};
     lm_chain chain = {0};
     lm_status status;
     char name[64];
     LM_TRY_OUT(lm_families(&s.family, &s.families));
-    LM_TRY_OUT(check_words(&s));
+    LM_TRY_OUT(lm_spec_blame(check_words(&s), list));
     LM_TRY_OUT(open_first(&s, &chain));
-    LM_TRY_OUT(agree_on_shares(&chain));
+    LM_TRY_OUT(lm_spec_blame(agree_on_shares(&chain), list));
     for (lm_chain *c = &chain; c; c = c->beside)
         LM_TRY_OUT(c->strict ? open_aside(&s, c) : open_fallbacks(&s, c));
     if (s.failed)
@@ -367,6 +382,8 @@ lm_status lm_device_list(lm_devinfo **out, int *n, int *chosen)
         int found = 0;
         LM_TRY_OUT(lm_vec_reserve(&list, list.count + LM_FAMILY_DEVICES));
         LM_TRY_OUT(lm_family_probe(&family[i], list.at + list.count, &found));
+        if (!found && *lm_message())
+            lm_log(LM_LOG_WARN, "%s: %s", family[i].backend->name, lm_message());
         list.count += (size_t)found;
         for (int k = 0; k < found; k++)
             LM_TRY_OUT(lm_vec_push(&priority, family[i].backend->priority));

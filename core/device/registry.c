@@ -148,7 +148,7 @@ static lm_status blame(lm_status status, const lm_family *f, const char *what)
 lm_status lm_family_check(const lm_family *f, const lm_kv *opts)
 {
     if (!f->backend->check)
-        return lm_kv_check(opts, f->backend->name, "");
+        return lm_kv_check(opts, f->backend->name, "strict|split");
     const lm_topo *topo;
     LM_TRY(lm_machine(&topo));
     lm_message_set("");

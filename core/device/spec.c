@@ -145,6 +145,11 @@ lm_status lm_spec_parse(const char *text, lm_spec *out)
         *out = spec;
     else
         lm_spec_free(&spec);
+    return lm_spec_blame(status, text);
+}
+
+lm_status lm_spec_blame(lm_status status, const char *text)
+{
     return lm_context(status, "device list '%.99s%s'", text, strlen(text) > 99 ? "..." : "");
 }
 

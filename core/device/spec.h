@@ -29,6 +29,7 @@ typedef struct lm_spec {
 
 /* LM_USAGE names the item that does not fit the grammar. Exclusions alone get an `auto` appended. */
 lm_status lm_spec_parse(const char *text, lm_spec *out);
+lm_status lm_spec_blame(lm_status status, const char *text); /* puts the list in front of a failure's message */
 void lm_spec_free(lm_spec *spec); /* leaves {0} */
 
 /* May a family of devices be called so? Small letters, digits and '_', and not `auto`. */

@@ -180,7 +180,9 @@ static void refusals(void)
     CHECK_FAILS(lm_chain_open("cpu:threads=0", &c), LM_USAGE);
     CHECK_FAILS(lm_chain_open("cpu:isa=z80", &c), LM_USAGE);
     CHECK_FAILS(lm_chain_open("ref:type=f16", &c), LM_USAGE);
-    CHECK_STR(lm_message(), "ref: type=f16: give one of f32|f64");
+    CHECK_STR(lm_message(), "device list 'ref:type=f16': ref: type=f16: give one of f32|f64");
+    CHECK_FAILS(lm_chain_open("cpu:splot=2+ref", &c), LM_USAGE);
+    says("device list 'cpu:splot=2+ref'", "|strict|split");
 }
 
 /* Also the words behind the one that opens are read, since the machine may need them tomorrow. */
