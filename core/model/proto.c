@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -317,23 +318,42 @@ static lm_status check_model(const onnx_model *m)
 static const char *other_form(lm_slice bytes)
 {
     static const struct {
-        const char *begin, *what;
-        size_t count;
-    } forms[] = {{"\x89PNG", "a PNG picture", 4},
-                 {"\xff\xd8\xff", "a JPEG picture", 3},
-                 {"PK\003\004", "a ZIP archive, as .npz and .pt files are", 4},
-                 {"\x93NUMPY", "a NumPy array", 6},
-                 {"\x89HDF\r\n", "an HDF5 file", 6},
-                 {"\x1f\x8b", "compressed by gzip", 2}};
+        const char *text, *what;
+        size_t at, count;
+    } forms[] = {{"\x89PNG", "a PNG picture", 0, 4},
+                 {"\xff\xd8\xff", "a JPEG picture", 0, 3},
+                 {"PK\003\004", "a ZIP archive, as .npz and .pt files are", 0, 4},
+                 {"\x80\002", "a pickle of Python, as old .pt files are", 0, 2},
+                 {"\x80\004", "a pickle of Python", 0, 2},
+                 {"\x93NUMPY", "a NumPy array", 0, 6},
+                 {"\x89HDF\r\n", "an HDF5 file", 0, 6},
+                 {"{\"", "a safetensors file", 8, 2},
+                 {"TFL3", "a TensorFlow Lite model", 4, 4},
+                 {"GGUF", "a GGUF model", 0, 4},
+                 {"version https://git-lfs", "a pointer of Git LFS to a file that was not fetched", 0, 23},
+                 {"<!doctype html", "an HTML page", 0, 14},
+                 {"<html", "an HTML page", 0, 5},
+                 {"\x1f\x8b", "compressed by gzip", 0, 2}};
     const char *p = (const char *)bytes.at;
     for (size_t i = 0; i < LM_COUNT(forms); i++)
-        if (bytes.count >= forms[i].count && memcmp(p, forms[i].begin, forms[i].count) == 0)
+        if (bytes.count >= forms[i].at + forms[i].count &&
+            strncasecmp(p + forms[i].at, forms[i].text, forms[i].count) == 0)
             return forms[i].what;
     size_t text = 0;
     while (text < bytes.count && text < 256 && p[text] &&
            (strchr("\t\n\r", p[text]) || (p[text] >= ' ' && p[text] < 127)))
         text++;
     return text && (text == bytes.count || text == 256) ? "a text" : NULL;
+}
+
+/* Is its first field one that models have? */
+static bool begins_as_model(lm_slice bytes)
+{
+    lm_pb pb = lm_pb_over(bytes);
+    uint64_t tag;
+    const onnx_field *row =
+        lm_pb_varint(&pb, &tag) == LM_OK && tag >> 3 < 32 ? find(&onnx_model_message, (uint32_t)(tag >> 3)) : NULL;
+    return row && (tag & 7) == wire_of(row);
 }
 
 static lm_status read_model(onnx_model *m, lm_slice bytes, const char *folder, const char *allow_links)
@@ -343,7 +363,11 @@ static lm_status read_model(onnx_model *m, lm_slice bytes, const char *folder, c
     if (status == LM_OK)
         status = check_model(m);
     const char *other = status == LM_INPUT ? other_form(bytes) : NULL;
-    return other ? lm_fail(LM_INPUT, "is %s, no ONNX model; give a .onnx file", other) : status;
+    if (other)
+        return lm_fail(LM_INPUT, "is %s, no ONNX model; give a .onnx file", other);
+    if (status != LM_INPUT || !bytes.count || begins_as_model(bytes))
+        return status;
+    return lm_fail(LM_INPUT, "is no ONNX model: its first bytes are those of no such file; give a .onnx file");
 }
 
 /* The folder a file lies in: "models" of "models/a.onnx", "." of "a.onnx". */

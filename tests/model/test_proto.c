@@ -246,7 +246,7 @@ static void wrong_models(void)
     put_message(&model, 7, &graph);
     check_refused(&model, "the graph is there twice", "");
     lm_str_add(&model, "<html>this is no model</html>");
-    check_refused(&model, "is a text, no ONNX model", "");
+    check_refused(&model, "is an HTML page, no ONNX model", "");
     lm_pb_put_bytes(&graph, 2, "a\0b", 3);
     wrap_graph(&graph, &model);
     check_refused(&model, "name holds a zero byte", "");
