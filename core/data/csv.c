@@ -64,15 +64,6 @@ const char *lm_csv_text(const lm_csv *csv, int64_t row, int column)
     return field(csv, row + csv->header, column);
 }
 
-bool lm_csv_is_number(const lm_csv *csv, int column)
-{
-    double unused;
-    for (int64_t row = 0; row < lm_csv_rows(csv); row++)
-        if (!lm_csv_read_number(lm_csv_text(csv, row, column), &unused))
-            return false;
-    return true;
-}
-
 bool lm_csv_is_missing(const lm_csv *csv, int64_t row, int column)
 {
     static const char *const words[] = {"", "NA", "N/A", "null", "?"};
@@ -95,6 +86,15 @@ static bool take_number(const lm_csv *csv, int64_t row, int column, double *to)
         return true;
     }
     return lm_csv_read_number(lm_csv_text(csv, row, column), to);
+}
+
+bool lm_csv_is_number(const lm_csv *csv, int column)
+{
+    double unused;
+    for (int64_t row = 0; row < lm_csv_rows(csv); row++)
+        if (!take_number(csv, row, column, &unused))
+            return false;
+    return true;
 }
 
 static lm_status no_number(const lm_csv *csv, int64_t row, int column)

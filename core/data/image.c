@@ -15,7 +15,8 @@ lm_status lm_image_new(const char *name, double width, double height, int channe
     LM_REQUIRE(width >= 1 && height >= 1, LM_INPUT,
                "%s: a picture of %.0f x %.0f pixels; give one that shows something", name, width, height);
     LM_REQUIRE(width * height <= most_pixels, LM_MEMORY,
-               "%s: %.0f x %.0f pixels are more than any picture has; make it smaller", name, width, height);
+               "%s: %.0f x %.0f pixels are %.0f, and a picture may have %.0f, as %.0f x %.0f; make it smaller", name, width,
+               height, width * height, most_pixels, 0x1p14, most_pixels / 0x1p14);
     out->width = (int)width;
     out->height = (int)height;
     out->channels = channels;
