@@ -51,7 +51,7 @@ static bool find_plane(const limn_tensor *t, plane *p)
 static double *map_of(artist *a, const limn_attribution *r, const plane *p, size_t sample)
 {
     const size_t n = (size_t)p->width * (size_t)p->height, first = sample * n * (size_t)p->channels;
-    const bool greatest = strcmp(r->method, "saliency") == 0;
+    const bool greatest = r->tells == LIMN_TELLS_SIZES;
     double *map = lm_arena_alloc(&a->arena, n, sizeof *map);
     for (size_t i = 0; map && i < n; i++)
         for (int c = 0; c < p->channels; c++) {
@@ -222,7 +222,8 @@ static lm_status set_finding(artist *a, const limn_attribution *r, size_t sample
                       .gap_rel = c->gap_rel,
                       .residual = c->residual,
                       .stderr_mean = c->stderr_mean,
-                      .positive = true};
+                      .positive = true,
+                      .neutral = r->tells == LIMN_TELLS_VALUES};
     if (find_plane(&r->values, &p)) {
         map = map_of(a, r, &p, sample);
         f->about = LM_ABOUT_PICTURE;
@@ -249,6 +250,20 @@ static lm_status set_finding(artist *a, const limn_attribution *r, size_t sample
     return LM_OK;
 }
 
+/* The name of a class, or what a target of several is. */
+static const char *goal_of(artist *a, const limn_attribution *r, size_t sample)
+{
+    const limn_tensor *y = limn_explanation_prediction(a->why);
+    const int64_t index = r->target_index[sample];
+    if (r->target_label[sample] || index >= 0)
+        return r->target_label[sample] ? r->target_label[sample] : label_of(a, index);
+    lm_str text = {0};
+    lm_words_target(LM_ENGLISH, r->target, a->how.label, a->how.labels, y && is_table(y) ? y->dim[1] : 1, &text);
+    const char *label = text.count ? lm_arena_strdup(&a->arena, lm_str_text(&text)) : NULL;
+    lm_str_free(&text);
+    return label;
+}
+
 static lm_status set_result(artist *a, const limn_attribution *r, size_t sample, lm_report_result *out)
 {
     static const char *const space[] = {"raw", "logit", "probability"};
@@ -265,8 +280,7 @@ static lm_status set_result(artist *a, const limn_attribution *r, size_t sample,
                            .most = -INFINITY,
                            .forwards = c->forwards,
                            .backwards = c->backwards,
-                           .explained = {index, r->target_label[sample] ? r->target_label[sample] : label_of(a, index),
-                                         r->target_value[sample], NAN}};
+                           .explained = {index, goal_of(a, r, sample), r->target_value[sample], NAN}};
     for (size_t i = sample * count; i < (sample + 1) * count; i++) {
         const double v = number(&r->values, i);
         out->sum += v;

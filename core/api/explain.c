@@ -17,17 +17,30 @@ struct limn_explanation {
     const char *output;
 };
 
-/* Which output: the one named, or the first that holds floats. */
+/* The first output of floats that may be scores of classes, [N] or [N,C]; else the first of floats, such as states that
+ * no head follows; else the last: classifiers of tables give labels first, and then scores that are declared as
+ * sequences of maps. */
+static int usual_output(const limn_model *m)
+{
+    const size_t n = limn_model_output_count(m);
+    int floats = n ? (int)n - 1 : 0, scores = -1;
+    for (size_t i = n; i-- > 0;) {
+        if (m->outputs[i].type > LIMN_BF16)
+            continue;
+        floats = (int)i;
+        if (m->outputs[i].rank >= 0 && m->outputs[i].rank <= 2)
+            scores = (int)i;
+    }
+    return scores >= 0 ? scores : floats;
+}
+
+/* Which output: the one named, or what there usually is to explain. */
 static lm_status find_output(limn_session *s, const char *name, int *out)
 {
     size_t n = limn_model_output_count(s->model);
-    *out = 0;
-    if (!name) {
-        for (size_t i = n; i-- > 0;)
-            if (s->model->outputs[i].type <= LIMN_BF16)
-                *out = (int)i;
+    *out = usual_output(s->model);
+    if (!name)
         return LM_OK;
-    }
     LM_VEC(const char *) known = {0};
     lm_str text = {0};
     lm_status status = LM_OK;
@@ -104,9 +117,10 @@ static lm_status show_row(lm_arena *arena, const lm_attribution *from, size_t sa
             return LM_MEMORY;
     }
     *to = (limn_attribution){.method = from->method->id, .target = from->target, .site = from->site,
-                             .layered = from->layered, .added = from->added, .space = (limn_space)from->space, .options = from->options,
+                             .layered = from->layered, .added = from->added, .space = (limn_space)from->space,
+                             .tells = (limn_tells)from->tells, .options = from->options,
                              .target_index = index, .target_label = label, .target_value = value,
-                             .baseline_value = baseline};
+                             .baseline_value = baseline, .compared = from->compared};
     to->values = (limn_tensor){.type = from->values.dt, .rank = from->values.sh.rank,
                                .data = lm_view_data(&from->values)};
     memcpy(to->values.dim, from->values.sh.dim, sizeof to->values.dim);

@@ -115,7 +115,7 @@ static limn_problem *show_problems(const lm_problems *p)
             to[k] = strcpy(text, from[k]);
             text += strlen(text) + 1;
         }
-        list[i] = (limn_problem){to[0], to[1], to[2], p->at.at[i].forward};
+        list[i] = (limn_problem){to[0], to[1], to[2], p->at.at[i].forward, p->at.at[i].depends};
     }
     return list;
 }

@@ -140,6 +140,23 @@ static lm_status built_for(limn_session *s, const lm_named *feed, size_t n, cons
 }
 
 /* A value's own name for what the caller wrote, which may be a layer. Borrowed from `text` or the build. */
+static lm_status find_value(lm_model *m, const lm_built *b, const char *text, const char **name)
+{
+    *name = text;
+    if (lm_map_gets(&b->values, text))
+        return LM_OK;
+    lm_layers layers;
+    lm_layer_point point;
+    LM_TRY(lm_layers_list(b, &layers));
+    lm_status status = lm_layers_find(&layers, text, &point);
+    if (status == LM_OK && point.folded)
+        status = lm_model_tell(m, LM_LOG_WARN, point.why);
+    lm_layers_free(&layers);
+    LM_TRY(status);
+    *name = name_of(b, point.v);
+    return *name ? LM_OK : lm_fail(LM_USAGE, "layer '%s' has no value of its own", text);
+}
+
 static lm_status resolve(limn_session *s, const lm_named *feed, size_t n, const char *text, const char **name)
 {
     *name = text;
@@ -147,16 +164,7 @@ static lm_status resolve(limn_session *s, const lm_named *feed, size_t n, const 
     if (is_output(s->model, text))
         return LM_OK;
     LM_TRY(built_for(s, feed, n, &b));
-    if (lm_map_gets(&b->values, text))
-        return LM_OK;
-    lm_layers layers;
-    lm_layer_point point;
-    LM_TRY(lm_layers_list(b, &layers));
-    lm_status status = lm_layers_find(&layers, text, &point);
-    lm_layers_free(&layers);
-    LM_TRY(status);
-    *name = name_of(b, point.v);
-    return *name ? LM_OK : lm_fail(LM_USAGE, "layer '%s' has no value of its own", text);
+    return find_value(s->model->model, b, text, name);
 }
 
 static lm_status run(limn_session *s, const lm_named *feed, size_t n, const char *const *fetch, size_t results,
@@ -329,21 +337,17 @@ static lm_status list_layers(const lm_built *b, limn_layer **list, size_t *count
     return shown ? LM_OK : LM_MEMORY;
 }
 
-/* Layers for made-up feeds. */
-static lm_status guess_layers(limn_session *s, limn_layer **list, size_t *count)
+/* A build for made-up feeds. */
+static lm_status guess(limn_session *s, lm_built **out)
 {
     int n;
     lm_model_inputs(s->model->model, &n);
     lm_feed *feed = lm_calloc((size_t)n, sizeof *feed);
     if (!feed)
         return LM_MEMORY;
-    lm_built *b;
-    lm_status status = lm_model_guess(s->model->model, &s->device->chain, feed, &b);
-    if (status == LM_OK) {
-        status = list_layers(b, list, count);
-        lm_built_free(b);
+    lm_status status = lm_model_guess(s->model->model, &s->device->chain, feed, out);
+    if (status == LM_OK)
         lm_feeds_free(feed, n);
-    }
     lm_free(feed);
     return status;
 }
@@ -351,8 +355,13 @@ static lm_status guess_layers(limn_session *s, limn_layer **list, size_t *count)
 limn_status limn_session_layers(limn_session *s, const limn_feed *feed, size_t feeds, limn_layer **list, size_t *count)
 {
     LM_REQUIRE(s && (feed || !feeds) && list && count, LM_USAGE, "limn_session_layers: a pointer is NULL");
-    if (!feeds && limn_model_input_count(s->model) > 0)
-        return guess_layers(s, list, count);
+    if (!feeds && limn_model_input_count(s->model) > 0) {
+        lm_built *guessed;
+        LM_TRY(guess(s, &guessed));
+        lm_status listed = list_layers(guessed, list, count);
+        lm_built_free(guessed);
+        return listed;
+    }
     lm_named *named;
     const lm_built *b;
     LM_TRY(api_feeds(feed, feeds, true, &named));
@@ -372,11 +381,15 @@ limn_status limn_session_find(limn_session *s, const limn_feed *feed, size_t fee
 {
     LM_REQUIRE(s && (feed || !feeds) && layer && name, LM_USAGE, "limn_session_find: a pointer is NULL");
     lm_named *named;
+    lm_built *guessed = NULL;
     const char *found;
     LM_TRY(api_feeds(feed, feeds, true, &named));
-    lm_status status = resolve(s, named, feeds, layer, &found);
+    lm_status status = !feeds && limn_model_input_count(s->model) > 0 ? guess(s, &guessed) : LM_OK;
+    if (status == LM_OK)
+        status = guessed ? find_value(s->model->model, guessed, layer, &found) : resolve(s, named, feeds, layer, &found);
     char *copy = status == LM_OK ? lm_strdup(found) : NULL;
     api_feeds_free(named, feeds);
+    lm_built_free(guessed);
     if (!copy)
         return status == LM_OK ? LM_MEMORY : status;
     *name = copy;

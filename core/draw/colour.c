@@ -74,9 +74,10 @@ static point between(lm_palette p, double t)
     const double at = t * (paths[p].corners - 1);
     const int i = at >= paths[p].corners - 1 ? paths[p].corners - 2 : (int)at;
     const point *from = &paths[p].corner[i], *to = from + 1;
-    const double w = at - i, hue_from = from->chroma == 0 ? to->hue : from->hue, hue_to = to->chroma == 0 ? from->hue : to->hue;
-    return (point){from->lightness + w * (to->lightness - from->lightness), from->chroma + w * (to->chroma - from->chroma),
-                   hue_from + w * (hue_to - hue_from)};
+    const double w = at - i, hue_from = from->chroma == 0 ? to->hue : from->hue,
+                 hue_to = to->chroma == 0 ? from->hue : to->hue;
+    return (point){from->lightness + w * (to->lightness - from->lightness),
+                   from->chroma + w * (to->chroma - from->chroma), hue_from + w * (hue_to - hue_from)};
 }
 
 static double distance(const point *p, const point *q)
@@ -104,7 +105,8 @@ static void fill(lm_palette p, double first, double last, lm_rgb *to, int steps)
         const double wanted = length[FINE] * k / (steps - 1);
         while (i < FINE && length[i + 1] < wanted)
             i++;
-        const double part = i < FINE && length[i + 1] > length[i] ? (wanted - length[i]) / (length[i + 1] - length[i]) : 0;
+        const double part =
+            i < FINE && length[i + 1] > length[i] ? (wanted - length[i]) / (length[i + 1] - length[i]) : 0;
         const point at = between(p, first + (last - first) * (i + part) / FINE);
         to[k] = lm_colour_lch(at.lightness, at.chroma, at.hue);
     }

@@ -1,5 +1,5 @@
-/* Colours for numbers, computed in a space where equal steps look equal (OKLab), so that no edge appears in a picture that is
- * not in the data. */
+/* Colours for numbers, computed in a space where equal steps look equal (OKLab), so that no edge appears in a picture
+ * that is not in the data. */
 #ifndef LM_DRAW_COLOUR_H
 #define LM_DRAW_COLOUR_H
 

@@ -32,15 +32,18 @@ static double ranked(double *v, ptrdiff_t n, ptrdiff_t k)
     return v[k];
 }
 
-/* *out: the value at `rank` of the sizes in order, between two of them where it is no whole number. */
-static lm_status range_at(const double *value, size_t n, double rank, double *out)
+/* *out: the value at the percentage of the sizes in order, by rank or `between` two of them. */
+static lm_status range_at(const double *value, size_t count, double percent, bool between, double *out)
 {
-    double *size = lm_malloc(n, sizeof *size), most = 0;
+    double *size = lm_malloc(count, sizeof *size), most = 0;
+    size_t n = 0;
     if (!size)
         return LM_MEMORY;
-    for (size_t i = 0; i < n; i++)
-        size[i] = isnan(value[i]) ? 0 : fabs(value[i]);
-    rank = fmin(fmax(rank, 0), (double)n - 1);
+    for (size_t i = 0; i < count; i++)
+        if (!isnan(value[i]))
+            size[n++] = fabs(value[i]);
+    double rank = between ? percent / 100 * ((double)n - 1) : ceil(percent / 100 * (double)n) - 1;
+    rank = fmin(fmax(rank, 0), n ? (double)n - 1 : 0);
     const double below = floor(rank), part = rank - below;
     *out = n ? ranked(size, (ptrdiff_t)n, (ptrdiff_t)below) : 0;
     if (n && part > 0)
@@ -55,12 +58,12 @@ static lm_status range_at(const double *value, size_t n, double rank, double *ou
 
 lm_status lm_heat_range(const double *value, size_t n, double percent, double *out)
 {
-    return range_at(value, n, ceil(percent / 100 * (double)n) - 1, out);
+    return range_at(value, n, percent, false, out);
 }
 
 lm_status lm_heat_range_between(const double *value, size_t n, double percent, double *out)
 {
-    return range_at(value, n, percent / 100 * ((double)n - 1), out);
+    return range_at(value, n, percent, true, out);
 }
 
 /* Light grey, so that colours on it can be told apart. */
@@ -105,6 +108,8 @@ void lm_heat_draw(const lm_heat *h, lm_canvas *to, int left, int top)
     const int zoom = h->zoom > 1 ? h->zoom : 1;
     for (int y = 0; y < h->height; y++)
         for (int x = 0; x < h->width; x++) {
+            if (!h->under && isnan(h->map[(size_t)y * (size_t)h->width + (size_t)x]))
+                continue;
             const lm_rgb colour = pixel(h, x, y);
             for (int dy = 0; dy < zoom; dy++)
                 for (int dx = 0; dx < zoom; dx++) {
@@ -113,4 +118,5 @@ void lm_heat_draw(const lm_heat *h, lm_canvas *to, int left, int top)
                         lm_canvas_row(to, py)[px] = colour;
                 }
         }
+    lm_tiles_number(&h->tiles, zoom, to, left, top);
 }

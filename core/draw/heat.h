@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-#include "core/draw/canvas.h"
+#include "core/draw/tiles.h"
 
 /* The value that `percent` of all |values| do not exceed, by rank; at least the smallest positive number, so that it
- * can be divided by. NaN counts as 0. */
+ * can be divided by. NaN is left out. */
 lm_status lm_heat_range(const double *value, size_t n, double percent, double *out);
 
 /* The same, but between two ranks as far as the percentage lies between them, as NumPy's percentile has it. */
@@ -32,10 +32,11 @@ typedef struct lm_heat {
     lm_heat_mode mode;
     double opacity; /* BLEND: of the colours; OVERLAY: of the strongest; 0: as is usual */
     int palette;    /* lm_palette + 1; 0: by `positive` */
+    lm_tiles tiles; /* of how many the map is put together, with NaN between; no count: it is one */
 } lm_heat;
 
 /* Draw with the upper left corner at (left, top); what lies outside of the canvas is cut off. Without a picture
- * below the colours cover all. */
+ * below the colours cover all but NaN, where the canvas stays as it is. Tiles get their numbers. */
 void lm_heat_draw(const lm_heat *h, lm_canvas *to, int left, int top);
 
 #endif

@@ -51,7 +51,16 @@ void draw_layout_free(draw_layout *l);
 lm_status draw_order(draw_layout *l);
 lm_status draw_place(draw_layout *l);
 
-/* Bytes of a text that are shown, and how wide they are about. */
+/* About how wide a text is at 13 pixels; rather too wide than too narrow. */
 double draw_text_width(const char *text);
+
+/* Append a text, or its beginning and end with dots between so that it is no wider; cut between characters. */
+void draw_text_cut(const char *text, double width, lm_str *out);
+
+/* The same as the content of a <text>. */
+void draw_text_fitted(const char *text, double width, lm_str *out);
+
+/* The same in bold; where it is cut a pointer over it shows all. */
+void draw_headline(const char *text, double width, lm_str *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Who stands left of whom: every item near the middle of its neighbours, swept down and up, the best of all sweeps kept. */
+/* Who stands left of whom: every item near the middle of its neighbours, swept down and up, the best of all sweeps
+ * kept. */
 #include <stdlib.h>
 
 #include "core/draw/layout.h"

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "core/base/mem.h"
-#include "core/draw/heat.h"
 #include "core/draw/layout.h"
 #include "core/draw/svg.h"
 #include "core/draw/words_text.h"
@@ -18,22 +17,24 @@ enum {
     MARGIN = 16,
     TITLE = 26,
     BAR = 22,
-    NAME = 220,  /* the names of bars end here */
+    NAME = 220,  /* the names of bars end here, but for a gap */
+    GAP = 8,
     NUMBER = 90, /* room for the number beside a bar */
     TOKEN = 30,
     TOKEN_GAP = 6,
+    TOKEN_PAD = 14,
     CURVE = 110,
     BETWEEN = 20
 };
 /* More curves than SERIES are drawn as rows of cells, of which so many are worth the bytes. */
-enum { BARS = 20, NAME_BYTES = 28, SERIES = 8, CELLS_ACROSS = 128, CELLS_DOWN = 32, WEIGHTS = 24 };
+enum { BARS = 20, DIGITS = 4, SERIES = 8, CELLS_ACROSS = 128, CELLS_DOWN = 32, WEIGHTS = 24 };
 
 static const char head[] =
     "<style>\n"
     "svg{font:13px "
     "system-ui,sans-serif;background:#fff}text{fill:#1b1f24}.h{font-weight:600}.m{fill:#57606a}.r{text-anchor:end}"
-    ".c{text-anchor:middle}.p{fill:#c0362c}.n{fill:#2f62b5}.u{fill:#a8741a}.a{stroke:#8c959f;fill:none}.l{stroke:#1b1f24;fill:none;"
-    "stroke-width:1.5;stroke-linejoin:round}\n"
+    ".c{text-anchor:middle}.p{fill:#c0362c}.n{fill:#2f62b5}.u{fill:#a8741a}.a{stroke:#8c959f}.l{stroke:#1b1f24;"
+    "stroke-width:1.5;stroke-linejoin:round}.k{stroke:#8c959f;stroke-opacity:.35}\n"
     "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.m{fill:#9aa4af}.p{fill:#ff7b6b}.n{"
     "fill:#79aaff}.u{fill:#e3b341}"
     ".l{stroke:#e6edf3}}\n"
@@ -50,17 +51,10 @@ static int largest_first(const void *a, const void *b)
     return x->size != y->size ? (x->size < y->size ? 1 : -1) : x->index - y->index;
 }
 
-/* The name up to a length that fits, cut between characters. */
+/* The name, or as much of it as fits beside the bars. */
 static void short_text(lm_str *out, const char *text)
 {
-    lm_str cut = {0};
-    size_t n = 0;
-    while (text[n] && (n < NAME_BYTES || ((unsigned char)text[n] & 0xC0) == 0x80))
-        n++;
-    lm_str_add_bytes(&cut, text, n);
-    lm_str_add(&cut, text[n] ? "\xe2\x80\xa6" : "");
-    draw_text(out, lm_str_text(&cut));
-    lm_str_free(&cut);
+    draw_text_fitted(text, NAME - GAP - MARGIN, out);
 }
 
 /* The class of what a number draws. */
@@ -69,19 +63,30 @@ static const char *class_of(const lm_panel *p, double value)
     return p->positive ? "u" : value < 0 ? "n" : "p";
 }
 
-static void one_bar(lm_str *out, double y, const lm_panel *p, const char *full, double value, double most)
+/* What stands to the left of a bar, with what a pointer over it shows. */
+static void begin_row(lm_str *out, double y, const char *name, const char *told)
 {
-    const double room = (WIDTH - MARGIN - NAME - 2 * NUMBER) / 2.0, middle = NAME + NUMBER + room;
+    lm_str_add(out, "<g><title>");
+    draw_text(out, name);
+    lm_str_printf(out, " %s</title><text class=\"r\" x=\"%d\" y=\"%.1f\">", told, NAME - GAP, y + 15);
+    short_text(out, name);
+    lm_str_add(out, "</text>");
+}
+
+/* Sizes go to the right, other numbers to both sides of the middle. */
+static void one_bar(lm_str *out, double y, const lm_panel *p, const char *name, double value, double most)
+{
+    const double whole = WIDTH - MARGIN - NAME - NUMBER, room = p->positive ? whole : (whole - NUMBER) / 2;
+    const double zero = p->positive ? NAME : NAME + NUMBER + room;
     const double length = isnan(value) ? 0 : fabs(value) / most * room;
     const bool for_it = !(value < 0);
-    lm_str_add(out, "<g><title>");
-    draw_text(out, full);
-    lm_str_printf(out, " %.9g</title><text class=\"r\" x=\"%d\" y=\"%.1f\">", value, NAME - 8, y + 15);
-    short_text(out, full);
-    lm_str_printf(out, "</text><rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" rx=\"2\"/>",
-                  class_of(p, value), for_it ? middle : middle - length, y + 3, length, BAR - 6);
-    lm_str_printf(out, "<text class=\"m%s\" x=\"%.1f\" y=\"%.1f\">%.4g</text></g>\n", for_it ? "" : " r",
-                  for_it ? middle + length + 6 : middle - length - 6, y + 15, value);
+    char number[DRAW_NUMBER];
+    snprintf(number, sizeof number, "%.9g", value);
+    begin_row(out, y, name, number);
+    lm_str_printf(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" rx=\"2\"/>",
+                  class_of(p, value), for_it ? zero : zero - length, y + 3, length, BAR - 6);
+    lm_str_printf(out, "<text class=\"m%s\" x=\"%.1f\" y=\"%.1f\">%s</text></g>\n", for_it ? "" : " r",
+                  for_it ? zero + length + 6 : zero - length - 6, y + 15, draw_number(value, DIGITS, number));
 }
 
 /* The columns by size, the largest first. */
@@ -96,21 +101,39 @@ static ranked_bar *by_size(const lm_panel *p)
     return order;
 }
 
-/* A bar of a waterfall from one number to another. The numbers `low` to `high` fill the room. */
-static void one_step(lm_str *out, double y, const char *name, double begin, double end, double low, double high)
+/* Bars from top to bottom, each of which begins where the one before ended. */
+typedef struct fall {
+    lm_str *out;
+    double low, scale; /* the number at the left, and pixels for each above it */
+    double y, at;      /* top of the row, and the number reached */
+} fall;
+
+static double place(const fall *f)
 {
-    const double room = WIDTH - MARGIN - NAME - NUMBER, scale = room / (high - low);
-    const double left = NAME + (fmin(begin, end) - low) * scale, wide = fabs(end - begin) * scale;
-    lm_str_add(out, "<g><title>");
-    draw_text(out, name);
-    lm_str_printf(out, " %.9g, from %.9g to %.9g</title><text class=\"r\" x=\"%d\" y=\"%.1f\">", end - begin, begin,
-                  end, NAME - 8, y + 15);
-    short_text(out, name);
-    lm_str_printf(out, "</text><rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" rx=\"2\"/>",
-                  end < begin ? "n" : "p", left, y + 3, fmax(wide, 1), BAR - 6);
-    lm_str_printf(out, "<path class=\"a\" d=\"M%.2f %.1fv%d\"/>", NAME + (end - low) * scale, y + 3, BAR);
-    lm_str_printf(out, "<text class=\"m r\" x=\"%d\" y=\"%.1f\">%+.4g</text></g>\n", WIDTH - MARGIN, y + 15,
-                  end - begin);
+    return NAME + (f->at - f->low) * f->scale;
+}
+
+/* A line where the number reached is, from the top of this row's bar on. */
+static void join(const fall *f, int height)
+{
+    lm_str_printf(f->out, "<path class=\"a\" fill=\"none\" stroke=\"#8c959f\" d=\"M%.2f %.1fv%d\"/>", place(f),
+                  f->y + 3, height);
+}
+
+static void one_step(fall *f, const char *name, double v)
+{
+    const double begin = f->at, from = place(f);
+    char text[128], number[DRAW_NUMBER];
+    f->y += BAR;
+    f->at += v;
+    const double to = place(f), wide = fmax(fabs(to - from), 1);
+    snprintf(text, sizeof text, "%.9g, from %.9g to %.9g", v, begin, f->at);
+    begin_row(f->out, f->y, name, text);
+    lm_str_printf(f->out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\"/>", v < 0 ? "n" : "p",
+                  (from + to - wide) / 2, f->y + 3, wide, BAR - 6);
+    join(f, BAR);
+    lm_str_printf(f->out, "<text class=\"m r\" x=\"%d\" y=\"%.1f\">%s%s</text></g>\n", WIDTH - MARGIN, f->y + 15,
+                  v > 0 ? "+" : "", draw_number(v, DIGITS, number));
 }
 
 static void name_others(const lm_panel *p, int count, lm_str *name)
@@ -120,11 +143,15 @@ static void name_others(const lm_panel *p, int count, lm_str *name)
     words_say(name, p->language, WORDS_OTHERS, number, NULL, NULL);
 }
 
-static void level(lm_str *out, double y, const char *name, double value)
+/* Where the bars begin or end. */
+static void level(const fall *f, const char *name, int height)
 {
+    char number[DRAW_NUMBER];
     lm_str_printf(
-        out, "<text class=\"r h\" x=\"%d\" y=\"%.1f\">%s</text><text class=\"r h\" x=\"%d\" y=\"%.1f\">%.4g</text>\n",
-        NAME - 8, y + 15, name, WIDTH - MARGIN, y + 15, value);
+        f->out, "<text class=\"r h\" x=\"%d\" y=\"%.1f\">%s</text><text class=\"r h\" x=\"%d\" y=\"%.1f\">%s</text>",
+        NAME - GAP, f->y + 15, name, WIDTH - MARGIN, f->y + 15, draw_number(f->at, DIGITS, number));
+    join(f, height);
+    lm_str_char(f->out, '\n');
 }
 
 static lm_status waterfall(const lm_panel *p, double y, lm_str *out)
@@ -144,22 +171,26 @@ static lm_status waterfall(const lm_panel *p, double y, lm_str *out)
         }
     }
     high = high > low ? high : low + 1;
-    level(out, y, words_text(p->language, WORDS_AT_BASELINE), p->from);
-    at = p->from;
-    for (int i = 0; i < shown; i++) {
-        const double v = order[i].size > 0 ? p->value[order[i].index] : 0;
-        one_step(out, y += BAR, p->name[order[i].index], at, at + v, low, high);
-        at += v;
-    }
+    fall f = {.out = out, .low = low, .scale = (WIDTH - MARGIN - NAME - NUMBER) / (high - low), .y = y, .at = p->from};
+    level(&f, words_text(p->language, p->unexplained ? WORDS_UNEXPLAINED : WORDS_AT_BASELINE), BAR);
+    for (int i = 0; i < shown; i++)
+        one_step(&f, p->name[order[i].index], order[i].size > 0 ? p->value[order[i].index] : 0);
     if (shown < p->count) {
         lm_str name = {0};
         name_others(p, p->count - shown, &name);
-        one_step(out, y += BAR, lm_str_text(&name), at, at + rest, low, high);
+        one_step(&f, lm_str_text(&name), rest);
         lm_str_free(&name);
     }
-    level(out, y + BAR, words_text(p->language, WORDS_IN_THE_END), at + rest);
+    f.y += BAR;
+    level(&f, words_text(p->language, WORDS_IN_THE_END), BAR - 6);
     lm_free(order);
     return LM_OK;
+}
+
+/* Sizes do not add up to anything. */
+static bool falls(const lm_panel *p)
+{
+    return p->waterfall && !p->positive;
 }
 
 static lm_status bars(const lm_panel *p, double y, lm_str *out)
@@ -170,7 +201,7 @@ static lm_status bars(const lm_panel *p, double y, lm_str *out)
         return LM_MEMORY;
     const int shown = p->count <= BARS ? p->count : BARS - 1;
     for (int i = shown; i < p->count; i++)
-        rest += p->value[order[i].index];
+        rest += isnan(p->value[order[i].index]) ? 0 : p->value[order[i].index];
     most = fmax(fmax(p->count ? order[0].size : 0, fabs(rest)), 1e-300);
     for (int i = 0; i < shown; i++, y += BAR)
         one_bar(out, y, p, p->name[order[i].index], p->value[order[i].index], most);
@@ -192,10 +223,11 @@ static double range_of(const lm_panel *p)
     return most;
 }
 
-static void ground(lm_str *out, bool positive, double t)
+
+/* How much of what is below a number of this share of the greatest covers; words still read on the strongest. */
+static double cover(double t, double strongest)
 {
-    const lm_rgb c = lm_colour_ground(positive, t);
-    lm_str_printf(out, "#%02x%02x%02x", c.r, c.g, c.b);
+    return isnan(t) ? 0 : strongest * fmin(fabs(t), 1);
 }
 
 /* Draws when `out` is not NULL; answers with the height in any case. */
@@ -203,8 +235,10 @@ static double tokens(const lm_panel *p, double top, lm_str *out)
 {
     const double most = range_of(p);
     double x = MARGIN, y = top;
+    const double most_wide = WIDTH - 2 * MARGIN;
     for (int i = 0; i < p->count; i++) {
-        const double wide = fmax(draw_text_width(p->name[i]) + 14, 28);
+        const double needed = fmax(draw_text_width(p->name[i]) + TOKEN_PAD, 2 * TOKEN_PAD);
+        const double wide = fmin(needed, most_wide);
         if (x > MARGIN && x + wide > WIDTH - MARGIN) {
             x = MARGIN;
             y += TOKEN + TOKEN_GAP;
@@ -213,13 +247,12 @@ static double tokens(const lm_panel *p, double top, lm_str *out)
             const double t = p->value[i] / most;
             lm_str_add(out, "<g><title>");
             draw_text(out, p->name[i]);
-            lm_str_printf(out, " %.9g</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"4\" fill=\"",
-                          p->value[i], x, y, wide, TOKEN);
-            ground(out, p->positive, t);
-            /* ends of the palette are dark: black does not read on them */
-            lm_str_printf(out, "\"/><text class=\"c\" style=\"fill:%s\" x=\"%.1f\" y=\"%.1f\">",
-                          fabs(t) > 0.6 && !p->positive ? "#fff" : "#1b1f24", x + wide / 2, y + 20);
-            draw_text(out, p->name[i]);
+            lm_str_printf(
+                out,
+                " %.9g</title><rect class=\"%s k\" fill-opacity=\"%.3f\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+                "height=\"%d\" rx=\"4\"/><text class=\"c\" x=\"%.1f\" y=\"%.1f\">",
+                p->value[i], class_of(p, t), cover(t, 0.5), x, y, wide, TOKEN, x + wide / 2, y + 20);
+            draw_text_fitted(p->name[i], most_wide - TOKEN_PAD, out);
             lm_str_add(out, "</text></g>\n");
         }
         x += wide + TOKEN_GAP;
@@ -245,12 +278,12 @@ static void raster(const lm_panel *p, double top, lm_str *out)
         most = fmax(most, fabs(cell[i]));
     }
     lm_str_add(out, "<g shape-rendering=\"crispEdges\">");
-    for (int i = 0; i < down * across; i++) {
-        lm_str_printf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"",
-                      MARGIN + i % across * wide, top + WEIGHTS + i / across * high, wide, high);
-        ground(out, p->positive, cell[i] / most);
-        lm_str_add(out, "\"/>");
-    }
+    for (int i = 0; i < down * across; i++)
+        if (cover(cell[i] / most, 1) >= 0.004) /* less than a shade is not worth the bytes */
+            lm_str_printf(out,
+                          "<rect class=\"%s\" opacity=\"%.2f\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>",
+                          class_of(p, cell[i]), cover(cell[i] / most, 1), MARGIN + i % across * wide,
+                          top + WEIGHTS + i / across * high, wide, high);
     lm_str_add(out, "</g>\n");
 }
 
@@ -272,12 +305,12 @@ static void curve(const lm_panel *p, double top, lm_str *out)
         lm_str_printf(out,
                       "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" "
                       "opacity=\"%.3f\"><title>%d: %.9g</title></rect>\n",
-                      class_of(p, t), left, top, right - left, many ? WEIGHTS : CURVE, isnan(t) ? 0 : 0.75 * fabs(t), i, p->value[i]);
+                      class_of(p, t), left, top, right - left, many ? WEIGHTS : CURVE, cover(t, 0.75), i, p->value[i]);
     }
     if (many)
         raster(p, top, out);
     for (int s = 0; s < p->series && !many; s++) {
-        lm_str_add(out, "<path class=\"l\" d=\"");
+        lm_str_add(out, "<path class=\"l\" fill=\"none\" stroke=\"#1b1f24\" d=\"");
         bool pen = false;
         for (int i = 0; i < p->count; i++) {
             const double v = p->curve[s * p->count + i];
@@ -288,8 +321,9 @@ static void curve(const lm_panel *p, double top, lm_str *out)
         }
         lm_str_add(out, "\"/>\n");
     }
-    lm_str_printf(out, "<rect class=\"a\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>\n", MARGIN, top,
-                  WIDTH - 2 * MARGIN, CURVE);
+    lm_str_printf(
+        out, "<rect class=\"a\" fill=\"none\" stroke=\"#8c959f\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>\n",
+        MARGIN, top, WIDTH - 2 * MARGIN, CURVE);
     lm_str_printf(out,
                   "<text class=\"m\" x=\"%d\" y=\"%.1f\">0</text><text class=\"m r\" x=\"%d\" y=\"%.1f\">%d</text>\n",
                   MARGIN, top + CURVE + 15, WIDTH - MARGIN, top + CURVE + 15, p->count - 1);
@@ -298,7 +332,7 @@ static void curve(const lm_panel *p, double top, lm_str *out)
 static double height_of(const lm_panel *p)
 {
     const int shown = p->count < BARS ? p->count : BARS;
-    return p->kind == LM_PANEL_BARS     ? (shown + 2 * p->waterfall) * BAR
+    return p->kind == LM_PANEL_BARS     ? (shown + 2 * falls(p)) * BAR
            : p->kind == LM_PANEL_TOKENS ? tokens(p, 0, NULL)
                                         : CURVE + 20;
 }
@@ -316,11 +350,11 @@ lm_status lm_panels_svg(const lm_panel *panel, size_t panels, lm_str *out)
     for (size_t i = 0; i < panels; i++) {
         const lm_panel *p = &panel[i];
         lm_str_printf(out, "<text class=\"h\" x=\"%d\" y=\"%.1f\">", MARGIN, y + 12);
-        draw_text(out, p->title);
+        draw_headline(p->title, WIDTH - 2 * MARGIN, out);
         lm_str_add(out, "</text>\n");
         y += TITLE;
         if (p->kind == LM_PANEL_BARS)
-            LM_TRY(p->waterfall ? waterfall(p, y, out) : bars(p, y, out));
+            LM_TRY(falls(p) ? waterfall(p, y, out) : bars(p, y, out));
         else if (p->kind == LM_PANEL_TOKENS)
             tokens(p, y, out);
         else

@@ -19,8 +19,9 @@ typedef struct lm_panel {
     int series;              /* curves: how many lie over each other */
     const double *curve;     /* [series][count] */
     const double *part;      /* [series][count]: what each number of many curves speaks for; NULL: not known */
-    bool waterfall;          /* bars: each begins where the one before ends, the first at `from` */
+    bool waterfall;          /* bars: each begins where the one before ends, the first at `from`; not of sizes */
     double from;
+    bool unexplained;        /* `from` is no value at a baseline, but what the bars leave of the last number */
     lm_language language;
 } lm_panel;
 

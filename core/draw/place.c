@@ -1,5 +1,5 @@
-/* How far left or right: every item wants to stand where its neighbours are; a layer as a whole gets the positions that are
- * nearest to these wishes, by the sum of squares, with nobody overlapping. */
+/* How far left or right: every item wants to stand where its neighbours are; a layer as a whole gets the positions that
+ * are nearest to these wishes, by the sum of squares, with nobody overlapping. */
 #include <math.h>
 
 #include "core/draw/layout.h"
@@ -18,8 +18,8 @@ static double pull(const draw_item *a, const draw_item *b)
     return a->w == 0 && b->w == 0 ? 8 : a->w == 0 || b->w == 0 ? 2 : 1;
 }
 
-/* Squares alone would spread every step over the whole way, so that nothing stands straight: `straight` weighs far neighbours
- * down, which gathers the steps in few places. */
+/* Squares alone would spread every step over the whole way, so that nothing stands straight: `straight` weighs far
+ * neighbours down, which gathers the steps in few places. */
 static void add_wishes(const draw_layout *l, const draw_item *it, const int *item, int n, bool straight, double *sum,
                        double *weight)
 {

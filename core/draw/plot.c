@@ -7,12 +7,12 @@
 #include "core/draw/plot_inside.h"
 #include "core/draw/svg.h"
 
-/* .s0 to .s7 colour a series, as fill or (with .l) as line. */
+/* .s0 to .s7 colour a series, as fill or (with .l, which comes last) as line. */
 static const char head[] =
     "<style>\n"
     "svg{font:13px system-ui,sans-serif;background:#fff;color:#1b1f24}text{fill:#1b1f24}.h{font-weight:600}"
     ".m{fill:#57606a}.r{text-anchor:end}.c{text-anchor:middle}.g{stroke:#d8dee4}.z{stroke:#57606a}"
-    ".a{stroke:#8c959f;fill:none}.l{fill:none!important;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}"
+    ".a{stroke:#8c959f;fill:none}"
     ".d{fill-opacity:.65}.e{stroke:#fff;stroke-width:1.5}\n"
     ".s0{fill:#2f62b5;stroke:#2f62b5}.s1{fill:#c0562c;stroke:#c0562c}.s2{fill:#2b7a4b;stroke:#2b7a4b}"
     ".s3{fill:#8a5fc0;stroke:#8a5fc0}.s4{fill:#a07800;stroke:#a07800}.s5{fill:#0a7d8c;stroke:#0a7d8c}"
@@ -22,6 +22,7 @@ static const char head[] =
     ".s0{fill:#79aaff;stroke:#79aaff}.s1{fill:#ff9b6b;stroke:#ff9b6b}.s2{fill:#5fcf80;stroke:#5fcf80}"
     ".s3{fill:#c59bff;stroke:#c59bff}.s4{fill:#e3b341;stroke:#e3b341}.s5{fill:#4dd0e1;stroke:#4dd0e1}"
     ".s6{fill:#ff8ac4;stroke:#ff8ac4}.s7{fill:#9aa4af;stroke:#9aa4af}.f{stroke:none}}\n"
+    ".l{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\n"
     "</style>\n";
 
 enum { SWATCH = 14, LEGEND_GAP = 18 };
@@ -91,7 +92,9 @@ lm_status lm_plot_svg(const lm_plot *p, lm_str *out)
     lm_str body = {0};
     double y = PLOT_MARGIN;
     if (p->title && *p->title) {
-        plot_text(&body, "h", PLOT_MARGIN, y + 12, p->title);
+        lm_str_printf(&body, "<text class=\"h\" x=\"%d\" y=\"%.1f\">", PLOT_MARGIN, y + 12);
+        draw_headline(p->title, PLOT_WIDTH - 2 * PLOT_MARGIN, &body);
+        lm_str_add(&body, "</text>\n");
         y += PLOT_LINE + 10;
     }
     y = draw[p->kind](p, legend(p, y, &body), &body) + PLOT_MARGIN;

@@ -6,7 +6,7 @@
 #include "core/draw/plot_inside.h"
 #include "core/draw/svg.h"
 
-enum { NAME_BYTES = 24, LABEL_GAP = 10, LEVEL = 20, THIN = 14 };
+enum { NAME_WIDTH = 176, LABEL_GAP = 10, LEVEL = 20, THIN = 14 };
 static const double slant = 0.6428; /* sine of 40 degrees */
 
 /* The power of ten at or below v, made of products so that no two machines differ. */
@@ -55,7 +55,7 @@ void plot_number(double v, double step, char text[PLOT_NUMBER])
     for (double s = step; s < 0.999 && decimals < 6; s *= 10)
         decimals++;
     if (step < 1e-5 || fabs(v) >= 1e7)
-        snprintf(text, PLOT_NUMBER, "%.4g", v);
+        draw_number(v, 4, text);
     else
         snprintf(text, PLOT_NUMBER, "%.*f", decimals, v);
 }
@@ -99,12 +99,8 @@ void plot_draw_y(const plot_axis *y, double left, double right, lm_str *out)
 /* A name, cut where it is too long. */
 static void short_name(const char *name, lm_str *out)
 {
-    size_t n = 0;
-    while (name[n] && (n < NAME_BYTES || ((unsigned char)name[n] & 0xC0) == 0x80))
-        n++;
     lm_str_clear(out);
-    lm_str_add_bytes(out, name, n);
-    lm_str_add(out, name[n] ? "\xe2\x80\xa6" : "");
+    draw_text_cut(name, NAME_WIDTH, out);
 }
 
 static double widest(const char *const *name, int names)

@@ -72,7 +72,7 @@ static double x_of(const lm_plot_series *s, int i)
 static void draw_line(const lm_plot_series *s, const frame *f, int colour, lm_str *out)
 {
     bool pen = false;
-    lm_str_printf(out, "<path class=\"l s%d\"%s d=\"", colour % PLOT_COLOURS,
+    lm_str_printf(out, "<path class=\"l s%d\" fill=\"none\" stroke=\"#57606a\"%s d=\"", colour % PLOT_COLOURS,
                   colour >= PLOT_COLOURS ? " stroke-dasharray=\"6 3\"" : "");
     for (int i = 0; i < s->count; i++) {
         const double x = x_of(s, i), y = s->y[i];

@@ -67,15 +67,22 @@ void report_paragraphs(report_page *p, const char *text)
 void report_number_cell(report_page *p, double number)
 {
     lm_str_add(p->out, "<td>");
+    char text[DRAW_NUMBER];
     if (!isnan(number))
-        lm_str_printf(p->out, "%.5g", number);
+        lm_str_add(p->out, draw_number(number, 5, text));
 }
 
 void report_percent_cell(report_page *p, double share)
 {
     lm_str_add(p->out, "<td>");
+    const double percent = 100 * share;
+    char text[DRAW_NUMBER];
+    if (percent >= 0.1)
+        snprintf(text, sizeof text, percent >= 9.995 ? "%.1f" : "%.2f", percent);
+    else
+        draw_number(percent, 2, text);
     if (!isnan(share))
-        lm_str_printf(p->out, "%.3g %%", 100 * share);
+        lm_str_printf(p->out, "%s %%", text);
 }
 
 void report_head(report_page *p, const report_text *text)

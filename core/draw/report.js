@@ -13,6 +13,7 @@ function show() {
     section.hidden = !(state.model === 'all' || state.model === section.dataset.model);
   });
   main.classList.toggle('many', state.sample === 'all' && data.models.some(m => m.samples.length > 1));
+  const drawn = [];
   for (const one of visible)
     for (const view of one.views) {
       view.figure.hidden = !chosen(view);
@@ -25,8 +26,9 @@ function show() {
           kind.prepare(view);
       }
       kind.draw(view);
+      drawn.push(view);
     }
-  legend();
+  legend(drawn);
 }
 /* Once for everything that changes before the next picture on the screen. */
 let due = false;
@@ -40,16 +42,24 @@ function refresh() {
   });
 }
 
-/* What the colours mean. */
-const bar = element('i', {'aria-hidden': 'true'}), ends = [element('span'), element('span')];
-function legend() {
-  const positive = views.filter(chosen).every(view => view.result.positive);
-  const palette = paletteOf({result: {positive}}), stops = [];
-  for (let i = 0; i <= 16; i++)
-    stops.push(`rgb(${css(palette, palette.signed ? i / 8 - 1 : i / 16)})`);
-  bar.style.background = `linear-gradient(90deg,${stops.join(',')})`;
-  ends[0].textContent = palette.signed ? text.contra : '0';
-  ends[1].textContent = palette.signed ? text.pro : '+';
+/* What the colours of these results mean: a bar for each way in which some of them are drawn. */
+const legends = element('div', {class: 'legends', 'aria-hidden': 'true'}), STOPS = 32;
+function legend(shownViews) {
+  const bars = new Map();
+  for (const view of shownViews) {
+    const palette = paletteOf(view), look = kinds[view.result.about].look, stops = [];
+    for (let i = 0; i < STOPS; i++) {
+      const t = i / (STOPS - 1);
+      stops.push(css(look(palette, palette.signed ? 2 * t - 1 : t)));
+    }
+    const sides = view.result.neutral ? [text.below, text.above] : [text.contra, text.pro];
+    const ends = palette.signed ? sides : [text.little, text.much];
+    const bar = element('i');
+    bar.style.background = `linear-gradient(90deg,${stops.join(',')})`;
+    bars.set(ends + stops.join(), element('div', {class: 'legend'}, element('span', {}, ends[0]), bar,
+      element('span', {}, ends[1])));
+  }
+  legends.replaceChildren(...bars.values());
 }
 function field(label, control, ...more) {
   return element('label', {}, element('span', {}, label), control, ...more);
@@ -139,7 +149,7 @@ function addControls() {
     panel.append(tick('truth', fill(text.truth, data.truth)));
   if (has('columns'))
     panel.append(tick('waterfall', text.waterfall));
-  panel.append(element('div', {class: 'legend', 'aria-hidden': 'true'}, ends[0], bar, ends[1]));
+  panel.append(legends);
   const reset = element('button', {type: 'button', id: 'reset'}, text.reset);
   reset.addEventListener('click', () => {
     Object.assign(state, usual);
@@ -175,7 +185,7 @@ function addCopy() {
 /* On paper nothing can be opened. */
 let opened = [];
 addEventListener('beforeprint', () => {
-  opened = [...document.querySelectorAll('.trust:not([open])')];
+  opened = [...document.querySelectorAll('.trust:not([open]),.controls:not([open])')];
   opened.forEach(box => { box.open = true; });
 });
 addEventListener('afterprint', () => opened.forEach(box => { box.open = false; }));

@@ -101,6 +101,22 @@ static lm_status add_map(lm_json *j, const lm_finding *f, int levels)
     return status;
 }
 
+/* Shares of the regions in tenths of a per cent: those of the map before it was rounded. */
+static lm_status add_regions(lm_json *j, const lm_finding *f)
+{
+    double share[LM_REGIONS];
+    int32_t number[LM_REGIONS];
+    int across, down;
+    lm_words_regions(f, share, &across, &down);
+    for (int i = 0; i < across * down; i++)
+        number[i] = (int32_t)lround(1000 * share[i]);
+    lm_json_key(j, "regions");
+    lm_json_object(j);
+    lm_status status = add_packed(j, number, across, down);
+    lm_json_end_object(j);
+    return status;
+}
+
 static lm_status add_result(lm_json *j, const lm_report_result *r, int levels)
 {
     const lm_finding *f = &r->finding;
@@ -121,12 +137,18 @@ static lm_status add_result(lm_json *j, const lm_report_result *r, int levels)
     lm_status status = LM_OK;
     if (f->value && f->about == LM_ABOUT_PICTURE) {
         status = add_map(j, f, levels);
+        if (status == LM_OK && !f->tiled)
+            status = add_regions(j, f);
     } else if (f->value && f->about != LM_ABOUT_OTHER) {
         lm_json_key(j, "value");
         lm_json_array(j);
         for (int i = 0; i < f->width; i++)
             lm_json_number(j, (double)f->value[i]);
         lm_json_end_array(j);
+    }
+    if (f->neutral) {
+        lm_json_key(j, "neutral");
+        lm_json_int(j, 1);
     }
     if (!isnan(f->baseline)) {
         lm_json_key(j, "baseline");

@@ -7,12 +7,21 @@ const text = data.text, main = document.getElementById('main');
 /* What the controls are set to, and in the beginning; methods are listed that are switched off. */
 const usual = {
   model: data.models.length > 2 ? '0' : 'all', sample: String(data.first), target: 'all',
-  sign: 'signed', palette: 'auto', opacity: 90, clip: 99.5, stretch: 'nearest', under: 'grey', truth: false, waterfall: false,
+  sign: 'signed', palette: 'auto', opacity: 90, clip: 99.5, stretch: 'nearest', under: 'grey', truth: false,
+  waterfall: false,
 };
 const state = Object.assign({off: new Set()}, usual);
 
 const fill = (template, ...gaps) => template.replace(/\{(\d)\}/g, (whole, i) => gaps[i]);
-const short = v => Number.isFinite(v) ? String(+v.toPrecision(4)) : '';
+/* A number in four digits, as the rest of the page has them: 0.0001, -12346, 1.5e-5. */
+function short(v) {
+  const size = Math.abs(v);
+  if (!Number.isFinite(v))
+    return '';
+  if (size && (size < 1e-4 || size >= 1e9))
+    return v.toExponential(3).replace(/\.?0*e\+?/, 'e');
+  return size >= 1e4 ? String(Math.round(v)) : String(+v.toPrecision(4));
+}
 const once = make => { let done = false, kept; return () => done ? kept : (done = true, kept = make()); };
 function element(tag, attributes, ...children) {
   const e = document.createElement(tag);
@@ -99,5 +108,5 @@ function paletteOf(view) {
   /* a palette for both signs is cut in the middle for sizes; one for sizes is stretched over both signs */
   const offset = name === 'signed' || signed ? 0.5 : 0;
   const index = t => Math.round(FINE * (offset + t * (1 - offset)));
-  return {table: palettes[name], signed, index, dark: name !== 'heat'};
+  return {table: palettes[name], signed, positive: view.result.positive, index, dark: name !== 'heat'};
 }

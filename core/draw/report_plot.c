@@ -7,6 +7,7 @@
 #include "core/draw/heat.h"
 #include "core/draw/report_code.h"
 #include "core/draw/report_inside.h"
+#include "core/draw/svg.h"
 
 /* Pixels that all small pictures of a page may have together, and the side of each; steps that are drawn of a series.
  */
@@ -18,7 +19,8 @@ enum {
     STEPS = 320,
     SERIES_WIDTH = 640,
     SERIES_HEIGHT = 150,
-    FEW = 4
+    FEW = 4,  /* curves that have dashes of their own */
+    MANY = 12 /* that are drawn by themselves */
 };
 
 const char *report_about(lm_about about)
@@ -144,11 +146,14 @@ static const char *way(bool positive, double v)
     return positive ? "size" : v < 0 ? "against" : "for";
 }
 
+/* Sizes from the left, other numbers from the middle to both sides. */
 static void bar(report_page *p, bool positive, double v, double most)
 {
-    const double length = most > 0 ? 50 * fmin(fabs(v) / most, 1) : 0;
-    lm_str_printf(p->out, "<td class=\"bar two\"><i class=\"%s\" style=\"left:%.2f%%;width:%.2f%%\"></i><td>%.5g\n",
-                  way(positive, v), v < 0 ? 50 - length : 50, length, v);
+    const double zero = positive ? 0 : 50, length = most > 0 ? (100 - zero) * fmin(fabs(v) / most, 1) : 0;
+    lm_str_printf(p->out, "<td class=\"bar%s\"><i class=\"%s\" style=\"left:%.2f%%;width:%.2f%%\"></i>",
+                  positive ? "" : " two", way(positive, v), v < 0 ? zero - length : zero, length);
+    report_number_cell(p, v);
+    lm_str_char(p->out, '\n');
 }
 
 static lm_status bars(report_page *p, const lm_report_input *in, const lm_finding *f)
@@ -201,9 +206,9 @@ static lm_status tokens(report_page *p, const lm_finding *f)
         const double v = sound(f->value[i]);
         char number[24];
         snprintf(number, sizeof number, "%d", i);
-        lm_str_printf(p->out, "<span class=\"token %s\" style=\"--s:%.3f\" title=\"%.5g\">",
-                      way(f->positive, v),
-                      most > 0 ? fabs(v) / most : 0, v);
+        char told[DRAW_NUMBER];
+        lm_str_printf(p->out, "<span class=\"token %s\" style=\"--s:%.3f\" title=\"%s\">", way(f->positive, v),
+                      most > 0 ? fabs(v) / most : 0, draw_number(v, 5, told));
         report_put(p, "", f->name && f->name[i] ? f->name[i] : number, "</span> ", NULL);
     }
     return lm_str_add(p->out, "</p>");
@@ -226,6 +231,52 @@ static void curve(report_page *p, const double *at, int count, int number)
                       SERIES_HEIGHT - 6 - (SERIES_HEIGHT - 12) * t);
     }
     lm_str_add(p->out, "\"/>");
+}
+
+/* Of more curves than can be told apart: the range that they fill together, and their mean. */
+static void crowd(report_page *p, const lm_report_input *in)
+{
+    const int points = in->count < SERIES_WIDTH ? in->count : SERIES_WIDTH;
+    double *least = lm_malloc(3 * (size_t)points, sizeof *least), *most = least + points, *mean = most + points;
+    double low = INFINITY, high = -INFINITY;
+    if (!least) {
+        p->out->status = LM_MEMORY;
+        return;
+    }
+    for (int k = 0; k < points; k++) {
+        const int64_t from = (int64_t)k * in->count / points, to = (int64_t)(k + 1) * in->count / points;
+        double sum = 0, n = 0;
+        least[k] = INFINITY;
+        most[k] = -INFINITY;
+        for (int s = 0; s < in->series; s++)
+            for (int64_t i = from; i < to; i++) {
+                const double v = in->number[(int64_t)s * in->count + i];
+                if (!isfinite(v))
+                    continue;
+                least[k] = fmin(least[k], v);
+                most[k] = fmax(most[k], v);
+                sum += v;
+                n++;
+            }
+        mean[k] = n > 0 ? sum / n : 0;
+        least[k] = n > 0 ? least[k] : 0;
+        most[k] = n > 0 ? most[k] : 0;
+        low = fmin(low, least[k]);
+        high = fmax(high, most[k]);
+    }
+    const double tall = high > low ? (SERIES_HEIGHT - 12) / (high - low) : 0;
+    lm_str_add(p->out, "<polygon class=\"range\" points=\"");
+    for (int k = 0; k < 2 * points; k++) {
+        const int i = k < points ? k : 2 * points - 1 - k;
+        lm_str_printf(p->out, "%s%.1f,%.1f", k ? " " : "", SERIES_WIDTH * (i + 0.5) / points,
+                      SERIES_HEIGHT - 6 - ((k < points ? least : most)[i] - low) * tall);
+    }
+    lm_str_add(p->out, "\"/><polyline points=\"");
+    for (int k = 0; k < points; k++)
+        lm_str_printf(p->out, "%s%.1f,%.1f", k ? " " : "", SERIES_WIDTH * (k + 0.5) / points,
+                      SERIES_HEIGHT - 6 - (mean[k] - low) * tall);
+    lm_str_add(p->out, "\"/>");
+    lm_free(least);
 }
 
 static lm_status series(report_page *p, const lm_report_input *in, const lm_finding *f)
@@ -253,7 +304,10 @@ static lm_status series(report_page *p, const lm_report_input *in, const lm_find
                               (double)SERIES_WIDTH / steps + 0.2, SERIES_HEIGHT, most > 0 ? fabs(v) / most : 0);
         }
     }
-    for (int k = 0; in && in->number && k < in->series && in->count == f->width; k++)
+    const bool known = in && in->number && in->count == f->width;
+    if (known && in->series > MANY)
+        crowd(p, in);
+    for (int k = 0; known && in->series <= MANY && k < in->series; k++)
         curve(p, in->number + (size_t)k * (size_t)in->count, in->count, k);
     return lm_str_add(p->out, "</svg>");
 }

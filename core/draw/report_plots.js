@@ -155,7 +155,7 @@ function drawMap(view) {
       const l = columns.first[x], r = columns.second[x], right = columns.part[x];
       const value = (v[up + l] * (1 - right) + v[up + r] * right) * (1 - low) +
         (v[down + l] * (1 - right) + v[down + r] * right) * low;
-      const t = shown(value, range), at = 3 * palette.index(t), strength = Math.abs(t);
+      const t = shown(value, range), at = 3 * palette.index(t);
       let red = 255, green = 255, blue = 255, cover = opacity;
       if (picture) {
         const i = 4 * (under + Math.floor(x * picture.width / width)), p = picture.pixels;
@@ -163,7 +163,7 @@ function drawMap(view) {
         red = plain ? p[i] : grey;
         green = plain ? p[i + 1] : grey;
         blue = plain ? p[i + 2] : grey;
-        cover *= palette.dark ? Math.sqrt(strength) : strength;
+        cover = coverOf(palette, t);
       }
       to[k] = red + cover * (palette.table[at] - red);
       to[k + 1] = green + cover * (palette.table[at + 1] - green);
@@ -212,11 +212,32 @@ function tell(view, context, range) {
   }
 }
 
-/* The colour of a number, and of the ground that it stands on. */
-const css = (palette, t) => [0, 1, 2].map(c => palette.table[3 * palette.index(t) + c]);
-function card() {
-  const hex = getComputedStyle(document.documentElement).getPropertyValue('--card').trim();
+/* The colour of a number, of what it stands on, and of both together. */
+const colourOf = (palette, t) => [0, 1, 2].map(c => palette.table[3 * palette.index(t) + c]);
+function named(name) {
+  const hex = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   return [1, 3, 5].map(i => parseInt(hex.substr(i, 2), 16));
+}
+const mix = (under, over, cover) => under.map((v, c) => Math.round(v + cover * (over[c] - v)));
+const css = colour => `rgb(${colour})`;
+
+/* What t of the range looks like, by kind, with the controls as they are: results and the legend are drawn with it, but
+ * for maps, whose legend lies over the middle of their greys. */
+const MIDDLE = [152, 152, 152], WHITE = [255, 255, 255];
+const coverOf = (palette, t) => state.opacity / 100 * (palette.dark ? Math.sqrt(Math.abs(t)) : Math.abs(t));
+function lookOfMap(palette, t) {
+  const colour = colourOf(palette, t);
+  return state.under === 'hidden' ? mix(WHITE, colour, state.opacity / 100) : mix(MIDDLE, colour, coverOf(palette, t));
+}
+function lookOfBar(palette, t) {
+  const usual = palette.signed || state.sign !== 'absolute' && !palette.positive;
+  const name = !usual ? '--size' : t < 0 || state.sign === 'negative' ? '--against' : '--for';
+  return mix(named('--card'), state.palette === 'auto' ? named(name) : colourOf(palette, t), state.opacity / 100);
+}
+/* The ends of palettes for sizes are too bright, or too dark, to read on, and of others too dark for the night. */
+function lookOfGround(palette, t) {
+  const card = named('--card'), strongest = !palette.signed ? 0.65 : card[1] < 128 ? 0.75 : 1;
+  return mix(card, colourOf(palette, Math.sign(t) * strongest), Math.abs(t) * state.opacity / 100);
 }
 function drawColumns(view) {
   const v = view.value(), range = rangeOf(view), palette = paletteOf(view);
@@ -231,25 +252,33 @@ function drawColumns(view) {
     return {row, value, t, from, to: level};
   });
   const ends = [].concat(...steps.map(s => [s.from, s.to])), low = Math.min(...ends);
-  const span = Math.max(...ends) - low || 1;
-  view.plot.classList.toggle('flow', state.waterfall);
+  const span = Math.max(...ends) - low || 1, sizes = view.result.positive;
+  const falls = state.waterfall && !sizes; /* sizes do not add up to anything */
+  view.plot.classList.toggle('flow', falls);
   for (const s of steps) {
-    const bar = s.row.querySelector('i'), colour = css(palette, s.t);
+    const bar = s.row.querySelector('i'), place = v => 100 * (v - low) / span;
     s.row.hidden = state.sign === 'positive' && s.value < 0 || state.sign === 'negative' && s.value > 0;
-    const left = state.waterfall ? 100 * (Math.min(s.from, s.to) - low) / span : s.t < 0 ? 50 * (1 + s.t) : 50;
-    bar.style.left = left + '%';
-    bar.style.width = (state.waterfall ? 100 * Math.abs(s.value) / span : 50 * Math.abs(s.t)) + '%';
-    bar.style.background = state.palette === 'auto' ? '' : `rgb(${colour})`;
-    bar.style.opacity = state.opacity / 100;
+    const room = sizes ? 100 : 50, zero = sizes ? 0 : 50;
+    bar.style.left = (falls ? place(Math.min(s.from, s.to)) : s.t < 0 ? zero + room * s.t : zero) + '%';
+    bar.style.width = (falls ? 100 * Math.abs(s.value) / span : room * Math.abs(s.t)) + '%';
+    bar.style.background = css(lookOfBar(palette, s.t));
+    join(bar.parentNode, falls ? [place(s.from), place(s.to)] : []);
   }
 }
+/* Lines from the row above to the beginning of a bar, and from its end to the row below. */
+function join(cell, places) {
+  cell.querySelectorAll('b').forEach(line => line.remove());
+  places.forEach((at, i) => {
+    const line = element('b', {class: i ? 'after' : 'before'});
+    line.style.left = at + '%';
+    cell.append(line);
+  });
+}
 function drawTokens(view) {
-  const v = view.value(), range = rangeOf(view), palette = paletteOf(view), ground = card();
+  const v = view.value(), range = rangeOf(view), palette = paletteOf(view);
   [...view.plot.querySelectorAll('.token')].forEach((token, i) => {
-    /* the ends of palettes for sizes are too bright, or too dark, to read on */
-    const t = shown(v[i], range), cover = Math.abs(t) * state.opacity / 100;
-    const mixed = css(palette, Math.sign(t) * (palette.signed ? 1 : 0.65)).map((c, k) => Math.round(ground[k] + cover * (c - ground[k])));
-    token.style.background = `rgb(${mixed})`;
+    const mixed = lookOfGround(palette, shown(v[i], range));
+    token.style.background = css(mixed);
     token.style.color = 0.299 * mixed[0] + 0.587 * mixed[1] + 0.114 * mixed[2] > 140 ? '#14181d' : '#f4f6f8';
   });
 }
@@ -262,8 +291,7 @@ function drawSeries(view) {
   const sizes = means.map(Math.abs).sort((a, b) => a - b);
   const range = sizes[Math.max(0, Math.ceil(state.clip / 100 * n) - 1)] || sizes[n - 1] || 1;
   rects.forEach((rect, k) => {
-    const t = shown(means[k], range);
-    rect.style.fill = `rgba(${css(palette, t)},${(Math.abs(t) * state.opacity / 100).toFixed(3)})`;
+    rect.style.fill = css(lookOfGround(palette, shown(means[k], range)));
   });
 }
 function prepareSeries(view) {
@@ -289,8 +317,9 @@ function prepareSeries(view) {
 }
 /* What is to be done once for a result of each kind, and whenever a control moves. */
 const kinds = {
-  picture: {prepare, draw: drawMap}, columns: {draw: drawColumns}, tokens: {draw: drawTokens},
-  series: {prepare: prepareSeries, draw: drawSeries},
+  picture: {prepare, draw: drawMap, look: lookOfMap}, columns: {draw: drawColumns, look: lookOfBar},
+  tokens: {draw: drawTokens, look: lookOfGround},
+  series: {prepare: prepareSeries, draw: drawSeries, look: lookOfGround},
 };
 
 function csvOf(view) {
@@ -308,22 +337,15 @@ function save(view) {
 }
 /* The cells of the grid that words speak of. */
 function regions(view) {
-  const {width: w, height: h} = view.result, v = view.value(), across = Math.min(7, w), down = Math.min(7, h);
-  const net = new Float64Array(across * down), size = new Float64Array(across * down);
-  let all = 0;
-  for (let i = 0; i < v.length; i++) {
-    const cell = Math.floor(Math.floor(i / w) * down / h) * across + Math.floor(i % w * across / w);
-    net[cell] += v[i];
-    size[cell] += Math.abs(v[i]);
-    all += Math.abs(v[i]);
-  }
-  const most = Math.max(...size) || 1, body = element('tbody');
+  const {width: w, height: h, regions: given, positive} = view.result, across = Math.min(7, w), down = Math.min(7, h);
+  const tenths = unpack(given.packed, given.code, across, down), body = element('tbody');
+  const most = Math.max(...tenths.map(Math.abs)) || 1;
   for (let y = 0; y < down; y++) {
     const row = element('tr');
     for (let x = 0; x < across; x++) {
-      const i = y * across + x, share = all ? 100 * size[i] / all : 0, against = net[i] < 0 && !view.result.positive;
-      const cell = element('td', {}, (against && share >= 0.05 ? '−' : '') + share.toFixed(share < 9.95 ? 1 : 0));
-      cell.style.background = `rgba(${against ? '47,98,181' : '184,53,44'},${(0.6 * size[i] / most).toFixed(3)})`;
+      const tenth = tenths[y * across + x], share = Math.abs(tenth) / 10, against = tenth < 0 && !positive;
+      const cell = element('td', {}, (against ? '−' : '') + share.toFixed(share < 9.95 ? 1 : 0));
+      cell.style.background = `rgba(${against ? '47,98,181' : '184,53,44'},${(6 * share / most).toFixed(3)})`;
       row.append(cell);
     }
     body.append(row);
@@ -345,7 +367,7 @@ function addNumbers(view) {
     const button = element('button', {type: 'button'}, text.download);
     button.addEventListener('click', () => save(view));
     box.append(list);
-    if (view.result.about === 'picture')
+    if (view.result.regions)
       box.append(regions(view));
     if (view.value().length)
       box.append(button);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "core/draw/report_inside.h"
+#include "core/draw/svg.h"
+#include "core/draw/words_text.h"
 
 double lm_report_inside(const lm_finding *f, const uint8_t *mask, int mask_width, int mask_height)
 {
@@ -106,8 +108,9 @@ static lm_status result(report_page *p, const lm_report_sample *s, int number)
                   report_about(r->finding.about), number);
     report_put(p, "", r->method, "</h4><p class=\"target\">", lm_str_text(&target), "", NULL);
     if (!isnan(r->finding.target)) {
-        char value[40];
-        snprintf(value, sizeof value, " · %s%s%.4g", r->space ? r->space : "", r->space ? " " : "", r->finding.target);
+        char value[80], digits[DRAW_NUMBER];
+        snprintf(value, sizeof value, " · %.20s%s%s", r->space ? r->space : "", r->space ? " " : "",
+                 draw_number(r->finding.target, 4, digits));
         report_put(p, "", value, NULL);
     }
     report_put(p, "</p></figcaption>\n<div class=\"plot\">", NULL);
@@ -121,13 +124,20 @@ static lm_status result(report_page *p, const lm_report_sample *s, int number)
 /* The columns of the table of trust. */
 static const struct {
     report_text head;
-    bool percent;
+    enum { NUMBER, PERCENT, PASSES } as;
 } columns[] = {
-    {REPORT_EXPLAINED, false}, {REPORT_BASELINE, false}, {REPORT_SUM, false},      {REPORT_LEAST, false},
-    {REPORT_MOST, false},      {REPORT_GAP, false},      {REPORT_GAP_SHARE, true}, {REPORT_RESIDUAL, false},
-    {REPORT_STDERR, false},    {REPORT_PASSES, false},   {REPORT_ON_TRUTH, true},
+    {REPORT_EXPLAINED, NUMBER}, {REPORT_BASELINE, NUMBER}, {REPORT_SUM, NUMBER},
+    {REPORT_LEAST, NUMBER},     {REPORT_MOST, NUMBER},     {REPORT_GAP, NUMBER},
+    {REPORT_GAP_SHARE, PERCENT}, {REPORT_RESIDUAL, NUMBER}, {REPORT_STDERR, NUMBER},
+    {REPORT_PASSES, PASSES},    {REPORT_ON_TRUTH, PERCENT},
 };
 enum { COLUMNS = LM_COUNT(columns) };
+
+/* Results share passes, so their counts are fractions: two digits behind the point say enough. */
+static double hundredths(double passes)
+{
+    return round(100 * passes) / 100;
+}
 
 static void trust_row(const lm_report_sample *s, const lm_report_result *r, double cell[COLUMNS])
 {
@@ -201,10 +211,10 @@ static void trust(report_page *p, const lm_report_sample *s)
         lm_str_free(&target);
         trust_row(s, r, cell);
         for (int c = 0; c < COLUMNS; c++)
-            if (wanted[c] && columns[c].percent)
+            if (wanted[c] && columns[c].as == PERCENT)
                 report_percent_cell(p, cell[c]);
             else if (wanted[c])
-                report_number_cell(p, cell[c]);
+                report_number_cell(p, columns[c].as == PASSES ? hundredths(cell[c]) : cell[c]);
         lm_str_char(p->out, '\n');
     }
     lm_str_add(p->out, "</table></div>\n");
@@ -237,6 +247,21 @@ static void layers(report_page *p, const lm_report_section *m, const lm_report_s
     lm_str_add(p->out, "</table></div></details>\n");
 }
 
+/* "star 96%": all that is said of a sample among many. */
+static void brief(report_page *p, const lm_report_sample *s)
+{
+    char number[WORDS_NUMBER];
+    if (!s->tops)
+        return;
+    lm_str said = {0};
+    lm_words_name(p->r->language, s->top, &said);
+    lm_str_char(&said, ' ');
+    lm_str_add(&said, isnan(s->top->probability) ? words_number(s->top->value, number)
+                                                 : words_percent(p->r->language, s->top->probability, number));
+    report_put(p, "<p class=\"brief\">", lm_str_text(&said), "</p>\n", NULL);
+    lm_str_free(&said);
+}
+
 lm_status report_sample(report_page *p, const lm_report_section *m, int model, int sample)
 {
     const lm_report_sample *s = &m->sample[sample];
@@ -258,6 +283,7 @@ lm_status report_sample(report_page *p, const lm_report_section *m, int model, i
         report_put(p, "<p class=\"said\">", lm_str_text(&words), "</p>\n", NULL);
         lm_str_free(&words);
     }
+    brief(p, s);
     if (s->note)
         report_put(p, "<p class=\"note\">", s->note, "</p>\n", NULL);
     lm_str_add(p->out, "<div class=\"first\">\n");

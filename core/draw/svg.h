@@ -7,6 +7,10 @@
 /* Append a text as XML and HTML want it; what is no character becomes '?'. */
 void draw_text(lm_str *out, const char *text);
 
+/* A number in so many digits, as people write it: 0.0001, -12346, 1.5e-5. */
+enum { DRAW_NUMBER = 32 };
+const char *draw_number(double v, int digits, char room[DRAW_NUMBER]);
+
 /* html.c: the content of a file of this folder that is built in, such as "report.css"; "" for another. */
 const char *draw_file(const char *name);
 

@@ -3,6 +3,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/draw/words_text.h"
 
@@ -12,12 +14,11 @@ static const double least_share = 0.02;
 
 static void space(lm_str *out, lm_language language)
 {
-    if (out->count && out->text[out->count - 1] != '\n')
+    if (out->count && !strchr("\n ", out->text[out->count - 1]))
         lm_str_add(out, words_text(language, WORDS_SPACE));
 }
 
-/* "cat", "class 3" */
-static void name_answer(lm_language language, const lm_answer *a, lm_str *out)
+void lm_words_name(lm_language language, const lm_answer *a, lm_str *out)
 {
     char index[WORDS_NUMBER];
     snprintf(index, sizeof index, "%lld", (long long)a->index);
@@ -35,7 +36,7 @@ lm_status lm_words_answer(lm_language language, const lm_answer *p, lm_str *out)
     } sure[] = {{0.95, WORDS_CERTAIN}, {0.75, WORDS_SURE}, {0.5, WORDS_LEANS}, {-1, WORDS_TORN}};
     char number[WORDS_NUMBER];
     lm_str name = {0};
-    name_answer(language, p, &name);
+    lm_words_name(language, p, &name);
     space(out, language);
     if (isnan(p->probability)) {
         words_say(out, language, WORDS_ANSWERS, lm_str_text(&name), words_number(p->value, number), NULL);
@@ -68,24 +69,41 @@ static void list_parts(lm_language language, const lm_finding *f, bool against, 
     }
 }
 
+/* What holds much, though little of it is left where for and against are put together. */
+static void tell_torn(lm_language language, const lm_part *part, lm_str *out)
+{
+    char share[WORDS_NUMBER];
+    lm_str name = {0};
+    words_say(&name, language, WORDS_PART, part->name, words_percent(language, part->share, share), NULL);
+    space(out, language);
+    words_say(out, language, WORDS_TORN_PART, lm_str_text(&name), NULL, NULL);
+    lm_str_free(&name);
+}
+
 static void tell_parts(lm_language language, const lm_finding *f, lm_str *out)
 {
     lm_str pro = {0}, contra = {0};
-    if (f->about == LM_ABOUT_OTHER)
+    if (f->about == LM_ABOUT_OTHER || f->tiled)
         return;
     list_parts(language, f, false, true, &pro);
-    if (!f->positive)
+    if (!f->positive && !f->neutral)
         list_parts(language, f, true, pro.count == 0, &contra);
-    const bool any_pro = pro.count > 0, any_contra = contra.count > 0;
-    const words_phrase phrase = f->positive && any_pro  ? WORDS_MATTERED
-                                : any_pro && any_contra ? WORDS_FOR_MORE
-                                : any_pro               ? WORDS_FOR
-                                : any_contra            ? WORDS_AGAINST
-                                                        : WORDS_NOTHING;
-    space(out, language);
-    words_say(out, language, phrase, lm_str_text(any_pro ? &pro : &contra), lm_str_text(&contra), NULL);
+    lm_part part;
+    const bool any_pro = pro.count > 0, any_contra = contra.count > 0, torn = lm_words_torn_part(language, f, &part);
+    const words_phrase phrase = f->neutral && any_pro    ? WORDS_LARGEST
+                                : f->positive && any_pro ? WORDS_MATTERED
+                                : any_pro && any_contra  ? WORDS_FOR_MORE
+                                : any_pro                ? WORDS_FOR
+                                : any_contra             ? WORDS_AGAINST
+                                                         : WORDS_NOTHING;
+    if (phrase != WORDS_NOTHING || !torn) {
+        space(out, language);
+        words_say(out, language, phrase, lm_str_text(any_pro ? &pro : &contra), lm_str_text(&contra), NULL);
+    }
     lm_str_free(&pro);
     lm_str_free(&contra);
+    if (torn)
+        tell_torn(language, &part, out);
 }
 
 lm_status lm_words_trust(lm_language language, const lm_finding *f, lm_str *out)
@@ -111,14 +129,57 @@ lm_status lm_words_trust(lm_language language, const lm_finding *f, lm_str *out)
     return out->status;
 }
 
+/* "3", "-1": the class that it is, -1 where it is none; *text moves on behind it. */
+static int64_t take_class(const char **text, int64_t classes)
+{
+    char *end;
+    if (**text != '-' && (**text < '0' || **text > '9'))
+        return -1;
+    int64_t at = strtoll(*text, &end, 10);
+    at += at < 0 ? classes : 0;
+    if (end == *text || at >= classes)
+        return -1;
+    *text = end;
+    return at;
+}
+
+lm_status lm_words_target(lm_language language, const char *target, const char *const *label, size_t labels,
+                          int64_t classes, lm_str *out)
+{
+    const char *at = target;
+    if (strcmp(target, "sum") == 0)
+        return words_say(out, language, WORDS_SUM_OF_ALL, NULL, NULL, NULL);
+    const int64_t a = take_class(&at, classes), b = a >= 0 && *at++ == '-' ? take_class(&at, classes) : -1;
+    if (b < 0 || *at)
+        return LM_OK;
+    lm_str name[2] = {{0}, {0}};
+    for (int i = 0; i < 2; i++) {
+        const int64_t which = i ? b : a;
+        lm_words_name(language, &(lm_answer){.index = which, .label = (size_t)which < labels ? label[which] : NULL},
+                    &name[i]);
+    }
+    words_say(out, language, WORDS_RATHER_THAN, lm_str_text(&name[0]), lm_str_text(&name[1]), NULL);
+    lm_str_free(&name[0]);
+    lm_str_free(&name[1]);
+    return out->status;
+}
+
 lm_status lm_words_finding(lm_language language, const lm_answer *predicted, const lm_answer *explained,
                            const lm_finding *f, lm_str *out)
 {
-    if (explained && explained->index >= 0 && (!predicted || predicted->index != explained->index)) {
-        lm_str name = {0};
-        name_answer(language, explained, &name);
+    const bool several = explained && explained->index < 0 && explained->label && *explained->label;
+    const bool other = explained && explained->index >= 0 && (!predicted || predicted->index != explained->index);
+    if (f->neutral) {
+        tell_parts(language, f, out);
         space(out, language);
-        words_say(out, language, WORDS_OTHER_TARGET, lm_str_text(&name), NULL, NULL);
+        return words_say(out, language, WORDS_NO_SIDE, NULL, NULL, NULL);
+    }
+    if (several || other) {
+        lm_str name = {0};
+        lm_words_name(language, explained, &name);
+        space(out, language);
+        words_say(out, language, predicted && other ? WORDS_OTHER_TARGET : WORDS_TARGET, lm_str_text(&name), NULL,
+                  NULL);
         lm_str_free(&name);
     }
     tell_parts(language, f, out);

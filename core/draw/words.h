@@ -16,8 +16,8 @@ const char *lm_language_code(lm_language language);
 
 /* A class and what the model says of it. */
 typedef struct lm_answer {
-    int64_t index;      /* -1: the target is made of several elements */
-    const char *label;  /* NULL: the class has no name */
+    int64_t index;      /* -1: the target is made of several elements, which the label says */
+    const char *label;  /* NULL: it has no name */
     double value;       /* as the model gives it; NAN: unknown */
     double probability; /* NAN: nothing tells */
 } lm_answer;
@@ -33,6 +33,8 @@ typedef struct lm_finding {
     const float *value; /* [height][width]; above 0 speaks for the target, below against it */
     const char *const *name; /* by column or token; NULL: they have none */
     bool positive;           /* the method tells sizes only: nothing speaks against */
+    bool neutral;            /* the values are the model's own: they speak for nothing */
+    bool tiled;              /* channels of a picture side by side: where in it something lies says nothing */
     double target, baseline; /* the number explained, for the sample and where the method began */
     double gap_abs, gap_rel; /* by how much the values miss the sum that they should have */
     double residual;         /* what an integration may be off by */
@@ -52,10 +54,26 @@ enum { LM_PARTS = 4 };
 /* The parts that speak most for the target, or against it, largest share first; the answer is how many there are. */
 int lm_words_parts(lm_language language, const lm_finding *f, bool against, lm_part part[LM_PARTS]);
 
+/* The part that holds most where for and against cancel, so that neither list above need have it: is there one? */
+bool lm_words_torn_part(lm_language language, const lm_finding *f, lm_part *out);
+
+/* The cells of a picture that its parts are made of, at most 7 x 7: each one's share of the sum of all sizes, negative
+ * where against prevails. */
+enum { LM_REGIONS = 49 };
+void lm_words_regions(const lm_finding *f, double share[LM_REGIONS], int *across, int *down);
+
+/* Append what a target of several elements is, "2-3" or "sum", as its answer's label; nothing where the text is
+ * another. `label` names the first `labels` of `classes`. */
+lm_status lm_words_target(lm_language language, const char *target, const char *const *label, size_t labels,
+                          int64_t classes, lm_str *out);
+
 /* Append the paragraph, which is made of both below. `predicted` is the model's first answer (NULL: it has no classes),
  * `explained` the target. Sentences are put behind what is there already. */
 lm_status lm_words_add(lm_language language, const lm_answer *predicted, const lm_answer *explained,
                        const lm_finding *f, lm_str *out);
+
+/* Append the name of a class: "cat", "class 3". */
+void lm_words_name(lm_language language, const lm_answer *a, lm_str *out);
 
 /* What was predicted, and how surely. */
 lm_status lm_words_answer(lm_language language, const lm_answer *predicted, lm_str *out);

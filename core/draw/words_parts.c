@@ -15,9 +15,10 @@ typedef struct cells {
     double all;                     /* of all sizes */
 } cells;
 
-static double sound(float v)
+/* Of values that speak for nothing only the size counts. */
+static double sound(const lm_finding *f, float v)
 {
-    return isfinite(v) ? (double)v : 0;
+    return !isfinite(v) ? 0 : f->neutral ? fabs((double)v) : (double)v;
 }
 
 static void count_cells(const lm_finding *f, cells *c)
@@ -31,7 +32,7 @@ static void count_cells(const lm_finding *f, cells *c)
     for (int y = 0; y < f->height; y++)
         for (int x = 0; x < f->width; x++) {
             const int64_t row = (int64_t)y * c->down / f->height, column = (int64_t)x * c->across / f->width;
-            const double v = sound(f->value[(size_t)y * (size_t)f->width + (size_t)x]);
+            const double v = sound(f, f->value[(size_t)y * (size_t)f->width + (size_t)x]);
             const size_t i = (size_t)(row * c->across + column);
             c->net[i] += v;
             c->size[i] += fabs(v);
@@ -141,7 +142,7 @@ static int merge_cells(lm_language language, const lm_finding *f, const cells *c
             lm_str_add(&name, words_text(language, place(c, cell, group, n, g)));
         else
             name_steps(language, f, first, last, c->across, &name);
-        parts = put(part, parts, LM_PARTS, lm_str_text(&name), value, size / c->all);
+        parts = put(part, parts, MOST_CELLS, lm_str_text(&name), value, size / c->all);
         lm_str_free(&name);
     }
     return parts;
@@ -164,6 +165,8 @@ static void name_element(lm_language language, const lm_finding *f, int i, lm_st
     const char *given = f->name ? f->name[i] : NULL;
     lm_str cut = {0};
     snprintf(number, sizeof number, "%d", i);
+    if (given && f->about == LM_ABOUT_TOKENS && strcmp(given, number) == 0)
+        given = NULL;
     add_cut(&cut, given ? given : "");
     if (f->about == LM_ABOUT_TOKENS)
         words_say(name, language, given ? WORDS_TOKEN_TEXT : WORDS_TOKEN, given ? lm_str_text(&cut) : number, number,
@@ -181,14 +184,14 @@ static int elements(lm_language language, const lm_finding *f, double sign, lm_p
     int chosen[LM_PARTS], n = 0;
     double all = 0;
     for (int i = 0; i < f->width; i++)
-        all += fabs(sound(f->value[i]));
+        all += fabs(sound(f, f->value[i]));
     while (n < LM_PARTS) {
         int best = -1;
         for (int i = 0; i < f->width; i++) {
-            bool taken = sign * sound(f->value[i]) <= 0;
+            bool taken = sign * sound(f, f->value[i]) <= 0;
             for (int k = 0; k < n; k++)
                 taken |= chosen[k] == i;
-            if (!taken && (best < 0 || sign * f->value[i] > sign * f->value[best]))
+            if (!taken && (best < 0 || sign * sound(f, f->value[i]) > sign * sound(f, f->value[best])))
                 best = i;
         }
         if (best < 0)
@@ -210,20 +213,67 @@ static int largest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+static bool is_told(const lm_finding *f)
+{
+    return f->value && f->width > 0 && f->height > 0 && f->about != LM_ABOUT_OTHER && !f->tiled;
+}
+
 int lm_words_parts(lm_language language, const lm_finding *f, bool against, lm_part part[LM_PARTS])
 {
     const double sign = against ? -1 : 1;
     int n = 0;
-    if (!f->value || f->width < 1 || f->height < 1 || f->about == LM_ABOUT_OTHER)
+    lm_part found[MOST_CELLS];
+    if (!is_told(f))
         return 0;
     if (f->about == LM_ABOUT_COLUMNS || f->about == LM_ABOUT_TOKENS) {
-        n = elements(language, f, sign, part);
+        n = elements(language, f, sign, found);
     } else {
         cells c;
         int chosen[MOST_CELLS];
         count_cells(f, &c);
-        n = merge_cells(language, f, &c, chosen, choose_cells(&c, sign, chosen), part);
+        n = merge_cells(language, f, &c, chosen, choose_cells(&c, sign, chosen), found);
     }
-    qsort(part, (size_t)n, sizeof *part, largest_first);
+    qsort(found, (size_t)n, sizeof *found, largest_first);
+    n = n < LM_PARTS ? n : LM_PARTS;
+    memcpy(part, found, (size_t)n * sizeof *part);
     return n;
+}
+
+void lm_words_regions(const lm_finding *f, double share[LM_REGIONS], int *across, int *down)
+{
+    cells c;
+    count_cells(f, &c);
+    *across = c.across;
+    *down = c.down;
+    for (int i = 0; i < c.across * c.down; i++)
+        share[i] = c.all > 0 ? copysign(c.size[i] / c.all, c.net[i]) : 0;
+}
+
+/* The largest cell, where it holds a good deal more than its share, was not chosen for what it comes to, and nothing as
+ * large goes by its name already. */
+bool lm_words_torn_part(lm_language language, const lm_finding *f, lm_part *out)
+{
+    static const double much = 0.1; /* of all sizes, and twice what an even spread would give */
+    cells c;
+    int chosen[MOST_CELLS], largest = 0;
+    if (!is_told(f) || f->positive || f->neutral || f->about == LM_ABOUT_COLUMNS || f->about == LM_ABOUT_TOKENS)
+        return false;
+    count_cells(f, &c);
+    for (int i = 1; i < c.across * c.down; i++)
+        largest = c.size[i] > c.size[largest] ? i : largest;
+    if (c.all <= 0 || c.size[largest] < c.all * fmax(much, 2.0 / (c.across * c.down)))
+        return false;
+    for (int sign = -1; sign <= 1; sign += 2)
+        for (int i = choose_cells(&c, sign, chosen); i-- > 0;)
+            if (chosen[i] == largest)
+                return false;
+    if (merge_cells(language, f, &c, &largest, 1, out) != 1)
+        return false;
+    for (int against = 0; against < 2; against++) {
+        lm_part part[LM_PARTS];
+        for (int i = lm_words_parts(language, f, against, part); i-- > 0;)
+            if (strcmp(part[i].name, out->name) == 0 && part[i].share >= out->share)
+                return false;
+    }
+    return true;
 }

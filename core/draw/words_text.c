@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/draw/svg.h"
+
 static const char *const phrases[WORDS_PHRASES][LM_LANGUAGES] = {
 #define PHRASE(id, english, chinese) {english, chinese},
 #include "core/draw/words.def"
@@ -36,13 +38,42 @@ lm_status words_say(lm_str *out, lm_language language, words_phrase phrase, cons
     return words_fill(out, words_text(language, phrase), a, b, c);
 }
 
+/* CJK and its punctuation, which stand close. */
+static bool is_wide(char first)
+{
+    enum { WIDE = 0xE3 };
+    return (unsigned char)first >= WIDE;
+}
+
+static bool ends_wide(const lm_str *s, size_t end)
+{
+    return end >= 3 && is_wide(s->text[end - 3]);
+}
+
+/* A gap's text: Chinese in Chinese needs none of the spaces that stand around numbers and names, and a sentence that
+ * ends already no second full stop. The answer is how much of what follows is left out. */
+static size_t fill_gap(lm_str *out, const char *text, const char *rest)
+{
+    const size_t start = out->count, n = strlen(text);
+    if (!n)
+        return 0;
+    if (is_wide(text[0]) && start && out->text[start - 1] == ' ' && ends_wide(out, start - 1))
+        out->text[--out->count] = '\0';
+    if (lm_str_add(out, text) != LM_OK)
+        return 0;
+    const bool close = rest[0] == ' ' && is_wide(rest[1]) && ends_wide(out, out->count);
+    const bool ended = rest[0] == '.' && !rest[1 + strspn(rest + 1, " ")] && strchr(".!?", text[n - 1]);
+    return close || ended;
+}
+
 lm_status words_fill(lm_str *out, const char *text, const char *a, const char *b, const char *c)
 {
     const char *const gap[] = {a, b, c};
     for (const char *at = text; *at;) {
         if (at[0] == '{' && at[1] >= '0' && at[1] <= '2' && at[2] == '}') {
-            lm_str_add(out, gap[at[1] - '0'] ? gap[at[1] - '0'] : "");
+            const char *given = gap[at[1] - '0'] ? gap[at[1] - '0'] : "";
             at += 3;
+            at += fill_gap(out, given, at);
         } else {
             lm_str_char(out, *at++);
         }
@@ -64,6 +95,5 @@ const char *words_percent(lm_language language, double share, char room[WORDS_NU
 
 const char *words_number(double number, char room[WORDS_NUMBER])
 {
-    snprintf(room, WORDS_NUMBER, "%.3g", number);
-    return room;
+    return draw_number(number, 3, room);
 }

@@ -13,7 +13,8 @@ typedef enum words_phrase {
 
 const char *words_text(lm_language language, words_phrase phrase);
 
-/* Append a phrase whose {0}, {1} and {2} are replaced by the texts (NULL where there are fewer). */
+/* Append a phrase whose {0}, {1} and {2} are replaced by the texts (NULL where there are fewer). No space is left
+ * between Chinese and Chinese, and no full stop behind a text that ends with one. */
 lm_status words_say(lm_str *out, lm_language language, words_phrase phrase, const char *a, const char *b,
                     const char *c);
 

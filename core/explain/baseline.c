@@ -132,6 +132,18 @@ static lm_status shape_for(const lm_inquiry *in, int entry, const lm_view *v, lm
     return LM_OK;
 }
 
+/* What is compared with a NaN or an infinity is neither. */
+static lm_status check_finite(const char *text, const lm_view *v)
+{
+    if (!lm_dtype_is_float(v->dt))
+        return LM_OK;
+    for (int64_t e = 0, n = lm_shape_count(&v->sh); e < n; e++)
+        LM_REQUIRE(isfinite(lm_view_get(v, e)), LM_INPUT,
+                   "baseline '%s': element %lld is %g; give numbers that are finite", text, (long long)e,
+                   lm_view_get(v, e));
+    return LM_OK;
+}
+
 static lm_status check_file(lm_inquiry *in, const spec *s)
 {
     for (int i = 0; i < in->entries; i++) {
@@ -139,6 +151,7 @@ static lm_status check_file(lm_inquiry *in, const spec *s)
         char has[LM_SHAPE_TEXT], wants[LM_SHAPE_TEXT];
         lm_shape one;
         LM_TRY(shape_for(in, i, v, &one));
+        LM_TRY(check_finite(s->text, v));
         int64_t n = count_in(v, &one);
         LM_REQUIRE(
             n > 0, LM_INPUT,

@@ -32,6 +32,15 @@ static lm_shape for_samples(const lm_shape *one, int64_t samples)
     return all;
 }
 
+/* Squares over noise, and variances, have lost their sign. */
+static lm_tells tells(const lm_inquiry *in, const lm_method *m)
+{
+    const bool squared = in->noise.kind == LM_NOISE_SQUARE || in->noise.kind == LM_NOISE_VARIANCE;
+    return squared || m->flags & LM_METHOD_SIZES ? LM_TELLS_SIZES
+           : m->flags & LM_METHOD_VALUES         ? LM_TELLS_VALUES
+                                                 : LM_TELLS_SIDES;
+}
+
 /* A row for every method, target and site, with room for all samples. `first`: results of the first sample. */
 static lm_status open_rows(const lm_inquiry *in, int aims, const lm_sample *first, lm_answer *out)
 {
@@ -45,7 +54,8 @@ static lm_status open_rows(const lm_inquiry *in, int aims, const lm_sample *firs
                        "%s: '%s' has %d axes and none of them for samples; explain a value with fewer", t->method->id,
                        t->site[site].name, one.rank);
             lm_attribution row = {.method = t->method, .layered = t->layered, .space = in->space,
-                                  .options = in->asked[m].options, .added = all.rank > one.rank};
+                                  .options = in->asked[m].options, .added = all.rank > one.rank,
+                                  .tells = tells(in, t->method)};
             row.site = lm_arena_strdup(&out->arena, own ? t->site[site].name : in->port[in->entry[site].port].name);
             row.goal = lm_arena_alloc(&out->arena, (size_t)in->samples, sizeof *row.goal);
             row.certificate = lm_arena_alloc(&out->arena, (size_t)in->samples, sizeof *row.certificate);
@@ -97,6 +107,7 @@ static lm_status keep_result(const lm_inquiry *in, const lm_task *t, int target,
         row->target = t->target[target].text;
     lm_target *goal = (lm_target *)&row->goal[number];
     *goal = t->target[target];
+    row->compared = (t->method->flags & LM_METHOD_BASELINE) || r->start;
     if (!(t->method->flags & LM_METHOD_BASELINE))
         goal->baseline = r->start ? *r->start : (double)NAN;
     return keep_certificate(arena, &r->certificate, (lm_certificate *)&row->certificate[number]);

@@ -39,6 +39,9 @@ typedef struct lm_question {
     lm_memo *memo;             /* may be NULL */
 } lm_question;
 
+/* What values are: signed by side, sizes, or the model's own. */
+typedef enum lm_tells { LM_TELLS_SIDES, LM_TELLS_SIZES, LM_TELLS_VALUES } lm_tells;
+
 /* One method, target and site over all samples. Texts and arrays live in the answer. */
 typedef struct lm_attribution {
     const lm_method *method;
@@ -46,10 +49,12 @@ typedef struct lm_attribution {
     const char *site;        /* ONNX name of the input, or of the layer's value */
     bool layered;
     int space;               /* LM_SPACE_* */
+    lm_tells tells;
     const char *options;     /* "steps=50 quadrature=gauss" */
     lm_view values;          /* [samples, ...]: LM_F32, or LM_F64 where the device computes in double */
     bool added;              /* axis 0 was added, because axis 0 of the value itself is not the samples' */
     const lm_target *goal;   /* by sample */
+    bool compared;           /* the method compares with a baseline, and goals tell what the target is there */
     const lm_certificate *certificate; /* by sample */
 } lm_attribution;
 

@@ -118,6 +118,16 @@ static lm_status read_bound(lm_task *t, const char *key, const lm_view **out)
     return LM_OK;
 }
 
+static lm_status check_order(const lm_view *low, const lm_view *high)
+{
+    const int64_t lows = lm_shape_count(&low->sh), highs = lm_shape_count(&high->sh);
+    for (int64_t i = 0; i < lows || i < highs; i++) {
+        const double from = lm_at(low, lows > 1 ? i : 0), to = lm_at(high, highs > 1 ? i : 0);
+        LM_REQUIRE(from <= to, LM_USAGE, "option low=%g: lies above high=%g; write the smaller one as low", from, to);
+    }
+    return LM_OK;
+}
+
 /* Both bounds; an error where they are needed and one is missing. */
 static lm_status read_bounds(lm_task *t, const char *needed_by, lm_walk *w)
 {
@@ -130,7 +140,7 @@ static lm_status read_bounds(lm_task *t, const char *needed_by, lm_walk *w)
         "rules '%s': need the bounds of the input; give --set low=-2.1 --set high=2.6, or a number per channel "
         "(-2.1:-2:-1.8)",
         needed_by);
-    return LM_OK;
+    return w->low && w->high ? check_order(w->low, w->high) : LM_OK;
 }
 
 static lm_status need_relevance(lm_task *t, lm_walk *w)

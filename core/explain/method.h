@@ -44,6 +44,8 @@ enum {
     LM_METHOD_NO_TARGET = 512, /* the same for all targets: only the first one's result has to be made */
     LM_METHOD_TOKENS = 1024, /* results are [1, T], or [1, T, T], over the tokens of an attention */
     LM_METHOD_SEED = 4096,   /* results sum to what the walk began with: a probability of 1 */
+    LM_METHOD_SIZES = 8192,  /* results tell how much, not whether for the target or against it */
+    LM_METHOD_VALUES = 16384, /* results are values of the model, which speak for nothing */
     LM_METHOD_POINT = 2048   /* run makes no sweeps of its own: it lives on what need asked for */
 };
 

@@ -19,7 +19,7 @@ void lm_pass_free(pass *p)
 }
 
 /* A reference run is the same from sweep to sweep more often than not. */
-static lm_status open_plan(lm_study *s, pass *p)
+static lm_status open_plan(lm_study *s, bool once, pass *p)
 {
     bool *still = lm_arena_alloc(&p->arena, p->in.count, sizeof *still);
     bool *late = lm_arena_alloc(&p->arena, p->in.count, sizeof *late);
@@ -31,9 +31,14 @@ static lm_status open_plan(lm_study *s, pass *p)
         late[i] = p->in.at[i].source == PASS_SEED;
         any |= still[i];
     }
-    lm_plan_options options = {.plain = s->plain, .still = any ? still : NULL, .late = late};
+    lm_plan_options options = {.plain = s->plain, .once = once, .still = any ? still : NULL, .late = late};
+    lm_plan_close(p->plan);
+    p->plan = NULL;
+    p->once = once;
     lm_status status = lm_plan_open(s->chain, lm_shared_cache(s->shared), p->graph, &options, &p->plan);
-    if (status != LM_MEMORY || s->plain)
+    if (!once)
+        lm_shared_keep(s->shared);
+    if (status != LM_MEMORY || s->plain || once)
         return status;
     lm_derived_evict(lm_shared_cache(s->shared), 0);
     options.once = true; /* weights packed at every run, in memory that all layers share, are slower, but there is room */
@@ -69,7 +74,7 @@ static lm_status make(lm_study *s, const pass_wish *wish, pass *p)
     study_build *b;
     LM_TRY(lm_study_build(s, wish->feed, wish->rows, &b));
     LM_TRY(lm_pass_emit(s, wish, b, p));
-    LM_TRY(open_plan(s, p));
+    LM_TRY(open_plan(s, wish->once && !s->plain && !lm_shared_is_kept(s->shared), p));
     return note_fallbacks(s, p->plan);
 }
 
@@ -112,8 +117,13 @@ static lm_status get(lm_study *s, const pass_wish *wish, lm_str *key, pass **out
     for (int i = 0; i < STUDY_PASSES; i++) {
         pass *p = s->pass[i];
         if (p && p->key.count == key->count && memcmp(p->key.text, key->text, key->count) == 0) {
+            lm_status status = p->once && !p->held ? open_plan(s, false, p) : LM_OK;
+            if (status != LM_OK) {
+                lm_pass_free(p);
+                s->pass[i] = p = NULL;
+            }
             *out = p;
-            return LM_OK;
+            return status;
         }
     }
     LM_TRY(make_new(s, wish, key, out));

@@ -63,6 +63,7 @@ typedef struct pass_wish {
     int64_t rows;
     int targets;
     bool forward; /* goal, values and tangents are wanted too */
+    bool once;    /* for a single run, as far as is known */
     int nwalk;
     const int *walk;
 } pass_wish;
@@ -79,6 +80,7 @@ typedef struct pass {
     bool alone;  /* of one row: batches of it must run one by one */
     bool proven; /* of several: rows are known to be what they are alone */
     bool held;   /* a sweep is using it */
+    bool once;   /* the plan is for a single run: weights are not packed to stay */
     bool agrees, differs; /* of one row: whether it gives the bits of the study that this one stands beside; if known */
     uint64_t clock;
 } pass;

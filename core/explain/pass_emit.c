@@ -43,9 +43,23 @@ static const char *goal_name(const emission *x)
     return at->site.name ? at->site.name : lm_model_outputs(lm_study_model(x->s), &n)[at->output].name;
 }
 
-static const char *called(const lm_node *n)
+static const char *called(const lm_graph *g, const lm_node *n)
 {
-    return n->name ? n->name : n->scope ? n->scope : "(unnamed)";
+    const char *value = lm_graph_value(g, n->y[0])->name;
+    return n->name && *n->name ? n->name : value ? value : n->scope && *n->scope ? n->scope : "(unnamed)";
+}
+
+/* By value of the graph: does it hang on what is marked? */
+static void mark_behind(const lm_graph *g, bool *behind)
+{
+    for (size_t i = 0; i < g->nodes.count; i++) {
+        const lm_node *n = g->nodes.at[i];
+        bool any = false;
+        for (int k = 0; k < n->nx; k++)
+            any |= behind[n->x[k]];
+        for (int k = 0; k < n->ny; k++)
+            behind[n->y[k]] |= any;
+    }
 }
 
 /* Ask for a value of the build's graph, so that no pass swallows it. */
@@ -222,14 +236,7 @@ static lm_status refuse_site(emission *x, const lm_site *site, lm_val v)
     if (!behind)
         return LM_MEMORY;
     behind[x->goal] = true;
-    for (size_t i = 0; i < x->g->nodes.count; i++) {
-        const lm_node *n = x->g->nodes.at[i];
-        bool any = false;
-        for (int k = 0; k < n->nx; k++)
-            any |= behind[n->x[k]];
-        for (int k = 0; k < n->ny; k++)
-            behind[n->y[k]] |= any;
-    }
+    mark_behind(x->g, behind);
     lm_val goal;
     int space;
     LM_TRY(lm_study_goal_value(x->b, x->w->goal, &goal, &space));
@@ -262,6 +269,32 @@ static lm_status find_sites(emission *x, walking *k)
     return x->e.status;
 }
 
+/* The operator of the file that makes a value of this graph, of the pass or of the build: the first whose results hang on
+ * it. NULL where all that do were made away with. */
+static lm_status find_operator(const emission *x, const lm_graph *g, lm_val v, const onnx_node **out)
+{
+    const lm_built *b = x->b->built;
+    bool *behind = lm_calloc(g->values.count, sizeof *behind);
+    if (!behind)
+        return LM_MEMORY;
+    behind[v] = true;
+    mark_behind(g, behind);
+    *out = NULL;
+    for (size_t i = 0; i < b->layers.count && !*out; i++)
+        for (int k = 0; k < b->layers.at[i].ny; k++) {
+            const lm_val y = study_mapped(x->b, b->layers.at[i].y[k]);
+            if (behind[g == x->g ? x->map[y] : y])
+                *out = b->layers.at[i].node;
+        }
+    lm_free(behind);
+    return LM_OK;
+}
+
+static bool is_quantised(const char *op)
+{
+    return strstr(op, "Quantize") || strncmp(op, "QLinear", 7) == 0 || strstr(op, "Integer");
+}
+
 /* A map of zeros because the goal moves in steps only would look like an answer. */
 static lm_status refuse_steps(emission *x, const walking *k)
 {
@@ -275,11 +308,17 @@ static lm_status refuse_steps(emission *x, const walking *k)
     LM_TRY(status);
     if (!flat || lm_ops[flat->op].grad == LM_GRAD_OPAQUE)
         return LM_OK;
+    const onnx_node *of;
+    LM_TRY(find_operator(x, x->g, flat->y[0], &of));
+    if (!of) /* what is explained is inside of it, ahead of its softmax */
+        LM_TRY(find_operator(x, study_graph(x->b), x->target, &of));
+    const char *op = of ? of->op_type : lm_ops[flat->op].name;
+    const char *name = of && *of->name ? of->name : of && of->n_outputs ? of->outputs[0] : called(x->g, flat);
     lm_fail(LM_UNSUPPORTED,
-            "node %s (%s) is flat everywhere, so nothing comes back through it from '%s'; a method that only runs the "
+            "node %s (%s) is flat everywhere, so nothing comes back through it from '%s'; %sa method that only runs the "
             "model can explain it",
-            called(flat), lm_ops[flat->op].name, goal_name(x));
-    lm_blame(called(flat));
+            name, op, goal_name(x), is_quantised(op) ? "the model is quantised: explain the one that it was made of, or " : "");
+    lm_blame(name);
     return LM_UNSUPPORTED;
 }
 
@@ -310,7 +349,7 @@ static lm_status add_trace(emission *x, const walking *k, const lm_trace *trace,
                 LM_TRY(add_output(x, share[j], (pass_output){PASS_TRACE, k->number, (int)i, target, j}));
         if (target > 0)
             continue;
-        lm_trace_sum sum = {.node = lm_arena_strdup(&x->p->arena, called(r->node)), .op = lm_ops[r->node->op].name};
+        lm_trace_sum sum = {.node = lm_arena_strdup(&x->p->arena, called(x->g, r->node)), .op = lm_ops[r->node->op].name};
         if (!sum.node)
             return LM_MEMORY;
         LM_TRY(lm_vec_push(&x->p->trace, sum));

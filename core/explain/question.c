@@ -198,8 +198,10 @@ static lm_status find_goal(lm_inquiry *in, int output)
     lm_classes_of(&whole.sh, batch, &in->classes);
     int64_t has = lm_shape_count(&in->classes.sh), needs = lm_shape_count(&in->goal_type.sh);
     char a[LM_SHAPE_TEXT], b[LM_SHAPE_TEXT];
+    LM_REQUIRE(has > 0, LM_INPUT, "output '%s': one sample is %s, which holds no number to explain; feed what gives some",
+               port[output].name, lm_shape_text(&in->classes.sh, a));
     LM_REQUIRE(
-        has == needs && has > 0, LM_UNSUPPORTED,
+        has == needs, LM_UNSUPPORTED,
         "output '%s': one sample is %s, but what stands before its last step is %s; explain it after the softmax",
         port[output].name, lm_shape_text(&in->classes.sh, a), lm_shape_text(&in->goal_type.sh, b));
     LM_TRY(lm_aims_read(in->q, &in->classes, in->samples, in->arena, &in->aim, &in->aims));
@@ -284,7 +286,11 @@ static lm_status look_at_ports(const lm_inquiry *in, candidate *c)
         }
     }
     LM_TRY(lm_study_built(in->study, in->first, &b));
-    bool *reach = lm_gradient_reach(b->graph);
+    lm_graph alone = *b->graph; /* seen from the output that is explained */
+    lm_val goal = b->graph->outputs.at[in->goal.output];
+    alone.outputs.at = &goal;
+    alone.outputs.count = 1;
+    bool *reach = lm_gradient_reach(&alone);
     if (!reach)
         return LM_MEMORY;
     for (int p = 0; p < in->ports; p++)

@@ -79,6 +79,8 @@ lm_status lm_study_layer(lm_study *s, const lm_feed *feed, const char *text, lm_
         return lm_context(site_of(&l, (lm_val)value->num, out), "layer '%s'", text);
     LM_TRY(lm_layers_list(l.b, &layers));
     lm_status status = lm_layers_find(&layers, text, &point);
+    if (status == LM_OK && point.folded)
+        status = lm_model_tell(lm_study_model(s), LM_LOG_WARN, point.why);
     if (status == LM_OK)
         status = lm_context(site_of(&l, point.v, out), "layer '%s'", text);
     lm_layers_free(&layers);

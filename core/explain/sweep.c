@@ -58,13 +58,14 @@ static lm_status list_types(const sweeping *x, const study_build *b, lm_type *ty
     return LM_OK;
 }
 
-/* A row's content would decide what the graph is. */
+/* A row's content would decide what the graph is: a branch of an If, the turns of a Loop, a shape. */
 static lm_status check_cuts(const sweeping *x, const study_build *b)
 {
     for (int i = 0; i < x->w->ncut; i++) {
         const int port = x->w->cut[i].port;
         LM_REQUIRE(port < 0 || !(b->built->by_value >> (port < 63 ? port : 63) & 1), LM_UNSUPPORTED,
-                   "the content of input '%s' decides shapes inside the model, so it cannot be varied",
+                   "the content of input '%s' decides a branch, a loop or a shape inside the model, so it cannot be "
+                   "varied; a method that stays at the sample, as saliency and input_x_gradient do, can explain it",
                    x->w->cut[i].name);
     }
     return LM_OK;
@@ -152,7 +153,8 @@ lm_status lm_sweep_seeds(sweeping *x)
 static lm_status get_pass(sweeping *x, int g, int64_t rows, pass **out)
 {
     const pass_wish wish = {.w = x->w, .feed = x->w->feed, .rows = rows, .targets = x->w->targets ? x->block : 0,
-                            .forward = g == 0, .nwalk = x->group[g].nwalk, .walk = x->group[g].walk};
+                            .forward = g == 0, .once = x->rows == 1 && x->lanes == 1 && x->w->targets <= TARGETS,
+                            .nwalk = x->group[g].nwalk, .walk = x->group[g].walk};
     return lm_pass_get(x->s, &wish, out);
 }
 

@@ -6,8 +6,8 @@
 #include "core/model/builder.h"
 #include "core/model/onnx_tensor.h"
 
-/* Calls and bodies inside each other; operators met in all, calls and rounds of loops counted each time. */
-enum { DEPTH_MAX = 64, MET_MAX = 100000 };
+/* Calls and bodies inside each other. */
+enum { DEPTH_MAX = 64 };
 /* The newest operator set whose changes were looked at. */
 enum { OPSET_MAX = 28 };
 /* The largest dense form of a sparse initialiser. */
@@ -90,11 +90,31 @@ lm_status lm_build_lookup(lm_builder *b, const char *name, lm_val *out)
     return lm_fail(LM_INPUT, "nothing makes '%s', which it reads", name);
 }
 
+const onnx_tensor *lm_build_texts(const lm_builder *b, const char *name)
+{
+    for (const lm_scope *s = b->scope; s; s = s->outer) {
+        if (lm_map_gets(&s->names, name))
+            return NULL;
+        const lm_cell *cell = lm_map_gets(&s->pending, name);
+        if (!cell)
+            continue;
+        const onnx_tensor *t = cell->num < 0 ? NULL : &s->graph->initializers[cell->num];
+        return t && t->data_type == ONNX_STRING && t->n_dims == 1 ? t : NULL;
+    }
+    return NULL;
+}
+
+/* Texts are no values, but there is an operator that does no more than choose one, which its importer asks for. */
+static bool chooses_text(const lm_builder *b, const onnx_node *n, size_t i)
+{
+    return i == 0 && strcmp(n->op_type, "ArrayFeatureExtractor") == 0 && lm_build_texts(b, n->inputs[0]);
+}
+
 static lm_status lookup_all(lm_builder *b, const onnx_node *n, lm_val *x)
 {
     for (size_t i = 0; i < n->n_inputs; i++) {
         x[i] = LM_NOVAL;
-        if (n->inputs[i][0])
+        if (n->inputs[i][0] && !chooses_text(b, n, i))
             LM_TRY(lm_build_lookup(b, n->inputs[i], &x[i]));
     }
     return LM_OK;
@@ -220,7 +240,10 @@ static lm_status import_node(lm_builder *b, const onnx_node *n, const lm_val *x,
 
 static lm_status build_node(lm_builder *b, const onnx_node *n)
 {
-    LM_REQUIRE(++b->met <= MET_MAX, LM_MEMORY, "the model unfolds to more than %d operators", MET_MAX);
+    LM_REQUIRE(b->met < LM_MET_MAX, LM_UNSUPPORTED,
+               "the model unfolds to more than %d operators; give its loops fewer rounds, or its functions fewer calls "
+               "of each other", LM_MET_MAX);
+    b->met++;
     LM_REQUIRE(n->n_inputs < INT16_MAX && n->n_outputs < INT16_MAX, LM_UNSUPPORTED, "it has %zu inputs and %zu outputs",
                n->n_inputs, n->n_outputs);
     lm_val near[16], *x = near;
@@ -250,16 +273,21 @@ lm_status lm_build_nodes(lm_builder *b, const onnx_node *node, size_t nodes)
 {
     const int *order;
     LM_TRY(lm_model_order(b->m, node, nodes, &order));
+    const bool around = b->decided;
+    bool any = around;
     for (size_t i = 0; i < nodes; i++) {
         const onnx_node *n = &node[order ? order[i] : (int)i];
+        b->decided = around;
         lm_status status = build_node(b, n);
         if (b->survey)
             status = lm_survey_node(b, n, status);
+        any |= b->decided;
         if (status != LM_OK) {
             lm_blame(n->name);
             return lm_context(status, "node %d ('%s', %s)", (int)(n - node), n->name, n->op_type);
         }
     }
+    b->decided = any;
     return LM_OK;
 }
 

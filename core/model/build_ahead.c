@@ -83,6 +83,7 @@ lm_status lm_build_content(lm_builder *b, lm_val v, const lm_view **out)
     *out = lm_graph_value(b->b->graph, v)->constant;
     if (*out)
         return LM_OK;
+    b->decided = true;
     LM_TRY(extend(b));
     LM_TRY(bring(b, v));
     *out = lm_graph_value(b->ahead, b->ahead_of.at[v])->constant;

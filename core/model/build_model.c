@@ -10,8 +10,7 @@ static lm_status check_feed(lm_map *params, const lm_port *p, const lm_feed *fee
 {
     char is[LM_SHAPE_TEXT];
     const char *text = lm_shape_text(&feed->sh, is);
-    LM_REQUIRE(p->info->type.kind == ONNX_TYPE_TENSOR && p->dt != LM_DTYPES, LM_UNSUPPORTED,
-               "input '%s' is of a type that Limn does not have", p->name);
+    LM_TRY(lm_port_known(p));
     LM_REQUIRE(feed->dt == p->dt, LM_INPUT, "input '%s' takes %s, not %s", p->name, lm_dtype_name(p->dt),
                lm_dtype_name(feed->dt));
     LM_REQUIRE(p->rank < 0 || p->rank == feed->sh.rank, LM_INPUT, "input '%s' has %d axes, but %s is fed", p->name,
@@ -94,9 +93,31 @@ static lm_status build(lm_model *m, const lm_chain *fold, const lm_feed *feed, l
     return LM_OK;
 }
 
+lm_status lm_model_tell(lm_model *m, lm_log_level level, const char *text)
+{
+    lm_status status = LM_OK;
+    pthread_mutex_lock(&m->lock);
+    bool known = lm_map_gets(&m->told, text) != NULL;
+    if (!known)
+        status = lm_map_put_num(&m->told, text, 1);
+    pthread_mutex_unlock(&m->lock);
+    if (!known && status == LM_OK)
+        lm_log(level, "%s: %s", m->onnx->path, text);
+    return status;
+}
+
 lm_status lm_model_build(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_built **out)
 {
-    return build(m, fold, feed, NULL, out);
+    lm_built *built;
+    LM_TRY(build(m, fold, feed, NULL, &built));
+    lm_status status = LM_OK;
+    for (size_t i = 0; i < built->notes.count && status == LM_OK; i++)
+        status = lm_model_tell(m, built->notes.at[i].level, built->notes.at[i].text);
+    if (status == LM_OK)
+        *out = built;
+    else
+        lm_built_free(built);
+    return status;
 }
 
 lm_status lm_model_survey(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_survey *s)
@@ -117,7 +138,7 @@ void lm_built_free(lm_built *b)
     lm_vec_free(&b->layers);
     lm_vec_free(&b->weights);
     for (size_t i = 0; i < b->notes.count; i++)
-        lm_free((void *)b->notes.at[i]);
+        lm_free(b->notes.at[i].text);
     lm_vec_free(&b->notes);
     lm_free(b);
 }

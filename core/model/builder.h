@@ -16,8 +16,12 @@ struct lm_model {
     lm_map functions;     /* by lm_function_key, to const onnx_function * */
     pthread_mutex_t lock; /* guards what follows, and `arena` once the model is open */
     lm_map tensors;       /* onnx_tensor * to lm_view *: one buffer per tensor, so that packed forms are shared */
+    lm_map told;          /* texts that lm_model_tell has logged */
     lm_map orders;        /* onnx_node * (the first of a list) to int *: the order in which the list can run */
 };
+
+/* Operators met in all, calls and rounds of loops counted each time. */
+enum { LM_MET_MAX = 100000 };
 
 /* The key of a function of the file. */
 lm_status lm_function_key(const char *domain, const char *name, const char *overload, lm_str *key);
@@ -44,6 +48,7 @@ typedef struct lm_builder {
     lm_built *b;
     lm_scope *scope;
     struct lm_survey *survey; /* NULL: the first failure ends the build */
+    bool decided; /* the operator being met, or one around it, asked for a content that is not constant */
     size_t met; /* operators met so far, against bombs of calls within calls */
     /* What was computed ahead: a graph of constants, and where each value of the built graph is in it. */
     lm_graph *ahead;
@@ -59,6 +64,9 @@ lm_status lm_model_order(lm_model *m, const onnx_node *nodes, size_t n, const in
 /* build.c: the value called `name` in the innermost scope that has it; initialisers become constants on their first
  * use. LM_INPUT when nothing makes it. */
 lm_status lm_build_lookup(lm_builder *b, const char *name, lm_val *out);
+
+/* build.c: the initialiser called `name` if it is a list of texts; NULL when it is anything else. */
+const onnx_tensor *lm_build_texts(const lm_builder *b, const char *name);
 
 /* Enter a scope, bind names in it (a name twice is LM_INPUT), read operators, leave. */
 lm_status lm_build_enter(lm_builder *b, lm_scope *s);

@@ -1,4 +1,4 @@
-/* Looking at a model before anybody feeds it. */
+/* What stands between a model and an answer. */
 #include "core/model/check.h"
 
 #include <stdio.h>
@@ -6,73 +6,6 @@
 
 #include "core/base/str.h"
 #include "core/model/import.h"
-
-/* What a free size behind the first axis may be, in the order of trying: token and feature counts first, then
- * images. */
-static const int64_t usual[] = {1, 8, 128, 224, 32, 64, 299, 256, 512};
-
-void lm_feeds_free(lm_feed *feed, int n)
-{
-    for (int i = 0; i < n; i++) {
-        lm_buffer_unref(feed[i].buf);
-        feed[i] = lm_view_absent();
-    }
-}
-
-static lm_status make_up(const lm_port *p, int64_t size, lm_feed *feed)
-{
-    int64_t dim[LM_RANK] = {0};
-    int rank = p->rank < 0 ? 2 : p->rank;
-    for (int i = 0; i < rank; i++)
-        dim[i] = p->rank >= 0 && p->dim[i] >= 0 ? p->dim[i] : i == 0 ? 1 : size;
-    LM_REQUIRE(p->dt != LM_DTYPES && p->info->type.kind == ONNX_TYPE_TENSOR, LM_UNSUPPORTED,
-               "input '%s' is of a type that Limn does not have", p->name);
-    lm_shape sh;
-    LM_TRY(lm_context(lm_shape_make(rank, dim, &sh), "input '%s'", p->name));
-    LM_TRY(lm_view_new(p->dt, &sh, feed));
-    memset(feed->buf->host, 0, feed->buf->bytes);
-    return LM_OK;
-}
-
-static bool has_free_size(const lm_port *p)
-{
-    for (int i = 1; i < p->rank; i++)
-        if (p->dim[i] < 0)
-            return true;
-    return p->rank < 0;
-}
-
-lm_status lm_model_guess(lm_model *m, const lm_chain *fold, lm_feed *feed, lm_built **out)
-{
-    int n;
-    const lm_port *port = lm_model_inputs(m, &n);
-    char first[512] = "";
-    lm_status status = LM_OK, why = LM_OK;
-    bool free_size = false;
-    for (int i = 0; i < n; i++)
-        free_size |= !port[i].optional && has_free_size(&port[i]);
-    for (size_t k = 0; k < (free_size ? LM_COUNT(usual) : 1); k++) {
-        for (int i = 0; i < n; i++)
-            feed[i] = lm_view_absent();
-        status = LM_OK;
-        for (int i = 0; i < n && status == LM_OK; i++)
-            if (!port[i].optional)
-                status = make_up(&port[i], usual[k], &feed[i]);
-        if (status == LM_OK)
-            status = lm_model_build(m, fold, feed, out);
-        if (status == LM_OK)
-            return LM_OK;
-        lm_feeds_free(feed, n);
-        if (k == 0) {
-            why = status;
-            snprintf(first, sizeof first, "%s", lm_message());
-        }
-        if (status != LM_INPUT)
-            return status;
-    }
-    lm_message_set(first);
-    return why;
-}
 
 static lm_status add(lm_problems *p, bool forward, const onnx_node *from, const char *node, const char *op,
                      const char *reason)
@@ -140,38 +73,45 @@ static lm_status scan(const onnx_model *o, const onnx_opset *opset, size_t opset
     return LM_OK;
 }
 
-/* By value: some input of the graph goes into it. */
-static bool *varies(const lm_graph *g)
+static bool is_float(const lm_graph *g, lm_val v)
 {
-    bool *from = lm_calloc(g->values.count, sizeof *from);
-    for (size_t i = 0; from && i < g->inputs.count; i++)
-        from[g->inputs.at[i]] = true;
+    return lm_dtype_is_float(lm_graph_value(g, v)->type.dt);
+}
+
+/* By value: what is marked goes into it. */
+static void follow(const lm_graph *g, bool *from)
+{
     for (size_t i = 0; from && i < g->nodes.count; i++) {
         const lm_node *n = g->nodes.at[i];
         bool any = false;
         for (int k = 0; k < n->nx; k++)
             any |= from[n->x[k]];
         for (int k = 0; k < n->ny; k++)
-            from[n->y[k]] = any;
+            from[n->y[k]] |= any;
     }
+}
+
+/* By value: some input of the graph, or some input of floats, goes into it. */
+static bool *varies(const lm_graph *g, bool floats)
+{
+    bool *from = lm_calloc(g->values.count, sizeof *from);
+    for (size_t i = 0; from && i < g->inputs.count; i++)
+        from[g->inputs.at[i]] = !floats || is_float(g, g->inputs.at[i]);
+    follow(g, from);
     return from;
 }
 
-static bool is_float(const lm_graph *g, lm_val v)
-{
-    return lm_dtype_is_float(lm_graph_value(g, v)->type.dt);
-}
-
-/* Rows looked up in a table by what is fed: for tokens this is where explanations end. */
-static bool embeds(const lm_graph *g, const lm_node *n)
+/* Rows looked up in a table by what is fed: for tokens this is where explanations end. The leaves of trees are such
+ * rows, too, but floats say which. */
+static bool embeds(const lm_graph *g, const lm_node *n, const bool *from_floats)
 {
     return n->op == LM_OP_GATHER && lm_graph_value(g, n->x[0])->constant && is_float(g, n->x[0]) &&
-           !is_float(g, n->x[1]);
+           !is_float(g, n->x[1]) && !from_floats[n->x[1]];
 }
 
 bool *lm_gradient_reach(const lm_graph *g)
 {
-    bool *reach = lm_calloc(g->values.count, sizeof *reach), *from = varies(g);
+    bool *reach = lm_calloc(g->values.count, sizeof *reach), *from = varies(g, false);
     for (size_t i = 0; reach && from && i < g->outputs.count; i++)
         reach[g->outputs.at[i]] = from[g->outputs.at[i]] && is_float(g, g->outputs.at[i]);
     for (size_t i = g->nodes.count; reach && from && i-- > 0;) {
@@ -190,26 +130,49 @@ bool *lm_gradient_reach(const lm_graph *g)
     return NULL;
 }
 
+/* A node that stops the gradient, by the operator of the file that it was made for: the first whose results hang on
+ * the node's. */
+static lm_status add_stop(const lm_built *b, const lm_node *n, lm_problems *p)
+{
+    const onnx_node *of = NULL;
+    bool *behind = lm_calloc(b->graph->values.count, sizeof *behind);
+    if (!behind)
+        return LM_MEMORY;
+    behind[n->y[0]] = true;
+    follow(b->graph, behind);
+    for (size_t i = 0; i < b->layers.count && !of; i++)
+        for (int k = 0; k < b->layers.at[i].ny; k++)
+            of = behind[b->layers.at[i].y[k]] ? b->layers.at[i].node : of;
+    lm_free(behind);
+    if (of && is_listed(p, of))
+        return LM_OK;
+    const char *name = !of ? "" : *of->name || !of->n_outputs ? of->name : of->outputs[0];
+    return add(p, false, of, name, of ? of->op_type : lm_ops[n->op].name,
+               lm_ops[n->op].grad == LM_GRAD_OPAQUE ? "it has no gradient" : "its gradient is zero everywhere");
+}
+
 /* If no gradient arrives at any float input or embedding, every op that stops one is named; a stopped side branch is no
  * problem. */
 static lm_status check_gradient(const lm_built *b, lm_problems *p)
 {
     const lm_graph *g = b->graph;
-    bool *reach = lm_gradient_reach(g), *from = varies(g);
+    bool *reach = lm_gradient_reach(g), *from = varies(g, true);
     lm_status status = reach && from ? LM_OK : LM_MEMORY;
     bool arrives = false;
     for (size_t i = 0; status == LM_OK && i < g->inputs.count; i++)
         arrives |= reach[g->inputs.at[i]];
     for (size_t i = 0; status == LM_OK && i < g->nodes.count; i++)
-        arrives |= embeds(g, g->nodes.at[i]) && reach[g->nodes.at[i]->y[0]];
+        arrives |= embeds(g, g->nodes.at[i], from) && reach[g->nodes.at[i]->y[0]];
+    lm_free(from);
+    from = status == LM_OK ? varies(g, false) : NULL;
+    status = status == LM_OK && !from ? LM_MEMORY : status;
     for (size_t i = 0; status == LM_OK && !arrives && i < g->nodes.count; i++) {
         const lm_node *n = g->nodes.at[i];
         bool fed = false, stops = lm_ops[n->op].grad == LM_GRAD_ZERO || lm_ops[n->op].grad == LM_GRAD_OPAQUE;
         for (int k = 0; k < n->nx; k++)
             fed |= from[n->x[k]] && is_float(g, n->x[k]);
         if (fed && stops)
-            status = add(p, false, NULL, n->name ? n->name : "", lm_ops[n->op].name,
-                         lm_ops[n->op].grad == LM_GRAD_ZERO ? "its gradient is zero everywhere" : "it has no gradient");
+            status = add_stop(b, n, p);
     }
     if (status == LM_OK && !arrives && p->at.count == 0)
         status = add(p, false, NULL, "", "", "no output depends on a float input or an embedding of tokens");
@@ -218,61 +181,47 @@ static lm_status check_gradient(const lm_built *b, lm_problems *p)
     return status;
 }
 
-/* Operators that fail, when free sizes are `size`. */
-static lm_status survey(lm_model *m, const lm_chain *fold, int64_t size, lm_survey **out)
+/* "depends on what inputs 'starts' and 'ends' hold; with zeros: the step on axis 0 is 0" */
+static lm_status add_remark(lm_model *m, const lm_fault *fault, const char *op, lm_problems *p)
 {
-    int n;
+    int n, shown = 0;
     const lm_port *port = lm_model_inputs(m, &n);
-    lm_feed *feed = lm_calloc((size_t)n, sizeof *feed);
-    lm_survey *s = NULL;
-    lm_status status = feed ? lm_survey_open(&s) : LM_MEMORY;
-    for (int i = 0; i < n && status == LM_OK; i++) {
-        feed[i] = lm_view_absent();
-        if (!port[i].optional)
-            status = make_up(&port[i], size, &feed[i]);
-    }
+    const bool several = fault->by_value & (fault->by_value - 1);
+    lm_str text = {0};
+    lm_str_printf(&text, "depends on what input%s", several ? "s" : "");
+    for (int i = 0; i < n && i < 63; i++)
+        if (fault->by_value >> i & 1)
+            lm_str_printf(&text, "%s '%s'", shown++ ? " and" : "", port[i].name);
+    lm_str_printf(&text, " hold%s; with zeros: %s", several ? "" : "s", fault->reason);
+    lm_status status = text.status;
     if (status == LM_OK)
-        status = lm_model_survey(m, fold, feed, s);
-    if (feed)
-        lm_feeds_free(feed, n);
-    lm_free(feed);
+        status = add(p, false, fault->node, fault->node->name, op, text.text);
     if (status == LM_OK)
-        *out = s;
-    else
-        lm_survey_close(s);
+        p->at.at[p->at.count - 1].depends = true;
+    lm_str_free(&text);
     return status;
 }
 
 /* Everything that fails, at the size at which least does. `why`: what is wrong where no operator is to blame. */
 static lm_status add_faults(lm_model *m, const lm_chain *fold, const char *why, lm_problems *p)
 {
-    lm_survey *best = NULL, *s;
-    size_t least = SIZE_MAX, n;
-    for (size_t k = 0; k < LM_COUNT(usual) && least > 0; k++) {
-        lm_status status = survey(m, fold, usual[k], &s);
-        if (status == LM_MEMORY) {
-            lm_survey_close(best);
-            return status;
-        }
-        if (status != LM_OK)
-            continue;
-        lm_survey_faults(s, &n);
-        lm_survey *worse = n < least ? best : s;
-        best = n < least ? s : best;
-        least = n < least ? n : least;
-        lm_survey_close(worse);
-    }
-    const lm_fault *fault = best ? lm_survey_faults(best, &n) : NULL;
+    lm_survey *s;
+    int64_t size;
+    size_t n = 0;
+    LM_TRY(lm_model_survey_sizes(m, fold, &size, &s));
+    const lm_fault *fault = s ? lm_survey_faults(s, &n) : NULL;
     lm_status status = LM_OK;
-    for (size_t i = 0; fault && i < n && status == LM_OK; i++) {
+    for (size_t i = 0; i < n && status == LM_OK; i++) {
         const onnx_node *node = fault[i].node;
         bool plain = !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
         char op[160];
         snprintf(op, sizeof op, "%s%s%s", plain ? "" : node->domain, plain ? "" : ".", node->op_type);
-        if (!is_listed(p, node))
-            status = add(p, true, node, node->name, op, fault[i].reason);
+        if (is_listed(p, node))
+            continue;
+        status = fault[i].by_value ? add_remark(m, &fault[i], op, p)
+                                   : add(p, true, node, node->name, op, fault[i].reason);
     }
-    lm_survey_close(best);
+    lm_survey_close(s);
     return status == LM_OK && !p->at.count ? add(p, true, NULL, "", "", why) : status;
 }
 

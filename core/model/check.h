@@ -4,16 +4,22 @@
 
 #include "core/model/model.h"
 
-/* Feeds for every input that must be fed, in the order of lm_model_inputs: zeros, free sizes chosen so that the model
- * can be built (1 for the first axis, and the first of a few usual sizes that works for the others). The build for them
- * comes along. feed[i].buf belongs to the caller. */
+/* guess.c: feeds for every input that must be fed, in the order of lm_model_inputs: zeros, free sizes chosen so that
+ * the model can be built (1 for the first axis, and the first of a few usual sizes that works for the others). Where
+ * contents decide shapes and zeros do not fit, a few others are tried. The build for them comes along. feed[i].buf
+ * belongs to the caller. */
 lm_status lm_model_guess(lm_model *m, const lm_chain *fold, lm_feed *feed, lm_built **out);
 void lm_feeds_free(lm_feed *feed, int n);
+
+/* guess.c: a survey for zeros, at that of the usual sizes at which fewest operators fail. NULL: the model fails as a
+ * whole. */
+lm_status lm_model_survey_sizes(lm_model *m, const lm_chain *fold, int64_t *size, lm_survey **out);
 
 typedef struct lm_problem {
     const char *node, *op; /* "" when unknown */
     const char *reason;
-    bool forward; /* the model cannot run; otherwise no gradient passes */
+    bool forward; /* the model cannot run; otherwise no gradient passes, unless it `depends` */
+    bool depends; /* on what an input holds: the zeros tried do not fit, which says nothing about others */
     const onnx_node *from; /* NULL: none in particular */
 } lm_problem;
 

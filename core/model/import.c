@@ -22,7 +22,7 @@ void lm_import_fail(lm_import *im, lm_status status, const char *format, ...)
     lm_str_free(&text);
 }
 
-void lm_import_note(lm_import *im, const char *format, ...)
+void lm_import_note(lm_import *im, lm_log_level level, const char *format, ...)
 {
     lm_built *b = im->builder->b;
     lm_str text = {0};
@@ -30,15 +30,15 @@ void lm_import_note(lm_import *im, const char *format, ...)
     va_start(args, format);
     lm_str_vprintf(&text, format, args);
     va_end(args);
-    char *note = lm_str_take(&text);
+    lm_note note = {level, lm_str_take(&text)};
     bool known = false;
-    for (size_t i = 0; note && i < b->notes.count; i++)
-        known |= strcmp(b->notes.at[i], note) == 0;
-    if (im->e.status == LM_OK && (!note || (!known && lm_vec_push(&b->notes, note) != LM_OK)))
+    for (size_t i = 0; note.text && i < b->notes.count; i++)
+        known |= strcmp(b->notes.at[i].text, note.text) == 0;
+    if (im->e.status == LM_OK && (!note.text || (!known && lm_vec_push(&b->notes, note) != LM_OK)))
         im->e.status = LM_MEMORY;
-    else if (note && !known && im->e.status == LM_OK)
+    else if (note.text && !known && im->e.status == LM_OK)
         return;
-    lm_free(note);
+    lm_free(note.text);
 }
 
 lm_val lm_in(const lm_import *im, int i)

@@ -8,6 +8,7 @@
 #ifndef LM_MODEL_IMPORT_H
 #define LM_MODEL_IMPORT_H
 
+#include "core/base/log.h"
 #include "core/graph/emit.h"
 #include "core/model/proto.h"
 
@@ -82,8 +83,8 @@ int lm_axis_of(lm_import *im, int64_t axis, int rank);
 lm_val lm_constant(lm_import *im, lm_view content);
 lm_val lm_constant_ints(lm_import *im, const int64_t *at, int n); /* int64 vector */
 
-/* Say something that the user should know; once per text. */
-void lm_import_note(lm_import *im, const char *format, ...) LM_PRINTF(2, 3);
+/* Say something that the user should know, a warning when it changes results; once per text. */
+void lm_import_note(lm_import *im, lm_log_level level, const char *format, ...) LM_PRINTF(3, 4);
 
 /* A failure of this node. The caller of the importer adds the node's name and operator. */
 void lm_import_fail(lm_import *im, lm_status status, const char *format, ...) LM_PRINTF(3, 4);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/str.h"
+#include "core/model/onnx_tensor.h"
 
 lm_after lm_import_after(lm_import *im)
 {
@@ -48,6 +49,18 @@ int lm_label_count(lm_import *im)
     return a ? (int)(a->n_ints ? a->n_ints : a->n_strings) : 0;
 }
 
+/* Say what the numbers mean that stand for texts. */
+static void tell_numbers(lm_import *im, const onnx_bytes *text, size_t n)
+{
+    enum { SHOWN = 16 };
+    lm_str list = {0};
+    for (size_t i = 0; i < n && i < SHOWN; i++)
+        lm_str_printf(&list, "%s%zu '%.40s'", i ? ", " : "", i, text[i].text);
+    lm_import_note(im, LM_LOG_WARN, "%s '%s' answers with the number of a class: %s%s", im->node->op_type,
+                   im->node->name, lm_str_text(&list), n > SHOWN ? " ..." : "");
+    lm_str_free(&list);
+}
+
 lm_val lm_label_of(lm_import *im, lm_val at)
 {
     const onnx_attr *a = labels(im);
@@ -56,13 +69,24 @@ lm_val lm_label_of(lm_import *im, lm_val at)
         return at;
     if (a->n_ints)
         return lm_emit1(&im->e, LM_OP_GATHER, &first, lm_constant_ints(im, a->ints, (int)a->n_ints), at);
-    lm_str list = {0};
-    for (size_t i = 0; i < a->n_strings && i < 16; i++)
-        lm_str_printf(&list, "%s%zu '%.40s'", i ? ", " : "", i, a->strings[i].text);
-    lm_import_note(im, "%s '%s' answers with the number of a class: %s%s", im->node->op_type, im->node->name,
-                   lm_str_text(&list), a->n_strings > 16 ? " ..." : "");
-    lm_str_free(&list);
+    tell_numbers(im, a->strings, a->n_strings);
     return at;
+}
+
+lm_val lm_numbers_of(lm_import *im, const onnx_tensor *texts)
+{
+    onnx_bytes *text;
+    size_t n = 0;
+    lm_view numbers;
+    if (im->e.status == LM_OK)
+        im->e.status = onnx_tensor_strings(texts, &im->e.g->arena, &text, &n);
+    const lm_shape list = LM_SHAPE((int64_t)n);
+    if (!lm_import_table(im, LM_I64, &list, &numbers))
+        return LM_NOVAL;
+    for (size_t i = 0; i < n; i++)
+        lm_view_set(&numbers, (int64_t)i, (double)i);
+    tell_numbers(im, text, n);
+    return lm_constant(im, numbers);
 }
 
 void lm_classify(lm_import *im, lm_val scores, lm_after after)

@@ -25,6 +25,9 @@ int lm_label_count(lm_import *im);
  * note says what it means. */
 lm_val lm_label_of(lm_import *im, lm_val at);
 
+/* 0, 1, 2 ... in place of a list of texts, with such a note. */
+lm_val lm_numbers_of(lm_import *im, const onnx_tensor *texts);
+
 /* Results 0 and 1 of a classifier: the label of the largest of the scores [rows,n], and the scores after the
  * transform. */
 void lm_classify(lm_import *im, lm_val scores, lm_after after);

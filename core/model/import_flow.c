@@ -122,7 +122,7 @@ static void check_growth(lm_import *im, size_t before, int64_t done, int64_t rou
     double grown = (double)(im->e.g->nodes.count - before), each = grown / (double)done;
     double in_all = rounds < 0 ? grown : each * (double)rounds;
     if (in_all > UNROLL_MAX || (rounds > UNROLL_MAX && in_all > 0) || done > UNROLL_MAX)
-        lm_import_fail(im, LM_MEMORY, "%lld rounds would unroll to more than %d nodes; the trip count must be smaller",
+        lm_import_fail(im, LM_UNSUPPORTED, "%lld rounds would unroll to more than %d nodes; give it fewer rounds",
                        (long long)(rounds < 0 ? done : rounds), UNROLL_MAX);
 }
 

@@ -4,16 +4,24 @@
 #include <math.h>
 #include <string.h>
 
-/* Columns of x by number; a vector counts as one row. */
+#include "core/model/builder.h"
+#include "core/model/import_classes.h"
+
+/* Columns of x by number; a vector counts as one row. Where x is a list of texts, their numbers are chosen from. */
 void lm_import_arrayfeatureextractor(lm_import *im)
 {
     lm_emit *e = &im->e;
     lm_attrs a = {0};
-    if (!lm_import_needs(im, 2) || !lm_import_ranked(im, 0, 1, LM_RANK))
+    const onnx_tensor *texts = im->nx > 1 ? lm_build_texts(im->builder, im->node->inputs[0]) : NULL;
+    lm_val x = texts ? lm_numbers_of(im, texts) : lm_in(im, 0);
+    if (!texts && !lm_import_ranked(im, 0, 1, LM_RANK))
         return;
-    lm_val x = lm_in(im, 0);
+    if (lm_in(im, 1) == LM_NOVAL)
+        lm_import_fail(im, LM_INPUT, "input 1 is missing");
+    if (e->status != LM_OK)
+        return;
     lm_shape list = LM_SHAPE(lm_shape_count(lm_in_shape(im, 1)));
-    if (lm_in_shape(im, 0)->rank == 1)
+    if (lm_emit_shape(e, x)->rank == 1)
         x = lm_emit_unsqueeze(e, x, 0);
     if (e->status != LM_OK)
         return;

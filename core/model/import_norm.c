@@ -85,7 +85,8 @@ static void train(lm_import *im, double epsilon, double momentum)
     lm_val square = lm_emit1(e, LM_OP_MUL, NULL, centred, centred);
     lm_val variance = lm_emit_reduce(e, LM_OP_REDUCE_MEAN, square, axes, true);
     lm_val own[2] = {lm_emit_reshape(e, mean, &channels), lm_emit_reshape(e, variance, &channels)};
-    lm_import_note(im, "BatchNormalization in training mode normalises with the statistics of the batch at hand");
+    lm_import_note(im, LM_LOG_WARN,
+                   "BatchNormalization in training mode normalises with the statistics of the batch at hand");
     im->y[0] = normalise(im, mean, variance, epsilon);
     for (int i = 0; i < 2; i++) {
         if (lm_wants(im, 1 + i))
@@ -234,7 +235,7 @@ static void dropout(lm_import *im, bool training, lm_dtype mask)
     if (!lm_import_needs(im, 1))
         return;
     if (training)
-        lm_import_note(im, "Dropout in training mode is run as in inference: it changes nothing");
+        lm_import_note(im, LM_LOG_WARN, "Dropout in training mode is run as in inference: it changes nothing");
     im->y[0] = lm_in(im, 0);
     if (lm_wants(im, 1))
         im->y[1] = lm_emit_full(&im->e, mask, lm_in_shape(im, 0), 1);

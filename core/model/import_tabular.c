@@ -90,7 +90,7 @@ void lm_import_onehotencoder(lm_import *im)
         return;
     }
     if (!lm_attr_int(im, "zeros", 1))
-        lm_import_note(im, "OneHotEncoder '%s' has a row of zeros for a category that it does not know",
+        lm_import_note(im, LM_LOG_WARN, "OneHotEncoder '%s' has a row of zeros for a category that it does not know",
                        im->node->name);
     lm_val x = lm_emit_unsqueeze(e, lm_emit_cast(e, lm_in(im, 0), LM_I64), lm_in_shape(im, 0)->rank);
     im->y[0] = lm_emit_cast(e, lm_emit1(e, LM_OP_EQUAL, NULL, x, known), LM_F32);
@@ -168,7 +168,8 @@ void lm_import_featurevectorizer(lm_import *im)
 /* A list of maps from class to probability is the matrix of probabilities for us. */
 void lm_import_zipmap(lm_import *im)
 {
-    lm_import_note(im, "ZipMap '%s' passes its matrix on: one row per sample, one column per class", im->node->name);
+    lm_import_note(im, LM_LOG_INFO, "ZipMap '%s' passes its matrix on: one row per sample, one column per class",
+                   im->node->name);
     if (lm_import_needs(im, 1))
         im->y[0] = lm_in(im, 0);
 }

@@ -71,6 +71,24 @@ static const char *module_of_name(lm_arena *arena, const char *name)
     return path;
 }
 
+/* The same for an operator inside a function, branch or loop, from its path and name: "blk1" and "sg" to "blk1.sg",
+ * "loop[2]" and "Add" to "loop.2.Add", "blk1" and "a/b/Conv" to "blk1.a.b". */
+static const char *module_of_inner(lm_arena *arena, const lm_layer *layer)
+{
+    const char *name = layer->node->name;
+    if (!layer->path[0] || name[0] == '/') /* exporters that write a slash in front write whole paths */
+        return module_of_name(arena, name);
+    size_t bytes = strlen(layer->path) + strlen(name) + 3;
+    char *full = lm_arena_alloc(arena, bytes, 1), *to = full;
+    if (!full)
+        return NULL;
+    for (const char *at = layer->path; *at; at++)
+        if (*at != ']')
+            *to++ = *at == '[' ? '/' : *at;
+    snprintf(to, bytes - (size_t)(to - full), "/%s%s", name, name[0] && !strchr(name, '/') ? "/" : "");
+    return module_of_name(arena, full);
+}
+
 /* "layer4.1.conv2.weight" to "layer4.1.conv2"; "" for names that an exporter made up. */
 static const char *module_of_weight(lm_arena *arena, const char *weight)
 {
@@ -243,7 +261,7 @@ static lm_status describe(lm_layers *l, const lm_layer *layer, int result, notes
         row->parameters += take_weights(g, x, t);
     }
     const char *scopes = metadata(n, "pkg.torch.onnx.name_scopes");
-    row->module = scopes ? module_of_scopes(&l->arena, scopes) : module_of_name(&l->arena, n->name);
+    row->module = scopes ? module_of_scopes(&l->arena, scopes) : module_of_inner(&l->arena, layer);
     const char *carried = module_of_weight(&l->arena, weight);
     if (!row->module || !carried)
         return LM_MEMORY;

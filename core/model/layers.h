@@ -2,8 +2,8 @@
  *
  * A layer is an operator of the file that still matters: it was not folded away and reaches an output. Its module is
  * the dotted path that the framework knows it by, recovered from the scopes in node names
- * ("/layer4/layer4.1/conv2/Conv"), from the metadata of newer exporters, or from the names of its weights
- * ("layer4.1.conv2.weight"). */
+ * ("/layer4/layer4.1/conv2/Conv"), from the calls and loops around it ("blk1.sg", "loop.2.add"), from the metadata of
+ * newer exporters, or from the names of its weights ("layer4.1.conv2.weight"). */
 #ifndef LM_MODEL_LAYERS_H
 #define LM_MODEL_LAYERS_H
 
@@ -32,12 +32,14 @@ lm_status lm_layers_list(const lm_built *b, lm_layers *out);
 void lm_layers_free(lm_layers *l);
 
 /* Where a user points. Tried in this order: the exact name of a value, of a node; a module path (all layers below it;
- * `[i]` picks the child called i, else child number i, from the end when negative), "Conv@-1" (a layer of that
- * operator), "#57", a glob over modules and node names, "auto". ":in" and ":out" (default) choose the value that goes
- * into the first or comes out of the last layer meant. LM_USAGE names the nearest that exist. */
+ * `[i]` picks the child called i, else child number i, from the end when negative), or its end where one module alone
+ * ends so; "Conv@-1" (a layer of that operator), "#57", a glob over modules and node names, "auto". ":in" and ":out"
+ * (default) choose the value that goes into the first or comes out of the last layer meant. LM_USAGE names the nearest
+ * that exist. */
 typedef struct lm_layer_point {
     lm_val v;
     int row;          /* of the layer, -1: a value that no layer makes */
+    bool folded;      /* the name is that of a module that the exporter merged with another, as `why` says */
     const char *why;  /* what was understood: "module layer4", "value 191", ...; in the layers' arena */
 } lm_layer_point;
 lm_status lm_layers_find(lm_layers *l, const char *text, lm_layer_point *out);

@@ -187,6 +187,7 @@ static bool take_module(query *q, const char *text, lm_status *status)
         if (first < 0)
             continue;
         *status = take_rows(q, first, last);
+        q->out->folded = alias;
         if (*status == LM_OK && alias)
             *status = explain(q, "module %s, which the exporter folded with %s", path, q->l->rows.at[last].module);
         else if (*status == LM_OK)
@@ -196,16 +197,95 @@ static bool take_module(query *q, const char *text, lm_status *status)
     return false;
 }
 
-/* Users often write the name of their variable in front: "model.layer4". */
+/* The one module whose path ends in the text, whatever is around it: "conv1_relu" of
+ * "StatefulPartitionedCall.model.conv1_relu". */
+static bool take_ending(query *q, lm_status *status)
+{
+    char path[512] = "";
+    size_t n = strlen(q->text), found = 0;
+    for (size_t i = 0; n && i < q->l->rows.count; i++) {
+        const char *module = q->l->rows.at[i].module;
+        for (const char *at = strchr(module, '.'); at; at = strchr(at + 1, '.')) {
+            size_t bytes = (size_t)(at - module) + 1 + n;
+            if (!below(at + 1, q->text, n) || bytes >= sizeof path || (bytes == found && !memcmp(path, module, bytes)))
+                continue;
+            if (found)
+                return false;
+            memcpy(path, module, bytes);
+            found = bytes;
+        }
+    }
+    return found && take_module(q, path, status);
+}
+
+/* Users often write the name of their variable in front, "model.layer4", and leave out what exporters put there. */
 static bool try_module(query *q, lm_status *status)
 {
     static const char *const variables[] = {"model.", "module.", "net.", "network.", "self."};
     if (take_module(q, q->text, status))
         return true;
     for (size_t i = 0; i < LM_COUNT(variables); i++)
-        if (strncmp(q->text, variables[i], strlen(variables[i])) == 0)
-            return take_module(q, q->text + strlen(variables[i]), status);
-    return false;
+        if (strncmp(q->text, variables[i], strlen(variables[i])) == 0 &&
+            take_module(q, q->text + strlen(variables[i]), status))
+            return true;
+    return take_ending(q, status);
+}
+
+/* Of a name with a path in front, the last part may be all that a user wrote. */
+static int distance(const char *text, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    int whole = lm_word_distance(text, name), last = dot ? lm_word_distance(text, dot + 1) : whole;
+    return last < whole ? last : whole;
+}
+
+/* "did you mean a, b or c": likely slips, or else the nearest however far they are. */
+static void suggest(const char *text, const children *known, lm_str *out)
+{
+    enum { SHOWN = 3 };
+    const char *best[SHOWN + 1];
+    int score[SHOWN + 1];
+    size_t n = 0;
+    lm_str near = {0};
+    if (!lm_nearest(text, known->at, known->count, &near)) {
+        for (size_t i = 0; i < known->count; i++) {
+            int s = distance(text, known->at[i]);
+            size_t at = n;
+            for (; at > 0 && score[at - 1] > s; at--) {
+                best[at] = best[at - 1];
+                score[at] = score[at - 1];
+            }
+            best[at] = known->at[i];
+            score[at] = s;
+            n += n < SHOWN;
+        }
+        lm_list_words(best, n, &near);
+    }
+    lm_str_printf(out, "%s%s", near.count ? "did you mean " : "`limn summary` lists them", lm_str_text(&near));
+    lm_str_free(&near);
+}
+
+/* No layer is of that operator, or not so many. */
+static lm_status wrong_operator(const query *q, const char *op, long count)
+{
+    if (count)
+        return lm_fail(LM_USAGE, "layer '%s': the model has %ld layers of that operator; `limn summary` lists them",
+                       q->text, count);
+    children ops = {0};
+    lm_str near = {0};
+    lm_status status = LM_OK;
+    for (size_t i = 0; i < q->l->rows.count && status == LM_OK; i++) {
+        bool known = false;
+        for (size_t k = 0; k < ops.count; k++)
+            known |= strcmp(ops.at[k], q->l->rows.at[i].layer->node->op_type) == 0;
+        if (!known)
+            status = lm_vec_push(&ops, q->l->rows.at[i].layer->node->op_type);
+    }
+    suggest(op, &ops, &near);
+    lm_vec_free(&ops);
+    lm_fail(LM_USAGE, "layer '%s': the model has no layer of operator '%s'; %s", q->text, op, lm_str_text(&near));
+    lm_str_free(&near);
+    return LM_USAGE;
 }
 
 static bool try_operator(query *q, lm_status *status)
@@ -235,8 +315,10 @@ static bool try_operator(query *q, lm_status *status)
         }
         count = seen;
     }
-    *status = lm_fail(LM_USAGE, "layer '%s': the model has %ld layers of that operator; `limn summary` lists them",
-                        q->text, count);
+    *at = 0;
+    char *op = lm_arena_strdup(&q->l->arena, q->text);
+    *at = '@';
+    *status = op ? wrong_operator(q, op, count) : LM_MEMORY;
     return true;
 }
 
@@ -329,9 +411,8 @@ static lm_status unknown(const query *q)
     lm_str near = {0};
     if (list_names(q, &names) != LM_OK)
         names.count = 0;
-    bool found = lm_nearest(q->text, names.at, names.count, &near);
-    lm_status status = lm_fail(LM_USAGE, "the model has no layer '%s'; %s%s", q->text,
-                               found ? "did you mean " : "`limn summary` lists them", found ? lm_str_text(&near) : "");
+    suggest(q->text, &names, &near);
+    lm_status status = lm_fail(LM_USAGE, "the model has no layer '%s'; %s", q->text, lm_str_text(&near));
     lm_vec_free(&names);
     lm_str_free(&near);
     return status;

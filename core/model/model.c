@@ -140,6 +140,7 @@ void lm_model_close(lm_model *m)
     for (lm_map_entry *e; (e = lm_map_next(&m->tensors, &at));)
         lm_buffer_unref(((lm_view *)e->value.ptr)->buf);
     lm_map_free(&m->tensors);
+    lm_map_free(&m->told);
     lm_map_free(&m->orders);
     lm_map_free(&m->functions);
     lm_arena_free(&m->arena);
@@ -163,6 +164,22 @@ const lm_port *lm_model_outputs(const lm_model *m, int *n)
 {
     *n = m->n_outputs;
     return m->outputs;
+}
+
+lm_status lm_port_known(const lm_port *p)
+{
+    static const char *const kinds[] = {
+        [ONNX_TYPE_SEQUENCE] = "a sequence", [ONNX_TYPE_MAP] = "a map", [ONNX_TYPE_OPTIONAL] = "optional",
+        [ONNX_TYPE_SPARSE] = "a sparse tensor"};
+    const onnx_type *t = &p->info->type;
+    const char *kind = (size_t)t->kind < LM_COUNT(kinds) ? kinds[t->kind] : NULL;
+    LM_REQUIRE(t->kind == ONNX_TYPE_TENSOR, LM_UNSUPPORTED, "input '%s' is %s; only tensors are supported", p->name,
+               kind ? kind : "no tensor");
+    LM_REQUIRE(t->elem_type != ONNX_STRING, LM_UNSUPPORTED,
+               "input '%s' is of type string; strings are not supported", p->name);
+    LM_REQUIRE(p->dt != LM_DTYPES, LM_UNSUPPORTED, "input '%s' is of type %s; that is not supported", p->name,
+               onnx_dtype_name(t->elem_type));
+    return LM_OK;
 }
 
 static lm_status make_tensor(lm_model *m, const onnx_tensor *t, const lm_view **out)

@@ -9,6 +9,7 @@
 #ifndef LM_MODEL_MODEL_H
 #define LM_MODEL_MODEL_H
 
+#include "core/base/log.h"
 #include "core/device/chain.h"
 #include "core/graph/graph.h"
 #include "core/model/proto.h"
@@ -37,6 +38,9 @@ const onnx_model *lm_model_onnx(const lm_model *m);
 const lm_port *lm_model_inputs(const lm_model *m, int *n);
 const lm_port *lm_model_outputs(const lm_model *m, int *n);
 
+/* LM_UNSUPPORTED, which names the type, unless it is a tensor of a type that Limn has. */
+lm_status lm_port_known(const lm_port *p);
+
 /* What is fed: type, and content on the host where it is known (buf NULL: only type and shape). Absent (rank
  * LM_ABSENT): not fed. One per input of lm_model_inputs. */
 typedef lm_view lm_feed;
@@ -49,6 +53,12 @@ typedef struct lm_layer {
     int ny;
 } lm_layer;
 
+/* What a person should be told about an operator: a warning where results differ from what the file asks for. */
+typedef struct lm_note {
+    lm_log_level level;
+    char *text;
+} lm_note;
+
 typedef struct lm_built {
     lm_graph *graph;  /* its inputs: the ports fed, in their order; its outputs: the model's */
     LM_VEC(int) fed;  /* by graph input: which port */
@@ -56,12 +66,15 @@ typedef struct lm_built {
     LM_VEC(lm_layer) layers;
     LM_VEC(lm_val) weights; /* initialisers that were used */
     uint64_t by_value; /* bit i: the content of port i decided something (bit 63 stands for all from 63 on) */
-    LM_VEC(const char *) notes; /* what a person should be told: Dropout in training mode, quantised gradients ... */
+    LM_VEC(lm_note) notes;
 } lm_built;
 
-/* Build for these feeds. `fold`: computes constants. The messages of failures name node and operator. LM_INPUT: a feed
- * does not fit the model, or a content that decides something was not given. LM_UNSUPPORTED names op, domain,
- * version. */
+/* Log this, unless it was told of this model before: it is built for every shape it meets. */
+lm_status lm_model_tell(lm_model *m, lm_log_level level, const char *text);
+
+/* Build for these feeds, and log what the model's earlier builds did not note. `fold`: computes constants. The messages
+ * of failures name node and operator. LM_INPUT: a feed does not fit the model, or a content that decides something was
+ * not given. LM_UNSUPPORTED names op, domain, version. */
 lm_status lm_model_build(lm_model *m, const lm_chain *fold, const lm_feed *feed, lm_built **out);
 void lm_built_free(lm_built *b); /* NULL is fine */
 
@@ -69,6 +82,7 @@ void lm_built_free(lm_built *b); /* NULL is fine */
 typedef struct lm_fault {
     const onnx_node *node; /* of the model */
     const char *reason;
+    uint64_t by_value; /* as in lm_built: contents that had decided something on which it hangs */
 } lm_fault;
 
 /* Try to build, and go on behind whatever fails, to find all operators that do. A status other than LM_OK is about more

@@ -10,15 +10,16 @@ struct lm_survey {
     LM_VEC(lm_fault) faults;
     lm_arena arena;
     lm_map guessed; /* lm_val, whose type or content is a guess */
+    lm_map decided; /* lm_val, on whose way some fed content decided a shape */
 };
 
-/* Does the operator read what is a guess, or what hangs on one? */
-static bool reads_guess(lm_builder *b, const onnx_node *n)
+/* Does the operator read one of these values? */
+static bool reads(lm_builder *b, const onnx_node *n, const lm_map *values)
 {
     for (size_t i = 0; i < n->n_inputs; i++) {
         lm_val v;
         if (n->inputs[i][0] && lm_build_lookup(b, n->inputs[i], &v) == LM_OK &&
-            lm_map_get(&b->survey->guessed, &v, sizeof v))
+            lm_map_get(values, &v, sizeof v))
             return true;
     }
     return false;
@@ -53,19 +54,23 @@ static lm_type guess(lm_builder *b, const onnx_node *n, const char *name)
     return known ? lm_graph_value(b->b->graph, v)->type : (lm_type){.dt = LM_F32};
 }
 
-static lm_status stand_in(lm_builder *b, const onnx_node *n, const char *name)
+static lm_status mark(lm_map *values, lm_val v)
 {
-    lm_type type = guess(b, n, name);
-    lm_val v;
-    LM_TRY(lm_graph_input(b->b->graph, NULL, &type, &v));
-    LM_TRY(lm_vec_push(&b->b->fed, -1));
-    LM_TRY(lm_map_put(&b->survey->guessed, &v, sizeof v, (lm_cell){.num = 1}));
-    return lm_build_bind(b, name, v);
+    return lm_map_put(values, &v, sizeof v, (lm_cell){.num = 1});
 }
 
-static lm_status note(lm_survey *s, const onnx_node *n, const char *message)
+static lm_status stand_in(lm_builder *b, const onnx_node *n, const char *name, lm_val *v)
 {
-    lm_fault f = {n, lm_arena_strdup(&s->arena, message)};
+    lm_type type = guess(b, n, name);
+    LM_TRY(lm_graph_input(b->b->graph, NULL, &type, v));
+    LM_TRY(lm_vec_push(&b->b->fed, -1));
+    LM_TRY(mark(&b->survey->guessed, *v));
+    return lm_build_bind(b, name, *v);
+}
+
+static lm_status note(lm_survey *s, const onnx_node *n, const char *message, uint64_t by_value)
+{
+    lm_fault f = {n, lm_arena_strdup(&s->arena, message), by_value};
     for (size_t i = 0; i < s->faults.count; i++) /* a function or body may be met again and again */
         if (s->faults.at[i].node == n)
             return LM_OK;
@@ -74,20 +79,28 @@ static lm_status note(lm_survey *s, const onnx_node *n, const char *message)
 
 lm_status lm_survey_node(lm_builder *b, const onnx_node *n, lm_status status)
 {
-    if (status != LM_OK && status != LM_INPUT && status != LM_UNSUPPORTED)
+    bool over = status != LM_OK && b->met == LM_MET_MAX; /* nothing that follows can be built either */
+    if (over || (status != LM_OK && status != LM_INPUT && status != LM_UNSUPPORTED))
         return status;
     lm_survey *s = b->survey;
-    lm_status noted = status == LM_OK ? LM_OK : note(s, n, lm_message());
-    bool vague = reads_guess(b, n);
+    bool vague = reads(b, n, &s->guessed), chosen = b->decided || reads(b, n, &s->decided);
+    /* what is not supported is not supported for other contents either, unless it is they that ask for it */
+    bool excused = status == LM_UNSUPPORTED ? b->decided : chosen;
+    lm_status noted = status == LM_OK ? LM_OK : note(s, n, lm_message(), excused ? b->b->by_value : 0);
     if (status == LM_INPUT && vague && noted == LM_OK && s->faults.count && s->faults.at[s->faults.count - 1].node == n)
         s->faults.count--;
     LM_TRY(noted);
     for (size_t i = 0; i < n->n_outputs; i++) {
-        lm_cell *made = n->outputs[i][0] ? lm_map_gets(&b->scope->names, n->outputs[i]) : NULL;
-        if (made && vague)
-            LM_TRY(lm_map_put(&s->guessed, &(lm_val){(lm_val)made->num}, sizeof(lm_val), (lm_cell){.num = 1}));
-        if (n->outputs[i][0] && !made)
-            LM_TRY(stand_in(b, n, n->outputs[i]));
+        if (!n->outputs[i][0])
+            continue;
+        const lm_cell *made = lm_map_gets(&b->scope->names, n->outputs[i]);
+        lm_val v = made ? (lm_val)made->num : LM_NOVAL;
+        if (!made)
+            LM_TRY(stand_in(b, n, n->outputs[i], &v));
+        if (vague)
+            LM_TRY(mark(&s->guessed, v));
+        if (chosen)
+            LM_TRY(mark(&s->decided, v));
     }
     return LM_OK;
 }
@@ -112,6 +125,7 @@ void lm_survey_close(lm_survey *s)
         return;
     lm_vec_free(&s->faults);
     lm_map_free(&s->guessed);
+    lm_map_free(&s->decided);
     lm_arena_free(&s->arena);
     lm_free(s);
 }

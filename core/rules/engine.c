@@ -37,9 +37,12 @@ static lm_val gathered(lm_walk_state *w, int k, lm_val v)
     return sum;
 }
 
-static const char *called(const lm_node *n)
+static const char unnamed[] = "(unnamed)";
+
+static const char *called(const lm_graph *g, const lm_node *n)
 {
-    return n->name && *n->name ? n->name : n->scope && *n->scope ? n->scope : "(unnamed)";
+    const char *value = lm_graph_value(g, n->y[0])->name;
+    return n->name && *n->name ? n->name : value ? value : n->scope && *n->scope ? n->scope : unnamed;
 }
 
 /* Signals of the node's results; false when none came. */
@@ -83,8 +86,10 @@ static void visit(lm_walk_state *w, const lm_node *n)
             if (want[i])
                 contribute(w, k, n->x[i], out[k][i]);
     if (w->e->status != LM_OK) {
-        w->e->status = lm_context(w->e->status, "signal through node %s (%s)", called(n), lm_ops[n->op].name);
-        lm_blame(called(n));
+        const char *name = called(w->e->g, n);
+        w->e->status = lm_context(w->e->status, "signal through node %s (%s)", name, lm_ops[n->op].name);
+        if (name != unnamed) /* else the node around it is named */
+            lm_blame(name);
     }
 }
 
@@ -117,7 +122,7 @@ static void start(lm_walk_state *w)
                 lm_emit_fail(e, LM_UNSUPPORTED,
                              "node %s (%s) has no derivative and cuts every way from the target to what it is to be "
                              "explained by",
-                             called(cut), lm_ops[cut->op].name);
+                             called(e->g, cut), lm_ops[cut->op].name);
             continue;
         }
         for (int k = 0; k < w->nsig; k++)

@@ -126,7 +126,7 @@ static const lm_row excitation_rows[] = {{CONVS, LINEAR(EXCITE)}, {DENSE, LINEAR
 #define SET(id, name_, base_, rows_)                                                                                   \
     const lm_ruleset id = {                                                                                            \
         .name = name_, .base = base_, .rows = rows_, .nrows = (int)LM_COUNT(rows_), .deflt = LM_DEFAULT_REFUSE,        \
-        .canon = LM_CANON_MERGE}
+        .canon = LM_CANON_MERGE | LM_CANON_RAISE}
 SET(lm_set_lrp_eps, "lrp_eps", NULL, eps_rows);
 SET(lm_set_lrp_epsplus, "lrp_epsplus", &lm_set_lrp_eps, epsplus_rows);
 SET(lm_set_lrp_epsplus_flat, "lrp_epsplus_flat", &lm_set_lrp_eps, epsplus_flat_rows);

@@ -60,15 +60,14 @@ static lm_status run_step(lm_exec *ex, const exec_step *step)
 static lm_status run_timed(lm_exec *ex, const exec_step *step)
 {
     lm_device *device = ex->chain.dev[step->dev];
-    double start = lm_profile_now(), seconds;
+    double start = lm_profile_now(), seconds, alone;
     LM_TRY(run_step(ex, step));
     LM_TRY(device->vt->sync(device));
     seconds = lm_profile_now() - start;
-    if (step->kernel && device->vt->timing)
-        LM_TRY(device->vt->timing(device, &seconds));
+    lm_status known = step->kernel && device->vt->timing ? device->vt->timing(device, &alone) : LM_NO;
     if (step->row >= 0)
-        lm_profile_time(ex->profile, step->row, seconds);
-    return LM_OK;
+        lm_profile_time(ex->profile, step->row, known == LM_OK ? alone : seconds);
+    return known == LM_NO ? LM_OK : known;
 }
 
 static lm_status launch(lm_exec *ex)

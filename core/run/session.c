@@ -69,8 +69,7 @@ void lm_session_close(lm_session *s)
     lm_free(s);
 }
 
-/* The first run of all is often the only one, and packing weights to keep them would take longer than that run. Nor are
- * they kept where memory is too short for it. */
+/* Weights are not packed to be kept where memory is too short for it. */
 static lm_status open_plan(lm_session *s, const lm_ready *ready, bool once, session_plan *out)
 {
     lm_derived_cache *cache = lm_shared_cache(s->shared);
@@ -83,6 +82,8 @@ static lm_status open_plan(lm_session *s, const lm_ready *ready, bool once, sess
         options.once = true;
         status = lm_plan_open(s->chain, cache, ready->graph, &options, &out->plan);
     }
+    if (!options.once)
+        lm_shared_keep(s->shared);
     if (status == LM_OK) {
         lm_plan_facts f = lm_plan_describe(out->plan);
         lm_log(LM_LOG_INFO,
@@ -114,7 +115,7 @@ lm_status lm_session_get(lm_session *s, const lm_feed *feed, const session_fetch
     }
     drop(s, oldest);
     bool timed = options && options->profile,
-         first = s->clock == 0 && lm_derived_bytes(lm_shared_cache(s->shared)) == 0;
+         first = s->clock == 0 && !lm_shared_is_kept(s->shared);
     session_plan fresh = {.ready = ready};
     lm_status status = open_plan(s, ready, first && !timed && !s->plain, &fresh);
     if (status != LM_OK) {
@@ -210,8 +211,11 @@ static lm_status sort_feeds(const lm_session *s, const lm_named *named, int n_na
 {
     int n;
     const lm_port *port = lm_model_inputs(s->m, &n);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         feed[i] = lm_view_absent();
+        if (!port[i].optional)
+            LM_TRY(lm_port_known(&port[i]));
+    }
     for (int k = 0; k < n_named; k++) {
         int at = 0;
         while (at < n && strcmp(port[at].name, named[k].name) != 0)

@@ -26,6 +26,7 @@ struct lm_shared {
     lm_model *m;
     const lm_chain *chain;
     lm_derived_cache *cache;
+    atomic_bool kept; /* a plan keeps weights packed */
     lm_shared *beside;
     pthread_mutex_t lock;
     LM_VEC(form *) forms;
@@ -85,6 +86,16 @@ lm_model *lm_shared_model(const lm_shared *s)
 lm_derived_cache *lm_shared_cache(const lm_shared *s)
 {
     return s->cache;
+}
+
+bool lm_shared_is_kept(const lm_shared *s)
+{
+    return atomic_load(&s->kept);
+}
+
+void lm_shared_keep(lm_shared *s)
+{
+    atomic_store(&s->kept, true);
 }
 
 static lm_status make_key(lm_shared *s, const lm_feed *feed, const char *const *inner, int n_inner, bool plain,

@@ -18,6 +18,11 @@ lm_shared *lm_shared_beside(const lm_shared *shared);
 lm_model *lm_shared_model(const lm_shared *shared);
 lm_derived_cache *lm_shared_cache(const lm_shared *shared);
 
+/* Has any plan been made that keeps weights packed? What runs first often runs alone, and packing weights to keep them
+ * takes longer than that run. */
+bool lm_shared_is_kept(const lm_shared *shared);
+void lm_shared_keep(lm_shared *shared);
+
 /* A model as a graph, ready to be planned; read-only. */
 typedef struct lm_ready {
     const lm_built *built; /* outputs: the model's, then the inner values asked for */

@@ -62,7 +62,7 @@ typedef struct limn_drawing {
 
 /* Write a file, whose ending chooses what:
  *     .png   heat maps of pictures, values [N,C,H,W], or [N,H,W,C] with 1 or 3 channels; channels are summed up,
- *            those of saliency by the greatest. Rows are samples, columns results
+ *            those that tell sizes by the greatest. Rows are samples, columns results
  *     .svg   bars of tables, values [N,F], one below the other
  *     .html  a page with the maps or bars of all results, their numbers and certificates; it needs nothing from outside
  * `how` may be NULL. LIMN_USAGE: another ending, or nothing that this form can show; LIMN_UNSUPPORTED: .png in a build

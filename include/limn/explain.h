@@ -29,7 +29,8 @@ typedef struct limn_setting {
 typedef struct limn_question {
     const char *method;   /* one or several: "saliency,ig,gradcam" */
     const char *target;   /* "top" (default), "3", "top5", "all", "sum", "1-2", "label:cat", "0:4:*", several with commas */
-    const char *output;   /* which of several outputs */
+    const char *output;   /* which of several outputs; default: the first of floats with two axes at most, else the first of
+                           * floats, else the last */
     const char *input;    /* which inputs are explained; default: those of floats, or where there are none the tokens, at
                            * their embeddings. The others stay at their values */
     const char *layer;    /* stop here: a name, "layer4", "Conv@-1", "auto"; a parameter by its name in the file,
@@ -73,6 +74,10 @@ typedef struct limn_certificate {
 
 typedef enum limn_space { LIMN_SPACE_RAW, LIMN_SPACE_LOGIT, LIMN_SPACE_PROBABILITY } limn_space;
 
+/* What the numbers of a result tell of the target: what is above zero spoke for it and what is below against it; how much
+ * each mattered, whatever its sign; or nothing, for they are values of the model itself. */
+typedef enum limn_tells { LIMN_TELLS_SIDES, LIMN_TELLS_SIZES, LIMN_TELLS_VALUES } limn_tells;
+
 /* One method, target and input (or layer), over all samples. Everything lives as long as the explanation. */
 typedef struct limn_attribution {
     const char *method, *target; /* as asked; each class of "all", and of "top5" for one sample, by its number, otherwise
@@ -80,12 +85,14 @@ typedef struct limn_attribution {
     const char *site;            /* the input, or the layer's value, by its ONNX name */
     int layered;                 /* 1: `site` is a layer's value */
     limn_space space;            /* what the target's number is */
+    limn_tells tells;            /* what the values are */
     const char *options;         /* "steps=50 quadrature=gauss" */
     limn_tensor values;          /* [samples, ...]: float32, or float64 where the device computes in double */
     int added;                   /* 1: axis 0 was added, because axis 0 of the value itself is not the samples' */
     const int64_t *target_index; /* by sample; -1: a target of several elements */
     const char *const *target_label;  /* by sample; entries may be NULL */
     const double *target_value, *baseline_value; /* by sample; NAN where the method has no baseline */
+    int compared;                /* 1: it has one, and a NAN in baseline_value is what the target is there */
     const limn_certificate *certificate; /* by sample */
 } limn_attribution;
 

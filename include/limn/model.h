@@ -52,7 +52,8 @@ typedef struct limn_problem {
     const char *node;     /* its name, "" when it has none */
     const char *op;       /* "Conv", "com.microsoft.BiasGelu" */
     const char *reason;
-    int forward;          /* 1: the model cannot run; 0: no gradient passes here */
+    int forward;          /* 1: the model cannot run; 0: no gradient passes here, unless it depends */
+    int depends;          /* 1: on what an input holds that decides shapes; the contents tried do not fit */
 } limn_problem;
 
 /* Everything that stands in the way at once: operators that Limn lacks, those that ask for a type, an attribute or a shape

@@ -83,8 +83,8 @@ LIMN_API limn_status limn_session_layers(limn_session *session, const limn_feed 
 LIMN_API void limn_layers_free(limn_layer *list); /* NULL is fine */
 
 /* The ONNX name of the value that is meant by the name of a value, node, module ("layer4.1.conv2", "features[-1]"), by
- * "Conv@-1", "#57", a glob or "auto", with ":in" or ":out" behind it. *name is the caller's (limn_text_free).
- * LIMN_USAGE names the nearest that exist. */
+ * "Conv@-1", "#57", a glob or "auto", with ":in" or ":out" behind it. Feeds are as for limn_session_layers. *name is the
+ * caller's (limn_text_free). LIMN_USAGE names the nearest that exist. */
 LIMN_API limn_status limn_session_find(limn_session *session, const limn_feed *feed, size_t feeds, const char *layer,
                                        char **name);
 LIMN_API void limn_text_free(char *text); /* NULL is fine */

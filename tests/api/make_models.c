@@ -30,6 +30,20 @@ static void logarithm(limn_builder *b)
     limn_build_output(b, "y", LIMN_F32, 2, NULL);
 }
 
+/* Finite everywhere, but infinitely steep at 0; what stands on both sides of that has finite derivatives of its own. */
+static void square_root(limn_builder *b)
+{
+    limn_build_input(b, "x", LIMN_F32, 2, any_by_3);
+    limn_build_op(b, "Mul", "x x", "r");
+    limn_build_name(b, "victim");
+    limn_build_op(b, "Sqrt", "r", "s");
+    limn_build_name(b, "root");
+    limn_build_op(b, "Sigmoid", "s", "g");
+    limn_build_name(b, "innocent");
+    limn_build_op(b, "Add", "g s", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
 static const int64_t any_by_any[] = {-1, -1};
 
 /* Tokens [N,T] of twelve to three classes, by the mean of their rows. */
@@ -300,6 +314,7 @@ int main(int argc, char **argv)
         const char *file;
         void (*fill)(limn_builder *);
     } models[] = {{"mlp.onnx", mlp},        {"mlp1.onnx", mlp1},   {"cnn.onnx", sample_cnn}, {"log.onnx", logarithm},
+                  {"root.onnx", square_root},
                   {"none.onnx", no_inputs}, {"ops.onnx", unknown_ops}, {"steps.onnx", steps}, {"two.onnx", two},
                   {"slow.onnx", slow},      {"turned.onnx", turned},   {"map.onnx", map},     {"rnn.onnx", recurrent},
                   {"faults.onnx", faults},  {"nhwc.onnx", channels_last}, {"tokens.onnx", tokens},

@@ -169,6 +169,10 @@ static void finds_names(void)
             limn_text_free(name);
         }
     CHECK(limn_session_find(s, &feed, 1, "auto", &name) == LIMN_USAGE);
+    if (CHECK(limn_session_find(s, NULL, 0, "Gemm@-1", &name) == LIMN_OK)) { /* for free sizes of 1 */
+        CHECK(strcmp(name, "z") == 0);
+        limn_text_free(name);
+    }
     limn_session_free(s);
     limn_model_free(m);
 }
@@ -284,6 +288,19 @@ static void finds_problems(void)
     if (CHECK(limn_build_open(b, &m) == LIMN_OK)) {
         CHECK(limn_model_check(m, device, &list, &n) == LIMN_OK && n == 2);
         CHECK(list[0].forward && strcmp(list[0].op, "Unheard") == 0 && strcmp(list[1].op, "Unseen") == 0);
+        limn_problems_free(list);
+        limn_model_free(m);
+    }
+    limn_builder_free(b);
+    const int64_t five[] = {5}, three[] = {3};
+    CHECK(limn_builder_new(&b) == LIMN_OK);
+    limn_build_input(b, "x", LIMN_F32, 1, five);
+    limn_build_input(b, "sizes", LIMN_I64, 1, three);
+    limn_build_op(b, "Split", "x sizes", "p q r");
+    limn_build_output(b, "q", LIMN_F32, -1, NULL);
+    if (CHECK(limn_build_open(b, &m) == LIMN_OK)) {
+        CHECK(limn_model_check(m, device, &list, &n) == LIMN_OK && n == 1);
+        CHECK(!list[0].forward && list[0].depends && strstr(list[0].reason, "'sizes'"));
         limn_problems_free(list);
         limn_model_free(m);
     }

@@ -72,7 +72,7 @@ for verb in devices env info bench; do
     fails 2 "cpu has no option 'nope'; it takes isa|threads" $verb --backend ref,cpu:nope=1
 done
 fails 2 "'isa=' is missing" devices --backend cpu:isa=
-fails 2 'error: devices: ref: type=f16: ' devices --backend ref:type=f16
+fails 2 "error: devices: device list 'ref:type=f16': ref: type=f16: .*; see .limn devices --help" devices --backend ref:type=f16
 fails 2 "with 'a.nb.x1b.x7fé'" devices "$(printf 'a\nb\033\177\303\251')"
 fails 2 'device list' env --backend cpu,
 fails 2 'whole number' bench --repeat none
@@ -89,6 +89,11 @@ fails 2 'more than 8 devices' env --backend cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu
 fails 2 'auto stands alone' env --backend cpu+auto
 fails 5 'cpu:9: this machine has none' env --backend cpu+cpu:9
 fails 5 'cpu:9' env --backend cpu:9
+case $("$limn" devices) in *opencl*) all=-cpu,-ref,-opencl ;; *) all=-cpu,-ref ;; esac
+fails 5 'the device list excludes all that auto would pick: .*cpu: excluded; ref: excluded; see .limn devices' \
+    bench --backend=$all
+fails 2 "device list 'cpu:splot=2': cpu has no option 'splot'; it takes isa|threads|bind|strict|split; see .limn devices --help" \
+    bench --backend cpu:splot=2
 fails 6 'memory' bench --only gemm --mem 1M --threads 1
 
 with=LIMN_CPU=scalar
@@ -114,8 +119,8 @@ warns '"LIMN_CPU":{"value":"sse9","effective":"refused: LIMN_CPU=sse9: ' 'LIMN_C
 warns '^version: ' 'LIMN_CPU=sse9' info
 with=LIMN_BACKEND=nothing
 fails 2 'nothing: unknown device' devices
-warns '^LIMN_BACKEND  *nothing -> refused, instead cpu ' 'LIMN_BACKEND: nothing: unknown device' env
-warns '^device: cpu$' 'LIMN_BACKEND: nothing: unknown device' info
+warns '^LIMN_BACKEND  *nothing -> refused, instead cpu ' "LIMN_BACKEND: device list 'nothing': nothing: unknown device" env
+warns '^device: cpu$' "LIMN_BACKEND: device list 'nothing': nothing: unknown device" info
 works '^LIMN_BACKEND  *ref  ' env --backend ref
 with=LIMN_BACKEND=cpu:9
 warns '^LIMN_BACKEND  *cpu:9 -> refused' 'this machine has none' env
@@ -201,6 +206,24 @@ fails 3 'bad.onnx: is a text, no ONNX model; ' summary "$dir/bad.onnx"
 printf '\211PNG\r\n\032\n' >"$dir/picture.onnx"
 fails 3 'picture.onnx: is a PNG picture, no ONNX model; ' check "$dir/picture.onnx"
 fails 3 'is a NumPy array, no ONNX model; ' predict "$m/one.npy" "$m/one.npy"
+printf '\002\000\000\000\000\000\000\000{"a":1}' >"$dir/tensors.onnx"
+fails 3 'tensors.onnx: is a safetensors file, no ONNX model; ' check "$dir/tensors.onnx"
+printf '\200\002\212\012l\374\234F' >"$dir/old.onnx"
+fails 3 'old.onnx: is a pickle of Python, as old .pt files are, no ONNX model; ' check "$dir/old.onnx"
+printf '<!DOCTYPE html>\n<p>\303\251' >"$dir/page.onnx"
+fails 3 'page.onnx: is an HTML page, no ONNX model; ' check "$dir/page.onnx"
+printf '\377\201\200 \001 none of these' >"$dir/bytes.onnx"
+fails 3 'bytes.onnx: is no ONNX model: ' check "$dir/bytes.onnx"
+cp "$m/cnn.onnx" "$dir/cut.onnx" && mkfifo "$dir/slowly" # mapped before the input is there, then cut
+"$limn" predict "$dir/cut.onnx" - -o "$dir/cut.csv" <"$dir/slowly" >"$dir/out" 2>"$dir/err" &
+exec 9>"$dir/slowly"
+while kill -0 $! && ! grep -q cut.onnx /proc/$!/maps; do sleep 0.05; done
+: >"$dir/cut.onnx"
+cat "$m/image.npy" >&9
+exec 9>&-
+wait $!
+[ $? -eq 3 ] && grep -q 'cut short' "$dir/err" && [ ! -e "$dir/cut.csv" ]
+verdict $? "a model that is cut short while it is read is an error"
 mkfifo "$dir/pipe.npy"
 fails 3 'pipe.npy is not a plain file' predict "$m/mlp.onnx" "$dir/pipe.npy"
 fails 3 'pipe.npy is not a plain file' summary "$dir/pipe.npy"
@@ -243,6 +266,11 @@ works "^[0-2]${tab}bird${tab}0" predict "$m/mlp.onnx" "$m/one.npy" --labels "$di
 works "^[0-2]${tab}cat${tab}0" predict "$m/mlp.onnx" x="$m/one.npy" --labels "$dir/labels"
 works '^{"samples":\[{"source":".*one.npy","outputs":{"p":\[0[^]]*\]},"top":\[{"index":[0-2],"label":"[a-z]*","value":' \
     predict "$m/mlp.onnx" "$m/one.npy" --json --labels "$dir/labels"
+! grep -q '"run"' "$dir/out"
+verdict $? "one device is not told"
+works '\],"run":{"split":"[a-z]*","shares":\[{"device":"cpu","class":"exact","rows":[0-9]*},{"device":"cpu",[^]]*\]}}$' \
+    predict "$m/mlp.onnx" "$m/batch.npy" --json --backend cpu+cpu
+works '"top":\[{"row":0,"index":1,"label":null,"value":0.5}.*{"row":1,"index":1,"label":null,"value":0.375}' predict "$m/none.onnx" --json
 works '"outputs":{"p":\[[^]]*\],"h":\[[^]]*\],"r":' predict "$m/mlp.onnx" "$m/one.npy" --json --capture h --capture act --capture Relu@-1
 works '"outputs":{"p":\[[^]]*\],"z":\[[^]]*\]}' predict "$m/mlp.onnx" "$m/one.npy" --json --capture /fc2/Gemm
 works '"outputs":{"p":\[[^]]*\],"r":\[[^]]*\]}' predict "$m/mlp.onnx" "$m/one.npy" --json --capture fc2:in --capture '#1'
@@ -334,7 +362,9 @@ fails 2 'whole number' predict "$m/mlp.onnx" "$m/one.npy" --seed none
 fails 2 "no layer 'fc3'.*fc1" predict "$m/mlp.onnx" "$m/one.npy" --capture fc3
 fails 2 '3 layers\|2 layers' predict "$m/mlp.onnx" "$m/one.npy" --capture Gemm@7
 fails 2 'no column' predict "$m/mlp.onnx" "$dir/rows.csv" --label what
-fails 3 'line 2.*x' predict "$m/mlp.onnx" "$dir/rows.csv"
+fails 3 "line 2, column 5 'who': 'x'; a number is needed, or leave the column out with --label 'who'" predict "$m/mlp.onnx" "$dir/rows.csv"
+printf 'id,a,b,c,d,who\nk,1,2,NA,4,x\n' >"$dir/texts.csv"
+fails 3 "column 1 'id': 'k'; a number is needed; take columns of texts out of the table" predict "$m/mlp.onnx" "$dir/texts.csv" --label who
 fails 3 'the table has 2 rows' predict "$m/mlp.onnx" "$dir/rows.csv:2" --label who
 printf '1,2,3,4,5\n' >"$dir/five.csv"
 fails 3 "5 columns, but input 'x' takes 4" predict "$m/mlp.onnx" "$dir/five.csv"

@@ -47,6 +47,8 @@ if [ -z "$png" ]; then
     echo "$passed passed, $failed failed"
     exit $((failed > 0))
 fi
+works 'explained here is$' explain "$m" "$x" --method guided_backprop,ig -t 2-3
+works 'weight lies in the upper left corner (2[0-9]%)' explain "$m" "$x" --method guided_backprop
 works 'star' predict "$m" "$x" --top 1
 mkdir "$dir/pictures" && cp "$x" "$dir/pictures/a.png"
 for again in 1 2; do # what is written beside pictures is no picture
@@ -61,6 +63,7 @@ works '^limn compare - ' compare --help
 works '^target top (star), 4096 numbers a map$' compare "$m" "$x" --method ig,gradcam,lrp
 works '^ 2 gradcam .* 1\.00 ' compare "$m" "$x" --method ig,gradcam,lrp
 works '^consensus: the upper left corner (' compare "$m" "$x" --method ig,gradcam,lrp
+works '^共识：左上角（' compare "$m" "$x" --method ig,gradcam,lrp --lang zh
 works '^{"methods":\["ig","lrp"\],"rank_agreement":\[\[1,[-0-9.e]*\],\[[-0-9.e]*,1\]\],"size_agreement":.*,"cost":{"ig":{"forward":[0-9.]*,"backward":[0-9.]*,"ms":[0-9.]*},"lrp":' \
     compare "$m" "$x" --method ig,lrp --set steps=10 --set rules=epsplus --json
 holds "$(sed -n 's/.*"ig":{"forward":\([0-9.]*\).*/\1/p' "$dir/out") == 11"

@@ -21,7 +21,18 @@ works '^    .*|.*  x\[[0-3]\]  ' explain "$m/mlp.onnx" "$m/one.npy" --method ig
 works 'off by .* (.* %) from what it should be.*; .* forward and .* backward passes$' explain "$m/mlp.onnx" "$m/one.npy" --method ig
 works '^ig of target 1 (dog): ' explain "$m/mlp.onnx" "$m/one.npy" --method ig --target 1 --labels "$m/labels.txt"
 works '(probability)' explain "$m/mlp.onnx" "$m/one.npy" --method saliency --after-softmax
-works '^gradcam of target top = [0-9]: .*, at layer ' explain "$m/cnn.onnx" "$m/image.npy" --method gradcam
+works '^gradcam of target top = [0-9]: .*, at layer r2, shown on input image$' explain "$m/cnn.onnx" "$m/image.npy" --method gradcam
+works '|++.*  row [0-7], column [0-7]  ' explain "$m/cnn.onnx" "$m/image.npy" --method gradcam
+works '^gradcam of target .*, at layer r2$' explain "$m/cnn.onnx" "$m/image.npy" --method gradcam --set upsample=none
+works '|.*  channel [0-5], row [0-7], column [0-7]  ' explain "$m/cnn.onnx" "$m/image.npy" --method gradcam --set channels=1
+works '|++.*  image\[[0-2],[0-7],[0-7]\]  ' explain "$m/cnn.onnx" "$m/image.npy" --method guided_gradcam
+works '|++.*  r2\[[0-5],[0-7],[0-7]\]  ' explain "$m/cnn.onnx" "$m/image.npy" --method saliency --layer layer1.0.relu_1
+works '  row [0-7], column [0-7]  ' explain "$m/cnn.onnx" "$m/image.npy" --method fullgrad
+
+# What is explained of an output that has more than classes, or is one of several.
+works '^saliency of target top = 0: 11.25, of output y, at input image$' explain "$m/map.onnx" "$m/image.npy" --method saliency
+grep -q '    What is explained here is the sum of y\[0,\*,\*\]\. ' "$dir/out"
+verdict $? "the elements that are explained are named"
 
 # Files.
 shape() { # FILE PATTERN: of an .npy file's header
@@ -151,6 +162,12 @@ fails 3 'the shape is \[3\], but one sample of the input .x. is \[1,4\]' explain
 fails 3 'none.npy' explain "$m/mlp.onnx" "$m/one.npy" --method ig --baseline "$dir/none.npy"
 fails 4 "node stairs (Floor) is flat everywhere" explain "$m/steps.onnx" "$m/three.npy" --method saliency
 fails 3 "first came out of node 'culprit'" explain "$m/log.onnx" "$m/three.npy" --method saliency
+fails 3 "on the way back it first came out of node 'root' (Sqrt)" explain "$m/root.onnx" "$m/three.npy" --method saliency --target 2
+"$limn" explain "$m/root.onnx" "$m/three.npy" --method ig,saliency --target 2 --json >"$dir/out" 2>"$dir/err"
+[ $? -eq 3 ] && grep -q '"node":"root"}}$' "$dir/out"
+verdict $? "the node that steep derivatives come from stands in the JSON"
+fails 3 "baseline 'value:3e38': target top is .* there, and ig compares with it" explain "$m/cnn.onnx" "$m/image.npy" --method ig --baseline value:3e38
+silent explain "$m/cnn.onnx" "$m/image.npy" --method ig --baseline value:3e38 --allow-nan -o "$dir/nan.npz"
 printf 'conv: eps\n*: nonsense eps=1\n' >"$dir/rules.txt"
 fails 2 'rules.txt:2:4' explain "$m/cnn.onnx" "$m/image.npy" --method lrp --set rules="$dir/rules.txt"
 printf '# ours\nfirst: flat\nconv: gamma gamma=0.5\ndense: eps\nAdd: pass\nGlobalAveragePool: eps\n*: pass\n' >"$dir/rules.txt"
@@ -180,7 +197,9 @@ fails 2 "'ig': asked twice; name it once" explain "$m/mlp.onnx" "$m/one.npy" --m
 fails 2 "'1-1': is the difference of a class and itself; " explain "$m/mlp.onnx" "$m/one.npy" --method ig --target 1-1
 fails 2 'gives mode a second time; ' explain "$m/cnn.onnx" "$m/image.npy" --method ig --draw mode=map,mode=mask
 fails 3 'has 2 labels, but output .p. has 3 classes; ' explain "$m/mlp.onnx" "$m/one.npy" --method ig --labels "$m/few.txt"
-fails 2 '601 samples are more than a page can show' explain "$m/mlp.onnx" "$dir/long.csv" --method shapley -o "$dir/long.html"
+fails 2 'there are 601 samples, and a page shows at most 500; give fewer' explain "$m/mlp.onnx" "$dir/long.csv" --method shapley -o "$dir/long.html"
+fails 2 '1202 maps of 601 samples would share a picture, which shows at most 1000; ' explain "$m/mlp.onnx" "$dir/long.csv" --method shapley,nosuch -o "$dir/long.svg"
+fails 2 'there are 601 samples, and a page shows at most 500; give fewer' compare "$m/mlp.onnx" "$dir/long.csv" --method shapley,nosuch -o "$dir/long.html"
 fails 2 'attention is one number per token and no picture; ' explain "$m/cnn.onnx" "$m/image.npy" --method attention_rollout,saliency -o "$dir/a.png"
 cp "$m/image.npy" "$dir/same.npy"
 fails 2 'same.npy: is also an input; ' explain "$m/cnn.onnx" "$dir/same.npy" --method ig -o "$dir/same.npy"

@@ -57,7 +57,7 @@ case $parts in *png*)
     fails 3 'cut.png' predict "$m/cnn.onnx" "$dir/cut.png" --prep scale=1
     fails 3 'wrong.png' predict "$m/cnn.onnx" "$dir/wrong.png" --prep scale=1
     fails 3 'empty.png' predict "$m/cnn.onnx" "$dir/empty.png" --prep scale=1
-    fails 6 'bomb.png' predict "$m/cnn.onnx" "$dir/bomb.png" --prep scale=1
+    fails 6 'bomb.png: 100000 x 100000 pixels are 10000000000, and a picture may have 134217728' predict "$m/cnn.onnx" "$dir/bomb.png" --prep scale=1
     cp "$images/colour.png" "$dir/named.jpg" # by what it holds, not by its name
     works '^[0-3]' predict "$m/cnn.onnx" "$dir/named.jpg" --prep resize=8x8,scale=1/255
     for mode in overlay blend mask map; do
@@ -68,13 +68,22 @@ case $parts in *png*)
     verdict $? "the picture says how its range was found"
     ! cmp -s "$dir/overlay.png" "$dir/blend.png" && ! cmp -s "$dir/mask.png" "$dir/map.png"
     verdict $? "modes differ"
-    works 'layers' summary "$m/cnn.onnx" --layer layer1.0.conv2 -o "$dir/filters.png"
-    grep -a -q '6 filters of 6 x 3 x 3 weights' "$dir/filters.png"
-    verdict $? "the filters of a convolution are drawn"
+    for layer in layer1.0.conv2 Conv@-1 '#2' '*conv2*' layer1.0 auto layer1.0.conv2.weight; do
+        works 'layers' summary "$m/cnn.onnx" --layer "$layer" -o "$dir/filters.png"
+        grep -a -q '/layer1/layer1.0/conv2/Conv: 6 filters of 6 x 3 x 3 weights' "$dir/filters.png"
+        verdict $? "the filters of convolution $layer are drawn"
+    done
+    fails 2 "the model has no layer 'conv9'" summary "$m/cnn.onnx" --layer conv9 -o "$dir/filters.png"
     fails 2 'is no convolution with weights of its own; choose one such as /layer1' summary "$m/cnn.onnx" --layer fc -o "$dir/filters.png"
     works '.' explain "$m/cnn.onnx" "$m/image.npy" --method activation --layer layer1.0.relu_1 --draw channels=each -o "$dir/sheet.png" --json
+    [ "$(od -An -tu1 -j16 -N8 "$dir/sheet.png" | tr -s ' ')" = ' 0 0 0 234 0 0 0 162' ]
+    verdict $? "six channels of 8 x 8 in rows of three, nine times enlarged, have nine pixels for a number above each"
+    works 'layers' summary "$m/cnn.onnx" -o "$dir/filters.png"
+    [ "$(od -An -tu1 -j16 -N8 "$dir/filters.png" | tr -s ' ')" = ' 0 0 0 58 0 0 0 54' ]
+    verdict $? "and so have filters"
     ;;
 esac
+warns 'layers' '--layer: has no effect, for no filters are drawn; ' summary "$m/cnn.onnx" --layer layer1.0.conv2
 fails 2 "--draw 'mode=x': give overlay, blend, mask or map" explain "$m/cnn.onnx" "$m/image.npy" --method saliency --draw mode=x
 fails 2 "--draw 'clip=0': give a number above 0, at most 100" explain "$m/cnn.onnx" "$m/image.npy" --method saliency --draw clip=0
 fails 2 "--draw 'what': give mode, sign" explain "$m/cnn.onnx" "$m/image.npy" --method saliency --draw what
@@ -126,6 +135,7 @@ fails 3 'the file is cut off or damaged; get it anew' predict "$dir/cut.onnx" "$
 printf '[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\nworld\n##s\n!\n' >"$dir/vocab.txt"
 printf 'Hello worlds!\n' >"$dir/doc.txt"
 printf 'bad \377 bytes\n' >"$dir/bad.txt"
+printf 'hello world' >"$dir/line.txt"
 : >"$dir/empty.txt"
 fails 2 'texts need --tokenizer FILE' predict "$m/tokens.onnx" --text hello
 fails 2 'there is no text to pair it with' predict "$m/tokens.onnx" --pair hello
@@ -139,6 +149,7 @@ case $parts in *tokens*)
     grep -q '>Hello</text>' "$dir/words.svg" && grep -q '>\[CLS\]</text>' "$dir/words.svg"
     verdict $? "a strip of tokens shows the text"
     works '|.*  Hello  ' explain "$m/tokens.onnx" "$dir/doc.txt" $t --method saliency
+    works '^saliency of target .*, of output y, at input input_ids$' explain "$m/masked.onnx" "$dir/doc.txt" $t --method saliency
     # without a mask texts of unequal length are run one by one, which gives what each gives alone
     works '^0	' predict "$m/tokens.onnx" --text hello $t
     tail -n +1 "$dir/out" >"$dir/alone"
@@ -170,7 +181,10 @@ case $parts in *tokens*)
     cats=$!
     fails 3 'cannot go into a pipe as .npz; use .json' predict "$m/tokens.onnx" --text hello --text 'hello world' $t -o "$dir/pipe.npz"
     kill $cats
-    fails 3 'which input takes the tokens' predict "$m/cnn.onnx" --text hello $t
+    fails 3 'hello: is a text, but no input takes tokens, .* the model takes x float32\[?,4\]: give' predict "$m/mlp.onnx" --text hello $t
+    works '^[0-2]' predict "$m/mlp.onnx" x="$dir/line.txt" $t
+    grep -v PAD "$dir/vocab.txt" >"$dir/unpadded.txt"
+    fails 3 'the texts have 3 tokens, input .ids. takes 8' predict "$m/line8.onnx" --text hello --tokenizer "$dir/unpadded.txt"
     fails 2 'there are 2 for 1 texts' predict "$m/masked.onnx" --text hello --pair a --pair b $t
     fails 3 'bad.txt: byte 4 of the text is no UTF-8' predict "$m/tokens.onnx" "$dir/bad.txt" $t
     fails 3 'empty.txt: is empty' predict "$m/tokens.onnx" "$dir/empty.txt" $t

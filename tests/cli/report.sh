@@ -19,6 +19,20 @@ works '总和.*与应有的总和相差' explain "$m/mlp.onnx" "$m/one.npy" --me
 ! grep -q -e 'baseline\|forward\|target\|input' "$dir/out"
 verdict $? "and no English is left"
 works '最' explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang zh
+# Targets of several classes have names; squares have no sides, and values of the model take none.
+works 'is dog rather than cat\. Nothing spoke' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient -t 1-0 $labels
+works 'bird rather than cat\.' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient -t=-1-0 $labels
+works 'here is the sum of all outputs' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient -t sum
+works 'here is the sum of y\[1,0,\*\]\.' explain "$m/map.onnx" "$m/image.npy" --method input_x_gradient -t 1:0
+works 'dog而不是cat' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient -t 1-0 $labels --lang zh
+works 'What mattered most' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient --noise vargrad:samples=4
+! grep -q -e 'For it' -e 'against it' "$dir/out"
+verdict $? 'and nothing spoke for or against it'
+works 'mattered most' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient --noise smoothgrad_sq:samples=4
+works 'For it\|against it' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient --noise smoothgrad:samples=4
+works 'speak neither for the answer nor against' explain "$m/cnn.onnx" "$m/image.npy" --method activation --layer auto
+! grep -q 'For it' "$dir/out"
+verdict $? 'without for and against'
 fails 2 "'fr' is no language.*en or zh" explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang fr
 
 has() { # FILE WORD...: are all of these texts in it?
@@ -47,6 +61,19 @@ sed 's/<tr><th scope="row">\(date\|time to explain\).*//' "$dir/why.html" >"$dir
 page
 sed 's/<tr><th scope="row">\(date\|time to explain\).*//' "$dir/why.html" | cmp -s - "$dir/first"
 verdict $? 'equal runs give equal pages, but for date and time'
+golden=$(dirname "$0")/../golden
+"$limn" explain "$golden/vit.onnx" "$golden/vit.npz" --method attention_rollout -o "$dir/tokens.html" 2>/dev/null
+has "$dir/tokens.html" '"about":"tokens"' 'token 0 (66% of all weight)'
+! grep -q 'input\[0\]' "$dir/tokens.html"
+verdict $? 'attention in a picture is about tokens, not about the first pixels'
+grep -q 'Maps in other colours' "$dir/why.html" && grep -q 'time to explain<td>[0-9.]* m\{0,1\}s$' "$dir/why.html"
+verdict $? 'both ways of reading colours are told, and the time is a plain number'
+ran "$limn" explain "$m/mlp.onnx" "$m/rows.csv" --method ig --target 1-0 $labels -o "$dir/less.html"
+ran "$limn" explain "$m/cnn.onnx" "$m/image.npy" --method activation --layer auto -o "$dir/values.html"
+has "$dir/values.html" 'Values of a layer' '"neutral":1'
+! grep -q 'spoke for the target' "$dir/values.html"
+verdict $? 'and nothing is said of sides'
+has "$dir/less.html" '1-0 = dog rather than cat'
 fails 7 'why.html' explain "$m/mlp.onnx" "$m/one.npy" --method ig -o "$dir/none/why.html"
 [ ! -e "$dir/none" ]
 verdict $? 'and leave nothing behind where they cannot be written'

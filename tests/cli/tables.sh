@@ -33,6 +33,13 @@ same explain npz --method gradient_shap --set samples=2 --set stdev=0.1
 same explain npz --method saliency --noise smoothgrad:samples=2
 same explain npz --method ig --set steps=2 --baseline noise
 
+ran "$limn" explain "$m/mlp.onnx" "$dir/all.csv" --method input_x_gradient --backend cpu+cpu
+[ $? -eq 0 ] && [ "$(grep -c '^on cpu (.*) + cpu (.*)' "$dir/out")" -eq 1 ]
+verdict $? "the devices of all parts are told once"
+warns 'bird\|^[0-9]' 'captured goes to files' predict "$m/turned.onnx" "$dir/all.csv" --capture turned
+[ "$(grep -c 'captured goes to files' "$dir/err")" -eq 1 ]
+verdict $? "and so is what --capture lacks"
+
 # Texts name the rows, so they are compared by these.
 sed_names='s,[^"]*all.csv:[0-9]*,,; s,[^"]*\(one\|two\).csv:[0-9]*,,'
 for words in 'predict' 'explain --method input_x_gradient'; do

@@ -142,6 +142,40 @@ def drive_maps(page):
     check(page.b.run("shot(0).join()") == before, "and no longer")
 
 
+LEGEND = "[...document.querySelectorAll('.legend')].map(l => [l.textContent, l.querySelector('i').style.background" \
+         ".match(/rgb\\([^)]*\\)/g).map(c => c.match(/\\d+/g).map(Number))])"
+
+
+def drive_legend(page):
+    """What the legend shows is what is drawn, for every kind and both palettes."""
+    page.pick("under", "hidden")
+    legends = page.b.run(LEGEND)
+    check([l[0] for l in legends] == ["againstfor", "littlemuch"], f"maps of both kinds have a legend each: {legends}")
+    check(near(legends[1][1][-1], page.pixel(1, 23, 15)), "the brightest of a map of sizes is the end of its legend")
+    check(near(legends[0][1][-1], page.pixel(0, 5, 5)), "and so is the reddest of a map with signs")
+    page.pick("palette", "ink")
+    ink = page.b.run(LEGEND)
+    check(ink != legends and near(ink[-1][1][-1], page.pixel(1, 23, 15)), "also of another palette")
+    page.pick("palette", "auto")
+    page.pick("sign", "absolute")
+    check([l[0] for l in page.b.run(LEGEND)] == ["littlemuch"], "sizes only need one")
+    page.pick("sign", "signed")
+    page.click("input[name=method][value=gradcam]")
+    check([l[0] for l in page.b.run(LEGEND)] == ["againstfor"], "what is not shown has none")
+    page.click("#reset")
+    page.click("input[name=sample][value='1']")
+    ends = page.b.run("[...document.querySelectorAll('.columns i')].filter(i => i.checkVisibility()).slice(0, 2)"
+                      ".map(i => getComputedStyle(i).backgroundColor.match(/\\d+/g).map(Number))")
+    bars = page.b.run(LEGEND)[0][1]
+    check(sorted(ends) == sorted([bars[0], bars[-1]]), f"bars have the colours of the legend: {ends} {bars}")
+    page.click("input[name=sample][value='2']")
+    ground = page.b.run("getComputedStyle([...document.querySelectorAll('.token')].filter(t => t.checkVisibility())[0])"
+                        ".backgroundColor.match(/\\d+/g).map(Number)")
+    check(len(page.b.run(LEGEND)) == 1, "tokens and series look alike")
+    check(near(ground, page.b.run(LEGEND)[0][1][-1]), "and tokens have the colours of the legend")
+    page.click("#reset")
+
+
 def drive_choices(page):
     page.pick("target", "1")
     check(page.seen(".result canvas") == 6, "one target")
@@ -155,6 +189,8 @@ def drive_choices(page):
     page.click("input[name=sample][value=all]")
     check(page.seen(".sample") == 6 and page.seen(".result canvas") == 12, "all samples side by side")
     check(page.seen(".words") == 0, "without words")
+    check(page.seen(".brief") == 6 and "75%" in page.text(".brief"), "but with what the model answered: " +
+          page.text(".brief"))
     page.click("input[name=sample][value='1']")
     check(page.seen(".sample") == 2 and page.seen(".columns") == 2, "another sample: a table")
     page.click("#reset")
@@ -170,12 +206,14 @@ def drive_link(page):
     check(page.b.run("[...document.querySelectorAll('.sample')].filter(e => e.checkVisibility())"
                      ".every(e => e.dataset.sample === '1')"), "a link shows its sample alone")
     check(page.b.run("document.querySelector('input[name=sample]:checked').value") == "1", "which is chosen")
-    top = page.b.run("[...document.querySelectorAll('.sample')].find(e => e.checkVisibility()).getBoundingClientRect().top")
+    top = page.b.run("[...document.querySelectorAll('.sample')].find(e => e.checkVisibility())"
+                     ".getBoundingClientRect().top")
     check(-5 < top < 400, f"and is in sight: {top}")
     page.b.run("location.hash = '#sample-1'")
     page.settle()
     page.settle()
-    check(page.b.run("document.querySelector('input[name=sample]:checked').value") == "0", "and another leads elsewhere")
+    check(page.b.run("document.querySelector('input[name=sample]:checked').value") == "0",
+          "and another leads elsewhere")
 
 
 def drive_columns(page):
@@ -194,9 +232,15 @@ def drive_columns(page):
     joined = all(min(abs(p - q) for p in (a, a + w) for q in (c, c + d)) < 0.1
                  for (a, w), (c, d) in zip(bars[:20], bars[1:20]))
     check(joined, "each bar of a waterfall begins where the one before ended")
+    gaps = page.b.run("[...document.querySelectorAll('.columns tbody tr')].filter(r => r.checkVisibility()).map(r => "
+                      "['before', 'after'].map(c => r.querySelector('b.' + c).getBoundingClientRect()).map(b => "
+                      "[b.left, b.top, b.bottom]))")
+    check(all(abs(a[1][0] - b[0][0]) < 0.6 and b[0][1] - a[1][2] < 0.6 for a, b in zip(gaps[:20], gaps[1:20])),
+          f"and the lines between them have no gap: {gaps[:2]}")
     page.click("#set-waterfall")
+    before = page.b.run(bar + "background")
     page.pick("opacity", "40")
-    check(page.b.run(bar + "opacity") == "0.4", "bars follow opacity")
+    check(page.b.run(bar + "background") != before, "bars follow opacity")
     page.click("#reset")
 
 
@@ -244,6 +288,9 @@ def drive_numbers(page):
     table = "[...document.querySelectorAll('.result .regions')[0].querySelectorAll('td')].map(t => t.textContent)"
     cells = page.b.run(table)
     check(len(cells) == 49 and max(float(c.replace("−", "-")) for c in cells) > 5, "regions have shares")
+    across = page.b.run("[document.querySelector('.result .regions'), document.querySelector('.result')]"
+                        ".map(e => e.getBoundingClientRect().right)")
+    check(across[0] <= across[1] + 1, f"regions stay in their column: {across}")
     total = sum(abs(float(c.replace("−", "-"))) for c in cells)
     check(abs(total - 100) < 3, f"which are all of it: {total}")
     facts = page.b.run("[...document.querySelectorAll('.result .numbers dd')].map(d => d.textContent)")
@@ -285,7 +332,11 @@ def drive_keyboard(page):
 def drive_print(page):
     page.b.ask("Emulation.setEmulatedMedia", media="print")
     page.b.run("dispatchEvent(new Event('beforeprint'))")
-    check(page.seen(".controls") == 0 and page.seen(".trust table") == 2, "paper has tables instead of controls")
+    check(page.seen(".panel label") == 0 and page.seen(".trust table") == 2, "paper has tables instead of controls")
+    check(page.seen(".legend") == 2, "and what the colours mean")
+    hidden = page.b.run("[...document.querySelectorAll('.scroll')].filter(e => e.checkVisibility() && "
+                        "getComputedStyle(e).overflowX !== 'visible').length")
+    check(hidden == 0, "and cuts no table off")
     page.b.run("dispatchEvent(new Event('afterprint'))")
     page.b.ask("Emulation.setEmulatedMedia", media="")
     check(page.seen(".trust table") == 0, "and the screen is as before")
@@ -309,6 +360,13 @@ def drive_graph(b, path):
     b.run("(box => { box.value = 'no such thing'; box.dispatchEvent(new Event('input')); })"
           "(document.querySelector('#find'))")
     check(b.run("document.querySelector('#about').hidden"), "and of nothing else")
+    ground = "[getComputedStyle(document.querySelector('#view')).backgroundColor, " \
+             "getComputedStyle(document.querySelector('#view .w')).fill]"
+    day = b.run(ground)
+    b.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    night = b.run(ground)
+    b.ask("Emulation.setEmulatedMedia", features=[])
+    check(day[0] == day[1] and night[0] == night[1] != day[0], f"page and graph have one ground: {day} {night}")
     quiet(b, path)
 
 
@@ -358,8 +416,8 @@ def main():
         try:
             for path in pages[:2]:
                 page = Page(b, path)
-                for drive in (drive_maps, drive_choices, drive_columns, drive_tokens_and_series, drive_numbers,
-                              drive_keyboard, drive_print):
+                for drive in (drive_maps, drive_legend, drive_choices, drive_columns, drive_tokens_and_series,
+                              drive_numbers, drive_keyboard, drive_print):
                     drive(page)
                 quiet(b, path)
                 narrow(b, path, 1280)
@@ -381,6 +439,9 @@ def main():
                 narrow(b, path, 390)
                 b.run("document.querySelector('.controls').open = true")
                 narrow(b, path + ' with controls', 390)
+                cut = b.run("[...document.querySelectorAll('caption,.legend')].filter(e => e.checkVisibility() && "
+                            "e.getBoundingClientRect().right > 390 - 14).map(e => e.textContent)")
+                check(cut == [], f"{path}: captions and legends are whole: {cut}")
                 if keep:
                     b.screenshot(os.path.join(keep, os.path.basename(path) + "-390.png"))
         finally:

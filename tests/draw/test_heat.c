@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/data/image.h"
+#include "core/draw/letters.h"
 #include "tests/unit/test.h"
 
 static double lightness(lm_rgb c)
@@ -130,6 +131,109 @@ static void draws(void)
     lm_canvas_free(&c);
 }
 
+/* NaN is no number: it has no rank and no colour. */
+static void leaves_out_what_is_none(void)
+{
+    double value[100], range;
+    for (int i = 0; i < 100; i++)
+        value[i] = i < 4 ? i + 1 : NAN;
+    CHECK_OK(lm_heat_range(value, 100, 50, &range));
+    CHECK_NEAR(range, 2, 0);
+    CHECK_OK(lm_heat_range_between(value, 100, 50, &range));
+    CHECK_NEAR(range, 2.5, 0);
+    CHECK_OK(lm_heat_range(value + 50, 50, 50, &range));
+    CHECK(range > 0);
+    lm_canvas c = {0};
+    if (CHECK_OK(lm_canvas_new(2, 1, (lm_rgb){1, 2, 3}, &c))) {
+        lm_heat_draw(&(lm_heat){.map = value + 3, .width = 2, .height = 1, .range = 4}, &c, 0, 0);
+        CHECK(c.at[0].b != 3 && c.at[1].b == 3);
+    }
+    lm_canvas_free(&c);
+}
+
+/* Does the part of a picture show anything but its ground? */
+static bool has_ink(const lm_canvas *c, int left, int top, int width, int height)
+{
+    bool any = false;
+    for (int y = top; y < top + height; y++)
+        for (int x = left; x < left + width; x++)
+            any |= lm_canvas_row(c, y)[x].r != 255;
+    return any;
+}
+
+/* Channels of a layer: each stands below its number, which touches neither it nor its neighbours. */
+static void numbers_tiles(void)
+{
+    static const struct {
+        int count, width, height, side;
+    } kind[] = {{24, 16, 16, 224}, {512, 7, 7, 224}, {2048, 1, 1, 224}, {3, 64, 48, 224}, {1, 5, 5, 1}};
+    for (size_t k = 0; k < LM_COUNT(kind); k++) {
+        int zoom, x, y, digits = 1;
+        const lm_tiles t = lm_tiles_fit(kind[k].count, kind[k].width, kind[k].height, true, kind[k].side, &zoom);
+        int64_t width, height;
+        lm_canvas c = {0};
+        lm_tiles_size(&t, &width, &height);
+        CHECK(width * zoom >= kind[k].side);
+        for (int n = kind[k].count - 1; n >= 10; n /= 10)
+            digits++;
+        CHECK((t.width + t.between) * zoom >= digits * LM_LETTER_WIDTH);
+        if (!CHECK_OK(lm_canvas_new((int)width * zoom, (int)height * zoom, (lm_rgb){255, 255, 255}, &c)))
+            return;
+        lm_tiles_number(&t, zoom, &c, 0, 0);
+        bool below = true, inside = false;
+        for (int i = 0; i < t.count; i++) {
+            lm_tiles_place(&t, i, &x, &y);
+            CHECK(y >= t.above && x + t.width <= width && y + t.height <= height);
+            below &= has_ink(&c, x * zoom, y * zoom - LM_TILES_RULE_HEIGHT, LM_LETTER_WIDTH, LM_TILES_RULE_HEIGHT);
+            inside |= has_ink(&c, x * zoom, y * zoom, t.width * zoom, t.height * zoom);
+        }
+        CHECK(below && !inside);
+        lm_canvas_free(&c);
+    }
+    int zoom;
+    const lm_tiles bare = lm_tiles_fit(24, 16, 16, false, 224, &zoom);
+    CHECK(bare.above == 1 && bare.columns == 5 && zoom == 3);
+}
+
+/* A map of tiles has its numbers in the file, also where it is drawn beside others. */
+static void draws_tiles(void)
+{
+    int zoom;
+    const lm_tiles t = lm_tiles_fit(4, 8, 8, true, 60, &zoom);
+    int64_t width, height;
+    double map[40 * 40];
+    lm_canvas c = {0};
+    lm_tiles_size(&t, &width, &height);
+    for (int i = 0; i < 40 * 40; i++)
+        map[i] = NAN;
+    if (!CHECK(width <= 40 && height <= 40) || !CHECK_OK(lm_canvas_new(200, 200, (lm_rgb){255, 255, 255}, &c)))
+        return;
+    const lm_heat h = {.map = map, .width = (int)width, .height = (int)height, .range = 1, .zoom = zoom, .tiles = t};
+    lm_heat_draw(&h, &c, 10, 20);
+    for (int i = 0; i < 4; i++) {
+        int x, y;
+        lm_tiles_place(&t, i, &x, &y);
+        CHECK(has_ink(&c, 10 + x * zoom, 20 + y * zoom - LM_TILES_RULE_HEIGHT, LM_LETTER_WIDTH, LM_TILES_RULE_HEIGHT));
+    }
+    CHECK(!has_ink(&c, 0, 0, 10, 200) && !has_ink(&c, 0, 0, 200, 20));
+    lm_canvas_free(&c);
+}
+
+/* Places that are too near to each other share a number: every second, third ... has one. */
+static void rules_margins(void)
+{
+    lm_canvas c = {0};
+    if (!CHECK_OK(lm_canvas_new(120, 120, (lm_rgb){255, 255, 255}, &c)))
+        return;
+    lm_tiles_rule(12, 8, false, &c, 20, 0);
+    lm_tiles_rule(20, 5, true, &c, 20, 10);
+    CHECK(has_ink(&c, 20, 0, 6, 9) && !has_ink(&c, 28, 0, 8, 9) &&
+          has_ink(&c, 36, 0, 6, 9)); /* 0, 2: 14 pixels in 16 */
+    CHECK(has_ink(&c, 12, 10, 7, 7) && has_ink(&c, 12, 20, 7, 7) && !has_ink(&c, 19, 9, 1, 100));
+    CHECK_INT(lm_tiles_rule_width(12), 2 * LM_LETTER_WIDTH + 2);
+    lm_canvas_free(&c);
+}
+
 static void writes_what_is_read(void)
 {
     lm_canvas c = {0};
@@ -159,6 +263,10 @@ int main(void)
     CASE(enlarges);
     CASE(draws_in_modes);
     CASE(draws);
+    CASE(leaves_out_what_is_none);
+    CASE(numbers_tiles);
+    CASE(draws_tiles);
+    CASE(rules_margins);
     CASE(writes_what_is_read);
     return test_end();
 }

@@ -4,6 +4,7 @@
 
 #include "core/draw/letters.h"
 #include "core/draw/plot_inside.h"
+#include "core/draw/svg.h"
 #include "tests/unit/test.h"
 
 static int times(const char *text, const char *part)
@@ -38,7 +39,32 @@ static void ticks_are_round(void)
     plot_number(0.30000000000000004, 0.1, text);
     CHECK_STR(text, "0.3");
     plot_number(2e9, 1e9, text);
-    CHECK_STR(text, "2e+09");
+    CHECK_STR(text, "2e9");
+}
+
+static void writes_numbers(void)
+{
+    static const struct {
+        double v;
+        int digits;
+        const char *text;
+    } row[] = {{0.00001, 4, "1e-5"},
+               {0.0001, 4, "0.0001"},
+               {-12345.6, 4, "-12346"},
+               {1.50, 4, "1.5"},
+               {100, 3, "100"},
+               {1.234e-7, 3, "1.23e-7"},
+               {0, 4, "0"},
+               {-0.0, 4, "0"},
+               {3e12, 4, "3e12"},
+               {0.99996, 4, "1"},
+               {123456789, 4, "123456789"},
+               {NAN, 4, "nan"},
+               {9.9999e-5, 3, "0.0001"}};
+    for (size_t i = 0; i < LM_COUNT(row); i++) {
+        char room[DRAW_NUMBER];
+        CHECK_STR(draw_number(row[i].v, row[i].digits, room), row[i].text);
+    }
 }
 
 /* All that is drawn at x or y lies in the picture. */
@@ -76,6 +102,9 @@ static void draws_lines_and_points(void)
     const char *svg = drawn(&p, &out);
     CHECK(strstr(svg, "a &lt; b") && strstr(svg, "x &amp; y"));
     CHECK_INT(times(svg, "class=\"l s"), 2);
+    CHECK_INT(times(svg, "<path class=\"l s0\" fill=\"none\"") + times(svg, "<path class=\"l s1\" fill=\"none\""), 2);
+    CHECK(strstr(svg, ".l{fill:none") > strstr(svg, ".s7{fill") &&
+          !strstr(svg, "!important"));  /* what comes last counts */
     CHECK_INT(times(svg, "h0"), 2 * 3); /* pieces between gaps, each begun once */
     p.kind = LM_PLOT_SCATTER;
     CHECK_INT(times(drawn(&p, &out), "<circle"), 2 * 4);
@@ -141,6 +170,10 @@ static void draws_matrices(void)
     CHECK(strstr(svg, ">-2</text>") && times(svg, "</title></rect>") == 6);
     p = (lm_plot){.kind = LM_PLOT_HEAT, .names = 3, .rows = 2, .cell = (const double[]){1, 1, 1, 1, 1, 1}};
     drawn(&p, &out);
+    p = (lm_plot){
+        .kind = LM_PLOT_HEAT, .names = 2, .rows = 2, .both_signs = true, .cell = (const double[]){1, -0.5, -0.5, 1}};
+    svg = drawn(&p, &out);
+    CHECK(times(svg, ">1.00</text>") == 2 && times(svg, ">-0.50</text>") == 2); /* as many digits in all */
     lm_str_free(&out);
 }
 
@@ -163,6 +196,7 @@ static void writes_letters(void)
     lm_canvas c = {0};
     CHECK_INT(lm_letters_width("ab\nabc", 2), 3 * LM_LETTER_WIDTH * 2);
     CHECK_INT(lm_letters_width("\xc3\xa9", 1), LM_LETTER_WIDTH);
+    CHECK(lm_letters_has("Consensus\n!=, 7") && !lm_letters_has("caf\xc3\xa9") && !lm_letters_has("\xe5\x85\xb1"));
     CHECK_INT(lm_letters_height("a", 1), LM_LETTER_HEIGHT);
     CHECK(lm_letters_height("a\nb", 1) > 2 * LM_LETTER_HEIGHT);
     if (!CHECK_OK(lm_canvas_new(12, 10, white, &c)))
@@ -194,6 +228,7 @@ static void survives_short_memory(void)
 int main(void)
 {
     CASE(ticks_are_round);
+    CASE(writes_numbers);
     CASE(draws_lines_and_points);
     CASE(draws_bars_and_slices);
     CASE(counts_in_bins);

@@ -303,6 +303,41 @@ static void makes_texts_safe(void)
     lm_canvas_free(&all.picture);
 }
 
+/* Twenty curves as a range and a mean, sizes as bars from the left, numbers in the same form everywhere. */
+static void draws_without_scripts(void)
+{
+    enum { CURVES = 20 };
+    static const float column[] = {4, 1, 2}, step[STEPS] = {1};
+    static double curve[CURVES * STEPS];
+    static const char *const name[] = {"a", "b", "c"};
+    static const lm_answer top[] = {{0, "x", 0.00001234, 0.75}, {1, "y", 123456.7, 0.0021}, {2, "z", 1, 0.000003}};
+    for (int i = 0; i < CURVES * STEPS; i++)
+        curve[i] = i / STEPS; /* curve k is k all along: a range from 0 to 19 with the mean 9.5 */
+    const lm_report_input input[] = {
+        {.name = "row", .about = LM_ABOUT_COLUMNS, .count = 3, .label = name, .number = curve, .series = 1},
+        {.name = "wave", .about = LM_ABOUT_SERIES, .count = STEPS, .number = curve, .series = CURVES}};
+    lm_report_result result[] = {result_of("saliency", "top", LM_ABOUT_COLUMNS, column, 3, 1),
+                                 result_of("ig", "top", LM_ABOUT_SERIES, step, STEPS, 1)};
+    result[0].finding.positive = true;
+    result[0].finding.name = name;
+    result[1].input = 1;
+    const lm_report_sample sample = {
+        .input = input, .inputs = 2, .top = top, .tops = 3, .result = result, .results = 2};
+    const lm_report_section section = {.name = "m", .sample = &sample, .samples = 1};
+    const lm_report report = {.title = "t", .section = &section, .sections = 1};
+    lm_str page = {0};
+    if (!CHECK_OK(lm_report_html(&report, &page)))
+        return;
+    CHECK(strstr(page.text, "<td class=\"bar\"><i class=\"size\" style=\"left:0.00%;width:100.00%\"></i><td>4\n"));
+    CHECK(strstr(page.text, "left:0.00%;width:25.00%") && !strstr(page.text, "<td class=\"bar two\">"));
+    CHECK(strstr(page.text, "<td>75.0 %<td>1.234e-5") && strstr(page.text, "<td>0.21 %<td>123457") &&
+          strstr(page.text, "<td>0.0003 %<td>1"));
+    CHECK_INT(times(page.text, "<polygon class=\"range\" points=\""), 1);
+    CHECK_INT(times(page.text, "<polyline"), 1);
+    CHECK(strstr(page.text, "<polyline points=\"0.8,75.0 ")); /* in the middle of 150 pixels */
+    lm_str_free(&page);
+}
+
 static void counts_what_lies_inside(void)
 {
     static const float v[] = {1, -2, 3, NAN};
@@ -398,6 +433,7 @@ int main(int argc, char **argv)
     CASE(packs_and_unpacks);
     CASE(writes_base64);
     CASE(makes_texts_safe);
+    CASE(draws_without_scripts);
     CASE(counts_what_lies_inside);
     CASE(refuses_missing_inputs);
     CASE(stays_small);

@@ -1,6 +1,8 @@
 /* What is said of findings whose truth is known. */
 #include "core/draw/words.h"
 
+#include "core/draw/words_text.h"
+
 #include "tests/unit/test.h"
 
 static lm_finding blank(lm_about about, const float *value, int width, int height)
@@ -155,6 +157,149 @@ static void writes_paragraphs(void)
     lm_str_free(&out);
 }
 
+/* Almost all weight of one corner cancels: neither list has it, and yet it is told. */
+static void tells_what_cancels(void)
+{
+    float v[28 * 28] = {0};
+    lm_answer p = {1, "yes", 4, 0.97};
+    lm_part part;
+    lm_str out = {0};
+    v[0] = 5;
+    v[1] = -4.9f;
+    v[14 * 28 + 14] = 3;
+    v[20 * 28 + 20] = -2;
+    lm_finding f = blank(LM_ABOUT_PICTURE, v, 28, 28);
+    CHECK(lm_words_torn_part(LM_ENGLISH, &f, &part));
+    CHECK_STR(part.name, "the upper left corner");
+    CHECK_NEAR(part.share, 9.9 / 14.9, 1e-6);
+    CHECK(strstr(said(LM_ENGLISH, NULL, &p, &f, &out),
+                 "the lower right (13%). Much of the weight lies in the upper left corner (66%), for and against it at "
+                 "once. This"));
+    CHECK(strstr(said(LM_CHINESE, NULL, &p, &f, &out), "很大一部分权重在左上角（66%），其中支持与反对并存。"));
+    v[0] = v[1] = 0;
+    v[14 * 28 + 8] = v[14 * 28 + 14] = v[14 * 28 + 18] =
+        8; /* the centre is told with more than the 12 that cancel there */
+    v[10 * 28 + 12] = 6;
+    v[10 * 28 + 13] = -6;
+    CHECK(!lm_words_torn_part(LM_ENGLISH, &f, &part));
+    v[14 * 28 + 8] = v[14 * 28 + 18] = 0;
+    CHECK(lm_words_torn_part(LM_ENGLISH, &f, &part));
+    v[10 * 28 + 12] = v[10 * 28 + 13] = 0;
+    v[14 * 28 + 14] = v[20 * 28 + 20] = 0;
+    v[0] = 5;
+    v[1] = -5;
+    CHECK(lm_words_torn_part(LM_ENGLISH, &f, &part));
+    CHECK(!strstr(said(LM_ENGLISH, NULL, &p, &f, &out), "zero"));
+    v[1] = 1;
+    CHECK(!lm_words_torn_part(LM_ENGLISH, &f, &part));
+    v[1] = -4.9f;
+    f.positive = true;
+    CHECK(!lm_words_torn_part(LM_ENGLISH, &f, &part));
+    lm_str_free(&out);
+}
+
+static void names_targets_of_several(void)
+{
+    static const char *const label[] = {"cat", "dog", ""};
+    static const struct {
+        const char *target, *english, *chinese;
+    } told[] = {
+        {"0-1", "cat rather than dog", "cat而不是dog"},
+        {"-3-2", "dog rather than class 2", "dog而不是第 2 类"},
+        {"2--1", "class 2 rather than class 3", "第 2 类而不是第 3 类"},
+        {"sum", "the sum of all outputs", "全部输出之和"},
+        {"top", "", ""},
+        {"1", "", ""},
+        {"1-4", "", ""},
+        {"0-1x", "", ""},
+        {"0:1", "", ""},
+        {"cat", "", ""},
+    };
+    lm_str out = {0};
+    for (size_t i = 0; i < LM_COUNT(told); i++) {
+        lm_str_clear(&out);
+        CHECK_OK(lm_words_target(LM_ENGLISH, told[i].target, label, 3, 4, &out));
+        CHECK_STR(lm_str_text(&out), told[i].english);
+        lm_str_clear(&out);
+        CHECK_OK(lm_words_target(LM_CHINESE, told[i].target, label, 3, 4, &out));
+        CHECK_STR(lm_str_text(&out), told[i].chinese);
+    }
+    const float v[] = {1, 2};
+    const lm_finding f = blank(LM_ABOUT_COLUMNS, v, 2, 1);
+    const lm_answer p = {1, "dog", 4, 0.97}, both = {-1, "cat rather than dog", 1, NAN}, unnamed = {-1, NULL, 1, NAN};
+    CHECK(strstr(said(LM_ENGLISH, &p, &both, &f, &out), "97%. What is explained here is cat rather than dog. For it"));
+    CHECK(!strstr(said(LM_ENGLISH, &p, &unnamed, &f, &out), "explained here"));
+    lm_str_free(&out);
+}
+
+/* Values of the model, and channels side by side, speak for nothing and lie nowhere. */
+static void takes_no_side(void)
+{
+    float v[49] = {[0] = -6, [24] = 2};
+    const lm_answer p = {1, "yes", 4, 0.97};
+    lm_finding f = blank(LM_ABOUT_PICTURE, v, 7, 7);
+    lm_part part[LM_PARTS];
+    lm_str out = {0};
+    f.neutral = true;
+    CHECK_STR(said(LM_ENGLISH, NULL, &p, &f, &out),
+              "Largest by size: the upper left corner (75% of all weight). These are values of the model itself: they "
+              "speak neither for the answer nor against it.");
+    CHECK(strstr(said(LM_CHINESE, NULL, &p, &f, &out), "既不支持也不反对"));
+    f.tiled = true;
+    CHECK_INT(lm_words_parts(LM_ENGLISH, &f, false, part), 0);
+    CHECK(!strstr(said(LM_ENGLISH, NULL, &p, &f, &out), "corner"));
+    f.neutral = false;
+    CHECK(!strstr(said(LM_ENGLISH, NULL, &p, &f, &out), "spoke"));
+    lm_str_free(&out);
+}
+
+/* Sentences are one space apart, whatever stands before. */
+static void keeps_one_space(void)
+{
+    static const float v[] = {3, 1};
+    const lm_finding f = blank(LM_ABOUT_COLUMNS, v, 2, 1);
+    lm_str out = {0};
+    CHECK_OK(lm_str_add(&out, "Before. "));
+    CHECK_OK(lm_words_add(LM_ENGLISH, NULL, NULL, &f, &out));
+    CHECK(!strstr(lm_str_text(&out), "  "));
+    lm_str_free(&out);
+}
+
+static void counts_regions(void)
+{
+    float v[14 * 7] = {[0] = 1, [1] = -3, [13] = 2, [14] = 0.0001f};
+    double share[LM_REGIONS];
+    int across, down;
+    const lm_finding f = blank(LM_ABOUT_PICTURE, v, 14, 7);
+    lm_words_regions(&f, share, &across, &down);
+    CHECK(across == 7 && down == 7);
+    CHECK_NEAR(share[0], -4 / 6.0001, 1e-6);
+    CHECK_NEAR(share[6], 2 / 6.0001, 1e-6);
+    CHECK(share[7] > 0 && share[8] == 0);
+}
+
+/* Chinese in Chinese stands close, and no sentence ends twice. */
+static void joins_texts_well(void)
+{
+    char less[WORDS_NUMBER];
+    lm_str out = {0};
+    words_say(&out, LM_CHINESE, WORDS_ADDS_UP, words_percent(LM_CHINESE, 1e-6, less), NULL, NULL);
+    CHECK(strstr(lm_str_text(&out), "相差不到 0.1%，"));
+    lm_str_clear(&out);
+    words_say(&out, LM_CHINESE, WORDS_ADDS_UP, words_percent(LM_CHINESE, 0.002, less), NULL, NULL);
+    CHECK(strstr(lm_str_text(&out), "相差 0.2%，"));
+    lm_str_clear(&out);
+    words_fill(&out, "把 {0} 交给", "好电影", NULL, NULL);
+    CHECK_STR(lm_str_text(&out), "把好电影交给");
+    lm_str_clear(&out);
+    words_fill(&out, "It was given {0}.", "It was bitter.", NULL, NULL);
+    CHECK_STR(lm_str_text(&out), "It was given It was bitter.");
+    lm_str_clear(&out);
+    words_fill(&out, "{0}.{1} {0}.", "a.b", "c", NULL);
+    CHECK_STR(lm_str_text(&out), "a.b.c a.b.");
+    lm_str_free(&out);
+}
+
 static void knows_its_languages(void)
 {
     lm_language l = LM_ENGLISH;
@@ -171,6 +316,12 @@ int main(void)
     CASE(ranks_columns_and_tokens);
     CASE(names_stretches);
     CASE(writes_paragraphs);
+    CASE(tells_what_cancels);
+    CASE(names_targets_of_several);
+    CASE(takes_no_side);
+    CASE(keeps_one_space);
+    CASE(counts_regions);
+    CASE(joins_texts_well);
     CASE(knows_its_languages);
     return test_end();
 }

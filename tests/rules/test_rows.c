@@ -524,10 +524,10 @@ static void merged_norms(void)
 static void canon_as_options_say(void)
 {
     lm_rule_options o = LM_RULE_OPTIONS_DEFAULT;
-    CHECK_INT(lm_set_canon(&lm_set_lrp_eps, NULL), LM_CANON_MERGE);
-    CHECK_INT(lm_set_canon(&lm_set_lrp_eps, &o), LM_CANON_MERGE);
+    CHECK_INT(lm_set_canon(&lm_set_lrp_eps, NULL), LM_CANON_MERGE | LM_CANON_RAISE);
+    CHECK_INT(lm_set_canon(&lm_set_lrp_eps, &o), LM_CANON_MERGE | LM_CANON_RAISE);
     o.canon_also = LM_CANON_UNIT;
-    CHECK_INT(lm_set_canon(&lm_set_lrp_eps, &o), LM_CANON_MERGE | LM_CANON_UNIT);
+    CHECK_INT(lm_set_canon(&lm_set_lrp_eps, &o), LM_CANON_MERGE | LM_CANON_RAISE | LM_CANON_UNIT);
     o.canon_not = LM_CANON_MERGE;
     CHECK_INT(lm_set_canon(&lm_set_attn_lrp, &o), LM_CANON_RAISE | LM_CANON_UNIT);
 }

@@ -156,6 +156,12 @@ static void paths_of_the_older_exporter(void)
     expect_none(&x, "Conv@3", "3 layers");
     expect_none(&x, "Conv@-4", "3 layers");
     expect_none(&x, "#10", "#0 to #9");
+    expect_none(&x, "cnv1", "did you mean");
+    expect_none(&x, "bn1", "did you mean ");
+    expect_none(&x, "Con@-1", "did you mean Conv");
+    expect_none(&x, "zzzzzzzzzz@0", "did you mean ");
+    expect(&x, "avgpool", "g");
+    expect_none(&x, "relu", "layer1.0.relu"); /* the ending of two */
     expect_none(&x, "", "name is empty");
     expect_none(&x, ":in", "no layer");
     expect_none(&x, "layer1[", "no layer");
@@ -204,6 +210,10 @@ static void paths_of_the_newer_exporter(void)
     expect(&x, "conv1", "getitem");
     expect(&x, "bn1", "getitem");
     expect(&x, "layer4.1.conv2", "getitem_3");
+    lm_layer_point p;
+    if (CHECK_OK(lm_layers_find(&x.l, "layer4.1.conv2", &p)))
+        CHECK(p.folded && strstr(p.why, "folded with layer4.1.bn2"));
+    CHECK(lm_layers_find(&x.l, "bn1", &p) == LM_OK && !p.folded);
     expect(&x, "layer4", "add");
     expect(&x, "layer4[1]", "add"); /* called 1, although it is the only one left in the file */
     expect(&x, "layer4[-1]", "add");
@@ -227,7 +237,48 @@ static void other_names(void)
     expect(&x, "y:0:in", "gpu_0/res5_2_branch2c_1");
     expect(&x, "StatefulPartitionedCall.model.conv5_block3", "gpu_0/res5_2_branch2c_1");
     expect(&x, "*conv5_block3*", "gpu_0/res5_2_branch2c_1");
+    expect(&x, "conv5_block3", "gpu_0/res5_2_branch2c_1");
+    expect(&x, "model.conv5_block3", "gpu_0/res5_2_branch2c_1");
+    expect_none(&x, "block3", "conv5_block3");
     expect(&x, "auto", "y:0");
+    drop(&x);
+}
+
+/* A function called twice, and a loop: the calls and the rounds are what the operators inside belong to. */
+static void paths_of_calls(void)
+{
+    onnx_build b;
+    built x;
+    image_in(&b);
+    onnx_build_opset(&b, "mine", 1);
+    onnx_function *f = onnx_build_function(&b, "mine", "Gate", "a", "c", "", 17);
+    onnx_build_body(&b, f, "Sigmoid", "a", "t")->name = "sg";
+    onnx_build_body(&b, f, "Mul", "a t", "c")->name = "ml";
+    node(&b, "blk1", "Gate", "input.1", "h")->domain = "mine";
+    node(&b, "blk2", "Gate", "h", "g")->domain = "mine";
+    onnx_build_ints(&b, "rounds", 0, NULL, (int64_t[]){2});
+    onnx_graph *top = b.graph, *body = onnx_build_graph(&b, "body");
+    b.graph = body;
+    onnx_build_input(&b, "i", LM_I64, 0, NULL);
+    onnx_build_input(&b, "go", LM_BOOL, 0, NULL);
+    onnx_build_input(&b, "v", LM_F32, 4, (int64_t[]){1, 3, 6, 6});
+    node(&b, "twice", "Add", "v v", "w");
+    onnx_build_node(&b, "Identity", "go", "on");
+    onnx_build_output(&b, "on", LM_BOOL, 0, NULL);
+    onnx_build_output(&b, "w", LM_F32, 4, (int64_t[]){1, 3, 6, 6});
+    b.graph = top;
+    onnx_build_attr_graph(&b, node(&b, "lp", "Loop", "rounds - g", "y"), "body", body);
+    onnx_build_output(&b, "y", LM_F32, 4, (int64_t[]){1, 3, 6, 6});
+    finish(&b, &x);
+    CHECK_STR(x.l.rows.at[0].module, "blk1.sg");
+    expect(&x, "blk1.sg", "blk1/t");
+    expect(&x, "blk2.sg", "blk2/t");
+    expect(&x, "blk1", "h");
+    expect(&x, "blk2", "g");
+    expect(&x, "blk2:in", "h");
+    expect(&x, "lp[0]", "lp[0]/w");
+    expect(&x, "lp[1].twice", "y");
+    expect(&x, "lp[-1].twice:in", "lp[0]/w");
     drop(&x);
 }
 
@@ -311,6 +362,7 @@ int main(void)
     CASE(rows_know_weights_and_sources);
     CASE(paths_of_the_newer_exporter);
     CASE(other_names);
+    CASE(paths_of_calls);
     CASE(folded_and_dead);
     CASE(suggests_where_all_passes);
     CASE(suggests_tokens);

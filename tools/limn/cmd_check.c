@@ -33,7 +33,7 @@ static void as_json(command *cmd, const subject *on, const verdict *v)
         lm_json_key(&j, "forward");
         lm_json_bool(&j, !p->forward);
         lm_json_key(&j, "backward");
-        lm_json_bool(&j, false);
+        lm_json_bool(&j, p->depends);
         lm_json_end_object(&j);
     }
     lm_json_end_array(&j);
@@ -62,7 +62,7 @@ static void as_table(command *cmd, const verdict *v)
     for (size_t i = 0; i < v->problems; i++) {
         const limn_problem *p = &v->problem[i];
         const char *node = *p->node ? p->node : "-", *op = *p->op ? p->op : "-";
-        const char *cell[] = {node, op, p->forward ? "no" : "yes", "no", p->reason};
+        const char *cell[] = {node, op, p->forward ? "no" : "yes", p->depends ? "yes" : "no", p->reason};
         table_row(&cmd->out, width, cell, LM_COUNT(width));
     }
 }
@@ -76,7 +76,7 @@ static lm_status run(command *cmd, subject *on)
     LM_TRY(limn_model_check(on->model, on->device, &list, &v.problems));
     v.problem = list;
     for (size_t i = 0; i < v.problems; i++) {
-        v.backward = false;
+        v.backward &= list[i].depends != 0;
         v.forward &= !list[i].forward;
     }
     if (given(cmd, OPT_json))

@@ -5,6 +5,7 @@
 #include "comparison.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "explanation_grid.h"
 #include "progress.h"
 
 static lm_status write_json(const comparison *c, const char *path)
@@ -33,6 +34,21 @@ static lm_status form_of(const char *path, write_fn *out)
             return LM_OK;
         }
     return lm_fail(LM_USAGE, "-o: '%.199s' ends in none of .png, .svg, .html and .json; choose one", path);
+}
+
+/* What certainly cannot be written is refused before anything is explained. The matrix of a .svg file suits everything. */
+static lm_status check_files(const explanation *e)
+{
+    size_t at = 0;
+    for (const char *path; (path = next_value(e->cmd, OPT_out, &at));) {
+        write_fn write = NULL;
+        LM_TRY(form_of(path, &write));
+        LM_TRY(explanation_file_check(e, path,
+                                      write == comparison_png    ? EXPLAIN_PNG
+                                      : write == comparison_html ? EXPLAIN_HTML
+                                                                 : EXPLAIN_JSON));
+    }
+    return LM_OK;
 }
 
 static bool knows(const char *method, const char *key)
@@ -130,6 +146,7 @@ static lm_status run(command *cmd, subject *on, inputs *in, question *q)
     LM_TRY(question_baseline(on->model, cmd, q));
     LM_TRY(inputs_read(on->model, cmd, in));
     LM_TRY(question_bounds(in, q));
+    LM_TRY(check_files(&(explanation){.cmd = cmd, .on = on, .in = in, .asked = q, .samples = in->samples}));
     return compare(cmd, on, in, q);
 }
 

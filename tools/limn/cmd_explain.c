@@ -1,6 +1,4 @@
 /* limn explain: why the network answered as it did. */
-#include <math.h>
-
 #include "drawing.h"
 #include "explanation_grid.h"
 #include "progress.h"
@@ -71,6 +69,8 @@ static lm_status add_part(explain *x, const explanation *e)
 
 static lm_status close_outputs(explain *x, const explanation *last)
 {
+    if (!x->out.count)
+        return explanation_text_end(last, x->cmd);
     for (size_t i = 0; i < x->out.count; i++)
         LM_TRY(explanation_out_close(&x->out.at[i], last));
     return LM_OK;
@@ -91,7 +91,7 @@ static void tell_unused(const explain *x, const explanation *e)
 {
     bool compared = false, drawn = x->cmd->colour;
     for (size_t i = 0; i < limn_explanation_count(e->why); i++)
-        compared |= !isnan(limn_explanation_get(e->why, i)->baseline_value[0]);
+        compared |= limn_explanation_get(e->why, i)->compared != 0;
     for (size_t i = 0; i < x->out.count; i++)
         drawn |= x->out.at[i].form > EXPLAIN_JSON;
     const struct {

@@ -171,8 +171,6 @@ static lm_status run_part(predict *p, bool *more, bool *refused)
         LM_TRY(check_pipes(p));
     if (!r->name)
         LM_TRY(choose(p));
-    if (first && given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))
-        lm_log(LM_LOG_WARN, "--capture: what is captured goes to files; add -o FILE.npz");
     r->samples = p->in.samples;
     r->many = p->parts.rows > 0;
     r->follows = !first;
@@ -210,7 +208,7 @@ static lm_status run_all(predict *p, bool *refused)
         status = run_part(p, &more, refused);
     progress_end(&p->progress);
     for (size_t i = 0; status == LM_OK && !*refused && i < p->out.count; i++)
-        status = result_out_close(&p->out.at[i]);
+        status = result_out_close(&p->out.at[i], &p->on);
     for (size_t i = 0; i < p->out.count; i++)
         result_out_drop(&p->out.at[i]);
     lm_vec_free(&p->out);
@@ -248,6 +246,8 @@ static lm_status run(predict *p)
         input_parts_free(&p->parts);
         LM_TRY(run_all(p, &refused));
     }
+    if (given(cmd, OPT_capture) && !given(cmd, OPT_out) && !given(cmd, OPT_json))
+        lm_log(LM_LOG_WARN, "--capture: what is captured goes to files; add -o FILE.npz");
     tell(p);
     return LM_OK;
 }

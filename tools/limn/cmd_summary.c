@@ -10,6 +10,7 @@
 enum { NAME_WIDTH = 44 };
 
 static const char *const endings[] = {".html", ".svg", ".json", ".png"};
+enum { PAGE, DRAWING, LIST, FILTERS };
 
 static int ending_of(const char *path)
 {
@@ -192,13 +193,13 @@ static lm_status write_file(const command *cmd, const char *path, const subject 
 {
     lm_str text = {0};
     int ending = ending_of(path);
-    if (ending == 3)
+    if (ending == FILTERS)
         return filters_write(on, l, cmd->option[OPT_layer], path);
     lm_status status = LM_OK;
-    if (ending == 2)
+    if (ending == LIST)
         as_json(on, l, &text);
     else
-        status = draw_layers(on, l, ending == 0, &text);
+        status = draw_layers(on, l, ending == PAGE, &text);
     if (status == LM_OK)
         status = text.status;
     if (status == LM_OK)
@@ -217,8 +218,13 @@ static lm_status run(command *cmd, subject *on, model_layers *l)
         for (int k = 0; k < limn_model_input(on->model, i)->rank; k++)
             l->guessed |= limn_model_input(on->model, i)->dim[k] < 0;
     size_t at = 0;
-    for (const char *path; (path = next_value(cmd, OPT_out, &at));)
+    bool filters = false;
+    for (const char *path; (path = next_value(cmd, OPT_out, &at));) {
         LM_TRY(write_file(cmd, path, on, l));
+        filters |= ending_of(path) == FILTERS;
+    }
+    if (given(cmd, OPT_layer) && !filters)
+        lm_log(LM_LOG_WARN, "--layer: has no effect, for no filters are drawn; add -o FILE.png");
     if (given(cmd, OPT_json))
         as_json(on, l, &cmd->out);
     else

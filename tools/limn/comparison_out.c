@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/draw/plot.h"
+#include "core/draw/words_text.h"
 #include "phrases.h"
 #include "sheet.h"
 
@@ -29,17 +30,21 @@ static int parts_of(const comparison *c, size_t sample, lm_part part[LM_PARTS])
     return parts;
 }
 
-/* "consensus: the upper left (31 %)" */
+/* "consensus: the upper left (31%)" */
 static void add_consensus(const comparison *c, size_t sample, lm_str *out)
 {
     lm_part part[LM_PARTS];
+    const lm_language language = explanation_language(c->e);
     const int parts = parts_of(c, sample, part);
     if (!parts)
         return;
-    say(out, explanation_language(c->e), c->samples > 1 ? SAY_CONSENSUS_OF : SAY_CONSENSUS,
+    say(out, language, c->samples > 1 ? SAY_CONSENSUS_OF : SAY_CONSENSUS,
         explanation_source(c->e, (int64_t)sample), NULL, NULL);
-    for (int i = 0; i < parts; i++)
-        lm_str_printf(out, "%s %s (%.0f %%)", i ? "," : "", part[i].name, 100 * part[i].share);
+    for (int i = 0; i < parts; i++) {
+        char share[WORDS_NUMBER];
+        lm_str_add(out, words_text(language, i ? WORDS_COMMA : WORDS_SPACE));
+        words_say(out, language, WORDS_PART, part[i].name, words_percent(language, part[i].share, share), NULL);
+    }
     lm_str_char(out, '\n');
 }
 

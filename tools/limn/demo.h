@@ -22,7 +22,7 @@ typedef struct demo_picture {
     uint8_t mask[DEMO_PIXELS]; /* 1 where the shape is */
 } demo_picture;
 
-/* What one method says about one picture: channels are summed up, those of saliency by the greatest. */
+/* What one method says about one picture: channels are summed up, those of sizes by the greatest. */
 typedef struct demo_map {
     float value[DEMO_PIXELS];
     bool positive;

@@ -107,7 +107,7 @@ static void read_map(const limn_attribution *a, int picture, const demo_picture 
 {
     const int channels = (int)a->values.dim[1];
     const size_t first = (size_t)picture * (size_t)channels * DEMO_PIXELS;
-    const bool largest = strcmp(a->method, "saliency") == 0;
+    const bool largest = a->tells == LIMN_TELLS_SIZES;
     double all = 0, shape = 0, corner = 0;
     m->positive = true;
     for (int k = 0; k < DEMO_PIXELS; k++) {

@@ -1,11 +1,10 @@
 /* Explanations: the forms in which they are written, and what all of these ask for. */
 #include "explanation.h"
+#include "explanation_culprit.h"
 
 #include <math.h>
 #include <string.h>
 #include <strings.h>
-
-#include "core/tensor/dtype.h"
 
 static const char *const endings[EXPLAIN_FORMS] = {".npy", ".npz", ".json", ".png", ".svg", ".html"};
 
@@ -43,21 +42,26 @@ bool explanation_comes_in_parts(const char *path)
     return explanation_form_of(path, &form) == LM_OK && form <= EXPLAIN_JSON && arrays_can_grow(path);
 }
 
+static const char *what_is(double v)
+{
+    return isnan(v) ? "NaN" : "an infinity";
+}
+
 lm_status explanation_check(const explanation *e)
 {
+    const char *baseline = e->asked->ask.baseline ? e->asked->ask.baseline : "zero";
     for (size_t i = 0; i < limn_explanation_count(e->why); i++) {
         const limn_attribution *a = limn_explanation_get(e->why, i);
-        for (int64_t s = 0; s < e->samples; s++)
-            LM_REQUIRE(isfinite(a->target_value[s]) && !isinf(a->baseline_value[s]), LM_INPUT,
-                       "target %s is %g, and %g at the baseline of %s; choose another target or baseline, or pass "
-                       "--allow-nan", a->target, a->target_value[s], a->baseline_value[s], a->method);
-        for (size_t k = 0; k < limn_tensor_count(&a->values); k++) {
-            double v = lm_load_f64(a->values.type, (const char *)a->values.data + k * limn_dtype_size(a->values.type));
-            if (!isfinite(v))
-                return lm_fail(LM_INPUT, "%s of target %s holds %s, although the prediction is finite: a derivative on the way "
-                                         "back is not; try another method, or pass --allow-nan",
-                               a->method, a->target, isnan(v) ? "NaN" : "an infinity");
+        for (int64_t s = 0; s < e->samples; s++) {
+            LM_REQUIRE(isfinite(a->target_value[s]), LM_INPUT,
+                       "target %s is %s; choose another target, or pass --allow-nan", a->target, what_is(a->target_value[s]));
+            LM_REQUIRE(!a->compared || isfinite(a->baseline_value[s]), LM_INPUT,
+                       "baseline '%s': target %s is %s there, and %s compares with it; choose another baseline, or pass "
+                       "--allow-nan", baseline, a->target, what_is(a->baseline_value[s]), a->method);
         }
+        const double bad = explanation_first_bad(&a->values);
+        if (bad != 0) /* which NaN is, too */
+            return explanation_blame(e, a, bad);
     }
     return LM_OK;
 }

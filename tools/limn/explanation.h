@@ -70,8 +70,9 @@ lm_status explanation_html(const explanation *e, const char *path);
 lm_status explanation_language_of(const command *cmd, lm_language *out);
 lm_language explanation_language(const explanation *e);
 
-/* explanation_text.c: a few lines for each result, for people. */
+/* explanation_text.c: a few lines for each result, for people; at the end, what ran it where that was not one device. */
 lm_status explanation_text(const explanation *e, command *cmd);
+lm_status explanation_text_end(const explanation *e, command *cmd);
 
 /* explanation_terminal.c: a heat map in half-block characters, where colours are wanted and it is one; nothing
  * otherwise. */

@@ -185,28 +185,56 @@ static bool wants_pairs(const command *cmd)
     return false;
 }
 
-lm_status explanation_files_check(const explanation *e)
+static int64_t count_words(const char *list)
+{
+    int64_t n = 1;
+    for (const char *at = list; at && *at; at++)
+        n += *at == ',';
+    return n;
+}
+
+/* How many maps or panels one of the files holds at least: "all" and "top5" are more than one target. */
+static int64_t least_cells(const explanation *e, const char *path)
+{
+    int64_t n = strstr(path, "{sample}") ? 1 : e->samples;
+    n *= strstr(path, "{method}") ? 1 : count_words(e->cmd->option[OPT_method]);
+    return n * (strstr(path, "{target}") ? 1 : count_words(e->cmd->option[OPT_target]));
+}
+
+lm_status explanation_file_check(const explanation *e, const char *path, explanation_form form)
 {
     static const char *const shows[] = {"pictures [N,C,H,W] or [N,H,W,C] and series [N,C,T]",
                                         "tables [N,F], tokens [N,T] and series [N,C,T]"};
+    const char *methods = e->cmd->option[OPT_method], *numbers = e->cmd->verb == VERB_compare ? ".json" : ".npz";
+    const bool drawn = form == EXPLAIN_PNG || form == EXPLAIN_SVG;
+    const int64_t cells = least_cells(e, path), most = form == EXPLAIN_PNG ? EXPLAIN_MAPS : EXPLAIN_PANELS;
+    LM_TRY(check_folder(path));
+    LM_REQUIRE(form != EXPLAIN_HTML || e->samples <= EXPLAIN_HTML_SAMPLES, LM_USAGE,
+               "-o %s: there are %lld samples, and a page shows at most %d; give fewer, as in rows.csv:12, or use %s", path,
+               (long long)e->samples, EXPLAIN_HTML_SAMPLES, numbers);
+    LM_REQUIRE(form != EXPLAIN_PNG || !any_method(methods, true) || wants_pairs(e->cmd), LM_USAGE,
+               "-o %s: attention is one number per token and no picture; use .svg or .npz, or --set pairs=1", path);
+    LM_REQUIRE(!drawn || !any_method(methods, false) || can_show(e, form), LM_USAGE,
+               "-o %s: such files show %s, and no input that is explained is one; use %s, or %s for anything", path,
+               shows[form == EXPLAIN_SVG], form == EXPLAIN_SVG ? ".png" : ".svg", numbers);
+    LM_REQUIRE(!drawn || cells <= most, LM_USAGE,
+               "-o %s: %lld maps of %lld samples would share a picture, which shows at most %lld; give fewer samples, as in "
+               "rows.csv:12, or use %s for the numbers%s",
+               path, (long long)cells, (long long)e->samples, (long long)most, numbers,
+               e->cmd->verb == VERB_explain ? ", or write {sample} into the name for a file of each" : "");
+    return LM_OK;
+}
+
+lm_status explanation_files_check(const explanation *e)
+{
     const char *methods = e->cmd->option[OPT_method], *targets = e->cmd->option[OPT_target];
-    const bool attention = any_method(methods, true), other = any_method(methods, false);
     size_t at = 0;
     for (const char *path; (path = next_value(e->cmd, OPT_out, &at));) {
         explanation_form form;
         LM_TRY(explanation_form_of(path, &form));
-        LM_TRY(check_folder(path));
         LM_REQUIRE(form != EXPLAIN_NPY || (!strchr(methods, ',') && !(targets && strchr(targets, ','))), LM_USAGE,
                    "-o %s: several methods or targets are asked for, and a .npy file holds one; use .npz", path);
-        const bool drawn = form == EXPLAIN_PNG || form == EXPLAIN_SVG;
-        LM_REQUIRE(form != EXPLAIN_HTML || e->samples <= EXPLAIN_HTML_SAMPLES, LM_USAGE,
-                   "-o %s: %lld samples are more than a page can show; give fewer, as in rows.csv:12, or use .npz",
-                   path, (long long)e->samples);
-        LM_REQUIRE(form != EXPLAIN_PNG || !attention || wants_pairs(e->cmd), LM_USAGE,
-                   "-o %s: attention is one number per token and no picture; use .svg or .npz, or --set pairs=1", path);
-        LM_REQUIRE(!drawn || !other || can_show(e, form), LM_USAGE,
-                   "-o %s: such files show %s, and no input that is explained is one; use %s, or .npz for anything",
-                   path, shows[form == EXPLAIN_SVG], form == EXPLAIN_SVG ? ".png" : ".svg");
+        LM_TRY(explanation_file_check(e, path, form));
     }
     return LM_OK;
 }

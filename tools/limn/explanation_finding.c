@@ -6,6 +6,7 @@
 
 #include "core/tensor/dtype.h"
 #include "numbers.h"
+#include "phrases.h"
 
 static double number(const limn_tensor *t, size_t i)
 {
@@ -39,11 +40,13 @@ lm_status explanation_finding_make(const explanation *e, const limn_attribution 
                          .gap_rel = c->gap_rel,
                          .residual = c->residual,
                          .stderr_mean = c->stderr_mean,
-                         .positive = explanation_is_size(a)};
+                         .positive = explanation_is_size(a),
+                         .neutral = a->tells == LIMN_TELLS_VALUES};
     if (explanation_is_map(e, a)) {
         LM_TRY(explanation_map_make(e, a, sample, &f->map));
         f->is.about = LM_ABOUT_PICTURE;
         f->is.positive = f->map.heat.positive;
+        f->is.tiled = f->map.heat.tiles.count > 0;
         return keep_values(f, f->map.value, f->map.heat.width, f->map.heat.height);
     }
     if (!explanation_is_panel(e, a))
@@ -116,17 +119,107 @@ lm_status explanation_answer(const explanation *e, int64_t sample, int most, lm_
     return LM_OK;
 }
 
-lm_answer explanation_target(const limn_attribution *a, int64_t sample)
+/* The axis of the output that counts its classes, and whether there are numbers behind it. */
+static int class_axis(const explanation *e, bool *more)
 {
-    return (lm_answer){a->target_index[sample], a->target_label[sample], a->target_value[sample], NAN};
+    const limn_tensor *y = limn_explanation_prediction(e->why);
+    int axis = y && y->rank > 0 && y->dim[0] == e->samples;
+    while (y && axis + 1 < y->rank && y->dim[axis] == 1)
+        axis++;
+    *more = y && numbers_below(y, axis + 1) > 1;
+    return axis;
+}
+
+bool explanation_has_classes(const explanation *e)
+{
+    bool more;
+    class_axis(e, &more);
+    return !more;
+}
+
+/* "the sum of y[0,4,*]" for the indices "0:4:*"; nothing where the text is no such. */
+static void name_indices(const explanation *e, const char *text, lm_str *out)
+{
+    const limn_tensor *y = limn_explanation_prediction(e->why);
+    const int first = y && y->rank > 0 && y->dim[0] == e->samples, axes = y ? y->rank - first : 0;
+    lm_str name = {0};
+    int given = 1;
+    bool several = false;
+    lm_str_printf(&name, "%s[", limn_explanation_output(e->why));
+    for (const char *c = text; *c; c++) {
+        given += *c == ':';
+        several |= *c == '*';
+        lm_str_char(&name, *c == ':' ? ',' : *c);
+    }
+    const bool indices = strchr(text, ':') && text[strspn(text, "0123456789-:*")] == '\0';
+    for (int i = given; i < axes; i++)
+        lm_str_add(&name, ",*");
+    lm_str_char(&name, ']');
+    if (indices && (several || given < axes))
+        say(out, explanation_language(e), SAY_SUM_OF, lm_str_text(&name), NULL, NULL);
+    else if (indices)
+        lm_str_add(out, lm_str_text(&name));
+    lm_str_free(&name);
+}
+
+/* What a target of several elements is, in words; NULL where nothing tells. */
+static lm_status name_several(const explanation *e, const limn_attribution *a, lm_arena *arena, lm_answer *out)
+{
+    const limn_tensor *y = limn_explanation_prediction(e->why);
+    const labels *names = &e->asked->names;
+    bool more;
+    const int axis = class_axis(e, &more);
+    lm_str text = {0};
+    lm_status status = lm_words_target(explanation_language(e), a->target, (const char *const *)names->at, names->count,
+                                       y && axis < y->rank ? y->dim[axis] : 1, &text);
+    if (status == LM_OK && !text.count)
+        name_indices(e, a->target, &text);
+    if (text.count)
+        out->label = lm_arena_strdup(arena, lm_str_text(&text));
+    if (text.count && !out->label)
+        status = LM_MEMORY;
+    status = text.status != LM_OK ? text.status : status;
+    lm_str_free(&text);
+    return status;
+}
+
+lm_status explanation_target(const explanation *e, const limn_attribution *a, int64_t sample, lm_arena *arena,
+                             lm_answer *out)
+{
+    const limn_tensor *y = limn_explanation_prediction(e->why);
+    const lm_language language = explanation_language(e);
+    bool more;
+    const int classes = class_axis(e, &more);
+    *out = (lm_answer){a->target_index[sample], a->target_label[sample], a->target_value[sample], NAN};
+    if (out->index < 0)
+        return name_several(e, a, arena, out);
+    if (!more)
+        return LM_OK;
+    lm_str name = {0}, text = {0};
+    lm_str_printf(&name, "%s[", limn_explanation_output(e->why));
+    for (int i = y->dim[0] == e->samples; i < y->rank; i++)
+        if (i == classes)
+            lm_str_printf(&name, "%lld", (long long)out->index);
+        else
+            lm_str_add(&name, i < classes ? "0," : ",*");
+    lm_str_char(&name, ']');
+    say(&text, language, SAY_SUM_OF, lm_str_text(&name), NULL, NULL);
+    if (out->label)
+        say(&text, language, SAY_LABEL, out->label, NULL, NULL);
+    out->label = text.status == LM_OK ? lm_arena_strdup(arena, lm_str_text(&text)) : NULL;
+    lm_str_free(&name);
+    lm_str_free(&text);
+    return out->label ? LM_OK : LM_MEMORY;
 }
 
 lm_status explanation_words(const explanation *e, const limn_attribution *a, int64_t sample, lm_str *out)
 {
     explanation_finding f = {.panel = {.count = 0}};
     explanation_answers answers;
-    const lm_answer target = explanation_target(a, sample);
+    lm_answer target;
     lm_status status = explanation_finding_make(e, a, sample, &f);
+    if (status == LM_OK)
+        status = explanation_target(e, a, sample, &f.arena, &target);
     if (status == LM_OK)
         status = explanation_answer(e, sample, 1, &f.arena, &answers);
     if (status == LM_OK)

@@ -27,8 +27,13 @@ typedef struct explanation_answers {
 } explanation_answers;
 lm_status explanation_answer(const explanation *e, int64_t sample, int most, lm_arena *arena, explanation_answers *out);
 
-/* The target of a result. */
-lm_answer explanation_target(const limn_attribution *a, int64_t sample);
+/* Has a sample one number for each class in the output that is explained? Others have classes along their first axis, which
+ * stand for the sum of what is behind it. */
+bool explanation_has_classes(const explanation *e);
+
+/* The target of a result; called "the sum of y[3,*]" where the output has more than classes, in the arena. */
+lm_status explanation_target(const explanation *e, const limn_attribution *a, int64_t sample, lm_arena *arena,
+                             lm_answer *out);
 
 /* A paragraph about a result, appended. */
 lm_status explanation_words(const explanation *e, const limn_attribution *a, int64_t sample, lm_str *out);

@@ -12,8 +12,13 @@ typedef struct explanation_grid {
 
 typedef lm_status (*grid_fn)(const explanation *e, const explanation_grid *g, const char *path);
 
-/* explanation_files.c: before anything is explained (`why` is NULL): what certainly cannot be written is refused. */
+/* The most panels of a .svg file, and maps of a .png file, that anyone could look at. */
+enum { EXPLAIN_PANELS = 1000, EXPLAIN_MAPS = 2500 };
+
+/* explanation_files.c: before anything is explained (`why` is NULL): what certainly cannot be written is refused, of all
+ * files, or of one. */
 lm_status explanation_files_check(const explanation *e);
+lm_status explanation_file_check(const explanation *e, const char *path, explanation_form form);
 
 /* explanation_files.c: call `fn` for every file that `path` stands for: {method}, {target} and {sample} (its number) in
  * it make one for each. */

@@ -8,7 +8,6 @@
 #include "core/base/hash.h"
 #include "core/data/image.h"
 #include "core/draw/report.h"
-#include "core/draw/words_text.h"
 #include "core/tensor/dtype.h"
 #include "explanation_finding.h"
 #include "numbers.h"
@@ -73,12 +72,12 @@ static lm_status add_result(writer *w, int64_t sample, size_t number, lm_report_
                             .site = a->site,
                             .space = space[a->space],
                             .input = a->layered ? 0 : feed_of(w->e, a->site),
-                            .explained = explanation_target(a, sample),
                             .finding = f->is,
                             .least = NAN,
                             .most = NAN,
                             .forwards = c->forwards,
                             .backwards = c->backwards};
+    LM_TRY(explanation_target(w->e, a, sample, &w->arena, &r->explained));
     const size_t count = numbers_below(&a->values, 1), first = (size_t)sample * count;
     for (size_t i = first; i < first + count; i++) {
         const double v =
@@ -127,7 +126,7 @@ static lm_status add_sample(writer *w, int64_t sample, lm_report_sample *s)
                             .tops = answers.count,
                             .result = result,
                             .results = (int)results,
-                            .note = answers.softmax ? words_text(w->language, WORDS_SOFTMAX) : NULL};
+                            .note = answers.softmax ? phrase(w->language, SAY_SOFTMAX) : NULL};
     return e->samples > MOST_ACTIVE ? LM_OK : activity_run(&w->layers, sample, &w->arena, &s->activity);
 }
 
@@ -149,10 +148,10 @@ static lm_status add_model(writer *w)
     return w->section.sha256 ? LM_OK : LM_MEMORY;
 }
 
-static void add_fact(writer *w, words_phrase name, const char *value)
+static void add_fact(writer *w, phrase_id name, const char *value)
 {
     if (w->report.facts < FACTS && *value)
-        w->fact[w->report.facts++] = (lm_report_fact){words_text(w->language, name), value};
+        w->fact[w->report.facts++] = (lm_report_fact){phrase(w->language, name), value};
 }
 
 static lm_status add_run(writer *w)
@@ -171,22 +170,22 @@ static lm_status add_run(writer *w)
     LM_TRY(say_devices(&w->text, explanation_language(e), e->on->session));
     lm_str_printf(&w->text, ", %d × %s", device.units,
                   strrchr(device.levels, ' ') ? strrchr(device.levels, ' ') + 1 : device.levels);
-    add_fact(w, WORDS_DEVICE, keep(w));
-    add_fact(w, WORDS_COMPAT, ask->compat ? ask->compat : "limn");
+    add_fact(w, SAY_DEVICE, keep(w));
+    add_fact(w, SAY_COMPAT, ask->compat ? ask->compat : "limn");
     lm_str_printf(&w->text, "%llu", (unsigned long long)ask->seed);
-    add_fact(w, WORDS_SEED, keep(w));
+    add_fact(w, SAY_SEED, keep(w));
     for (size_t i = 0; i < fallbacks; i++)
         lm_str_printf(&w->text, "%s%s", i ? ", " : "", fallback[i]);
-    add_fact(w, WORDS_FALLBACKS, keep(w));
+    add_fact(w, SAY_FALLBACKS, keep(w));
     const double seconds = limn_explanation_seconds(e->why);
-    lm_str_printf(&w->text, seconds < 10 ? "%.2g %s" : "%.0f %s", seconds < 0.1 ? 1e3 * seconds : seconds,
-                  seconds < 0.1 ? "ms" : "s");
-    add_fact(w, WORDS_TIME, keep(w));
+    const double shown = seconds < 1 ? 1e3 * seconds : seconds;
+    lm_str_printf(&w->text, shown < 9.95 ? "%.1f %s" : "%.0f %s", shown, seconds < 1 ? "ms" : "s");
+    add_fact(w, SAY_TIME, keep(w));
     lm_str_add(&w->text, "Limn ");
     lm_str_add(&w->text, limn_version());
-    add_fact(w, WORDS_VERSION, keep(w));
+    add_fact(w, SAY_VERSION, keep(w));
     lm_str_add(&w->text, date);
-    add_fact(w, WORDS_DATE, keep(w));
+    add_fact(w, SAY_DATE, keep(w));
     w->report.fact = w->fact;
     return w->text.status;
 }
@@ -197,31 +196,40 @@ static lm_status add_question(writer *w)
     const explanation *e = w->e;
     const limn_question *ask = &e->asked->ask;
     const char *source = explanation_source(e, 0), *name = w->section.name;
-    words_say(&w->text, w->language, WORDS_TITLE, name, NULL, NULL);
+    say(&w->text, w->language, SAY_TITLE, name, NULL, NULL);
     w->report.title = keep(w);
     lm_str_printf(&w->text, "%lld", (long long)e->samples);
     const char *count = keep(w);
     if (e->samples > 1)
-        words_say(&w->text, w->language, WORDS_ASKED_MANY, name, count, NULL);
+        say(&w->text, w->language, SAY_ASKED_MANY, name, count, NULL);
     else
-        words_say(&w->text, w->language, WORDS_ASKED_ONE, name, *source ? source : "-", NULL);
+        say(&w->text, w->language, SAY_ASKED_ONE, name, *source ? source : "-", NULL);
     lm_str methods = {0};
     for (const char *c = ask->method; *c; c++) {
         lm_str_char(&methods, *c);
         lm_str_add(&methods, *c == ',' && c[1] != ' ' ? " " : "");
     }
-    words_say(&w->text, w->language, WORDS_ASKED_WHY, ask->target ? ask->target : "top", lm_str_text(&methods), NULL);
+    say(&w->text, w->language, SAY_ASKED_WHY, ask->target ? ask->target : "top", lm_str_text(&methods), NULL);
     lm_str_free(&methods);
     if (ask->baseline)
-        words_say(&w->text, w->language, WORDS_ASKED_BASELINE, ask->baseline, NULL, NULL);
+        say(&w->text, w->language, SAY_ASKED_BASELINE, ask->baseline, NULL, NULL);
     if (ask->layer)
-        words_say(&w->text, w->language, WORDS_ASKED_LAYER, ask->layer, NULL, NULL);
+        say(&w->text, w->language, SAY_ASKED_LAYER, ask->layer, NULL, NULL);
     if (ask->noise)
-        words_say(&w->text, w->language, WORDS_ASKED_NOISE, ask->noise, NULL, NULL);
-    bool sizes = true;
+        say(&w->text, w->language, SAY_ASKED_NOISE, ask->noise, NULL, NULL);
+    bool values = false, sizes = false, sides = false;
     for (size_t i = 0; i < (size_t)e->samples * limn_explanation_count(e->why); i++)
-        sizes = sizes && w->finding[i].is.positive;
-    words_say(&w->text, w->language, sizes ? WORDS_HOW_TO_READ_SIZES : WORDS_HOW_TO_READ, NULL, NULL, NULL);
+        *(w->finding[i].is.neutral    ? &values
+          : w->finding[i].is.positive ? &sizes
+                                      : &sides) = true;
+    if (sizes || sides)
+        say(&w->text, w->language,
+            sizes && sides ? SAY_HOW_TO_READ_BOTH
+            : sides        ? SAY_HOW_TO_READ
+                           : SAY_HOW_TO_READ_SIZES,
+            NULL, NULL, NULL);
+    if (values)
+        say(&w->text, w->language, SAY_HOW_TO_READ_VALUES, NULL, NULL, NULL);
     w->report.asked = keep(w);
     return w->text.status;
 }

@@ -79,8 +79,7 @@ static double at(const limn_tensor *t, const plane *p, int y, int x, int c)
     return lm_load_f64(t->type, (const char *)t->data + i * limn_dtype_size(t->type));
 }
 
-/* The input that pictures of this attribution lie over: its own, or the first that pictures were read for. */
-static const limn_feed *below(const explanation *e, const limn_attribution *a)
+const limn_feed *explanation_below(const explanation *e, const limn_attribution *a)
 {
     const char *name = a->site;
     if (a->layered && e->in->picture.count)
@@ -95,7 +94,7 @@ static const limn_feed *below(const explanation *e, const limn_attribution *a)
 
 bool explanation_is_map(const explanation *e, const limn_attribution *a)
 {
-    const limn_feed *f = below(e, a);
+    const limn_feed *f = explanation_below(e, a);
     plane p;
     return find_plane(e, &a->values, f && inputs_picture(e->in, e->on->model, f->name, 0), 0, &p);
 }
@@ -134,7 +133,7 @@ static lm_status shade(const limn_tensor *t, const plane *p, lm_canvas *out)
 
 static lm_status find_under(const explanation *e, const limn_attribution *a, int64_t sample, explanation_map *m)
 {
-    const limn_feed *f = below(e, a);
+    const limn_feed *f = explanation_below(e, a);
     plane p;
     if (!f)
         return LM_OK;
@@ -146,13 +145,29 @@ static lm_status find_under(const explanation *e, const limn_attribution *a, int
     return LM_OK;
 }
 
+static bool is_activation_map(const limn_attribution *a)
+{
+    const limn_method *m;
+    for (size_t i = 0; (m = limn_method_get(i)); i++)
+        if (strcmp(m->id, a->method) == 0)
+            return strcmp(m->group, "class activation") == 0;
+    return false;
+}
+
+bool explanation_is_cast(const limn_attribution *a)
+{
+    return a->layered && is_activation_map(a) && !strstr(a->options, "upsample=none");
+}
+
+bool explanation_has_places(const limn_attribution *a)
+{
+    return strcmp(a->method, "guided_gradcam") != 0 &&
+           (is_activation_map(a) || strcmp(a->method, "fullgrad") == 0 || strcmp(a->method, "xrai") == 0);
+}
+
 bool explanation_is_size(const limn_attribution *a)
 {
-    static const char *const sizes[] = {"saliency", "attention_raw", "attention_rollout"};
-    for (size_t i = 0; i < LM_COUNT(sizes); i++)
-        if (strcmp(a->method, sizes[i]) == 0)
-            return true;
-    return false;
+    return a->tells == LIMN_TELLS_SIZES;
 }
 
 /* Is no number of the attribution, over all samples, below zero? Then all its maps get the colours for that. */
@@ -167,7 +182,7 @@ static bool is_positive(const limn_attribution *a)
 /* Channels put together. */
 static void add_channels(const limn_attribution *a, const plane *p, double *to)
 {
-    const bool size = strcmp(a->method, "saliency") == 0;
+    const bool size = a->tells == LIMN_TELLS_SIZES;
     for (int y = 0; y < p->height; y++)
         for (int x = 0; x < p->width; x++, to++) {
             *to = 0;
@@ -185,28 +200,32 @@ static void choose_sign(double *v, size_t n, drawing_sign sign)
             v[i] = sign == SIGN_ABSOLUTE ? fabs(v[i]) : fmax(sign == SIGN_NEGATIVE ? -v[i] : v[i], 0);
 }
 
-/* Every channel by itself, from left to right and from top to bottom, with a gap between. */
+/* Every channel by itself, from left to right and from top to bottom, with a gap between, or room for its number. */
 static lm_status side_by_side(const limn_attribution *a, const plane *p, explanation_map *m)
 {
-    const int columns = (int)ceil(sqrt(p->channels)), rows = (p->channels + columns - 1) / columns;
-    const int64_t width = (int64_t)columns * (p->width + 1) - 1, height = (int64_t)rows * (p->height + 1) - 1;
+    const lm_tiles t = lm_tiles_fit(p->channels, p->width, p->height, m->numbered, LEAST_SIDE, &m->zoom);
+    int64_t width, height;
+    lm_tiles_size(&t, &width, &height);
     LM_REQUIRE(width <= 1 << 14 && height <= 1 << 14, LM_USAGE,
-               "--draw channels=each: %d channels of %d x %d are more than anyone can look at", p->channels, p->width,
-               p->height);
+               "--draw channels=each: %d channels of %d x %d make %lld x %lld pixels, and a map has at most %d on a side",
+               p->channels, p->width, p->height, (long long)width, (long long)height, 1 << 14);
     m->heat.width = (int)width;
     m->heat.height = (int)height;
     m->heat.under = NULL;
+    m->heat.tiles = t;
     m->value = lm_malloc((size_t)(width * height), sizeof *m->value);
     if (!m->value)
         return LM_MEMORY;
     m->heat.map = m->value;
     for (int64_t i = 0; i < width * height; i++)
         m->value[i] = NAN;
-    for (int c = 0; c < p->channels; c++)
+    for (int c = 0; c < p->channels; c++) {
+        int left, top;
+        lm_tiles_place(&t, c, &left, &top);
         for (int y = 0; y < p->height; y++)
             for (int x = 0; x < p->width; x++)
-                m->value[(c / columns * (p->height + 1) + y) * width + c % columns * (p->width + 1) + x] =
-                    at(&a->values, p, y, x, c);
+                m->value[(top + y) * width + left + x] = at(&a->values, p, y, x, c);
+    }
     choose_sign(m->value, (size_t)(width * height), m->how.sign);
     return LM_OK;
 }
@@ -255,7 +274,7 @@ static lm_status put_together(const limn_attribution *a, plane *p, bool series, 
 lm_status explanation_map_make(const explanation *e, const limn_attribution *a, int64_t sample, explanation_map *m)
 {
     plane p;
-    const limn_feed *f = below(e, a);
+    const limn_feed *f = explanation_below(e, a);
     LM_TRY(drawing_read(e->cmd, &m->how));
     const bool picture = find_plane(e, &a->values, f && inputs_picture(e->in, e->on->model, f->name, 0), sample, &p);
     LM_REQUIRE(
@@ -267,8 +286,9 @@ lm_status explanation_map_make(const explanation *e, const limn_attribution *a, 
         LM_TRY(find_under(e, a, sample, m));
     LM_TRY(m->how.each && p.channels > 1 ? side_by_side(a, &p, m) : put_together(a, &p, !picture, m));
     const int w = m->heat.width, h = m->heat.height, shorter = w < h ? w : h, longer = w < h ? h : w;
-    m->zoom = (LEAST_SIDE + shorter - 1) / shorter;
-    while (m->zoom > 1 && longer > (picture ? MOST_SIDE : SERIES_SIDE) / m->zoom)
+    const bool tiled = m->heat.tiles.count > 0;
+    m->zoom = tiled ? m->zoom : (LEAST_SIDE + shorter - 1) / shorter;
+    while (!tiled && m->zoom > 1 && longer > (picture ? MOST_SIDE : SERIES_SIDE) / m->zoom)
         m->zoom--;
     m->heat.positive = m->how.sign != SIGN_BOTH || is_positive(a) || explanation_is_size(a);
     m->heat.mode = m->how.mode;

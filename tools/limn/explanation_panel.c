@@ -34,9 +34,13 @@ static bool choose(painter *p, const limn_attribution *a)
     const limn_tensor *x = p->x, *v = &a->values;
     bool fits =
         x && !a->layered && (v->rank == 2 || v->rank == 3) && v->dim[0] == p->e->samples && numbers_below(v, 1) > 0;
+    const bool alike = fits && x->rank == v->rank && x->dim[1] == v->dim[1];
     if (fits && v->rank == 2 && !lm_dtype_is_float(x->type)) {
         p->kind = LM_PANEL_TOKENS;
-        fits = x->rank == 2 && x->dim[1] == v->dim[1];
+        fits = alike;
+    } else if (fits && v->rank == 2 && !alike) {
+        p->kind = LM_PANEL_TOKENS; /* that the network made of a picture or a sound: they have numbers only */
+        p->x = NULL;
     } else if (fits && v->rank == 2) {
         const bool named = in->column.count == (size_t)v->dim[1];
         p->kind = in->layout == LAYOUT_NLC || (!named && v->dim[1] >= SERIES_FROM) ? LM_PANEL_CURVE : LM_PANEL_BARS;
@@ -61,6 +65,8 @@ static lm_status name_all(painter *p, const limn_attribution *a, int64_t sample,
         lm_str text = {0};
         if (token)
             lm_str_add(&text, token);
+        else if (p->kind == LM_PANEL_TOKENS && !p->x)
+            lm_str_printf(&text, "%d", i);
         else if (p->kind == LM_PANEL_TOKENS)
             lm_str_printf(&text, "%.0f", number(p->x, (size_t)sample * (size_t)panel->count + (size_t)i));
         else if (named)

@@ -4,6 +4,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/mem.h"
+#include "core/draw/letters.h"
 #include "explanation_grid.h"
 #include "explanation_map.h"
 #include "phrases.h"
@@ -34,7 +35,7 @@ static const char *column_title(const explanation *e, const explanation_grid *g,
         same = same && a->target_index[g->row[r]] == index;
     lm_str text = {0};
     lm_str_add(&text, a->method);
-    if (same && a->target_label[g->row[0]])
+    if (same && a->target_label[g->row[0]] && lm_letters_has(a->target_label[g->row[0]]))
         lm_str_printf(&text, "\n%s", a->target_label[g->row[0]]);
     else if (same) {
         char number[32];
@@ -46,10 +47,16 @@ static const char *column_title(const explanation *e, const explanation_grid *g,
     return kept(p, &text);
 }
 
-static const char *row_title(const explanation *e, int64_t sample)
+/* The name of the file, or the number of the sample where letters are missing. */
+static const char *row_title(const explanation *e, int64_t sample, painting *p)
 {
     const char *source = explanation_source(e, sample), *slash = strrchr(source, '/');
-    return slash ? slash + 1 : source;
+    lm_str text = {0};
+    if (lm_letters_has(slash ? slash + 1 : source))
+        lm_str_add(&text, slash ? slash + 1 : source);
+    else
+        lm_str_printf(&text, "#%lld", (long long)sample);
+    return kept(p, &text);
 }
 
 static lm_status fill(const explanation *e, const explanation_grid *g, painting *p)
@@ -63,6 +70,7 @@ static lm_status fill(const explanation *e, const explanation_grid *g, painting 
         return LM_MEMORY;
     for (size_t i = 0; i < cells; i++) {
         explanation_map *m = &p->map[i];
+        m->numbered = true;
         LM_TRY(explanation_map_make(e, limn_explanation_get(e->why, g->column[i % g->columns]),
                                     g->row[i / g->columns], m));
         p->cell[i] = m->heat;
@@ -73,8 +81,11 @@ static lm_status fill(const explanation *e, const explanation_grid *g, painting 
         if (cells > 1 && !p->column[c])
             return LM_MEMORY;
     }
-    for (size_t r = 0; r < g->rows; r++)
-        p->row[r] = g->rows > 1 ? row_title(e, g->row[r]) : NULL;
+    for (size_t r = 0; r < g->rows; r++) {
+        p->row[r] = g->rows > 1 ? row_title(e, g->row[r], p) : NULL;
+        if (g->rows > 1 && !p->row[r])
+            return LM_MEMORY;
+    }
     return LM_OK;
 }
 

@@ -8,8 +8,6 @@
 #include "explanation_panel.h"
 #include "phrases.h"
 
-enum { MOST_PANELS = 1000 };
-
 static lm_status add_title(const explanation *e, const limn_attribution *a, int64_t sample, lm_arena *arena,
                            lm_panel *panel)
 {
@@ -48,6 +46,7 @@ static lm_status fill_all(const explanation *e, const explanation_grid *g, lm_ar
             LM_TRY(explanation_panel(e, a, g->row[r], arena, panel));
             panel->waterfall = how.waterfall;
             panel->from = start_of(a, g->row[r], panel);
+            panel->unexplained = isnan(a->baseline_value[g->row[r]]);
             LM_TRY(add_title(e, a, g->row[r], arena, panel));
         }
     return LM_OK;
@@ -56,10 +55,10 @@ static lm_status fill_all(const explanation *e, const explanation_grid *g, lm_ar
 lm_status explanation_svg(const explanation *e, const explanation_grid *g, const char *path)
 {
     lm_arena arena = {0};
-    LM_REQUIRE(g->rows * g->columns <= MOST_PANELS, LM_USAGE,
-               "-o %s: %zu x %zu panels in one picture are more than anyone can look at; write {sample}, {method} or "
-               "{target} in its name to get several, or give one row as in rows.csv:12",
-               path, g->rows, g->columns);
+    LM_REQUIRE(g->rows * g->columns <= EXPLAIN_PANELS, LM_USAGE,
+               "-o %s: %zu x %zu panels would share a picture, which shows at most %d; write {sample}, {method} or {target} "
+               "in its name to get several, or give one row as in rows.csv:12",
+               path, g->rows, g->columns, EXPLAIN_PANELS);
     lm_str text = {0};
     lm_panel *panel = lm_calloc(g->rows * g->columns, sizeof *panel);
     lm_status status = panel ? fill_all(e, g, &arena, panel) : LM_MEMORY;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/draw/words_text.h"
 #include "core/tensor/dtype.h"
 #include "explanation_finding.h"
 #include "numbers.h"
@@ -10,26 +11,58 @@
 
 enum { SHOWN = 5, BAR = 24 };
 
-/* "x[0,2,7]", or the column's name where a table was given, or the token where a text was. */
-static void place(const limn_attribution *a, const inputs *in, int64_t sample, size_t index, lm_str *out)
+/* "0,2,7" */
+static void indices(const limn_tensor *t, int axis, size_t index, lm_str *out)
 {
-    const char *token = a->layered || a->values.rank != 2 ? NULL : inputs_token(in, a->site, sample, (int64_t)index);
-    if (token) {
-        lm_str_add(out, token);
-        return;
-    }
-    if (!a->layered && a->values.rank == 2 && in->column.count == numbers_below(&a->values, 1) &&
-        *in->column.at[index]) {
-        lm_str_add(out, in->column.at[index]);
-        return;
-    }
-    lm_str_printf(out, "%s[", a->site);
-    for (int i = 1; i < a->values.rank; i++) {
-        size_t below = numbers_below(&a->values, i + 1);
-        lm_str_printf(out, "%s%zu", i > 1 ? "," : "", index / below);
+    index %= numbers_below(t, axis);
+    for (int i = axis; i < t->rank; i++) {
+        const size_t below = numbers_below(t, i + 1);
+        lm_str_printf(out, "%s%zu", i > axis ? "," : "", index / below);
         index %= below;
     }
-    lm_str_char(out, ']');
+}
+
+/* "row 2, column 7"; of channels that were not put together with the channel before. */
+static void name_place(const limn_tensor *t, lm_language language, size_t index, lm_str *out)
+{
+    char first[32], second[32];
+    const size_t width = numbers_below(t, t->rank - 1), below = numbers_below(t, 2);
+    snprintf(first, sizeof first, "%zu", index / below);
+    if (t->dim[1] > 1)
+        say(out, language, SAY_CHANNEL, first, NULL, NULL);
+    if (t->rank == 4) {
+        snprintf(first, sizeof first, "%zu", index % below / width);
+        snprintf(second, sizeof second, "%zu", index % width);
+        say(out, language, SAY_PIXEL, first, second, NULL);
+    } else {
+        lm_str text = {0};
+        indices(t, 2, index, &text);
+        say(out, language, SAY_PLACE, lm_str_text(&text), NULL, NULL);
+        lm_str_free(&text);
+    }
+}
+
+/* "x[0,2,7]", or the column's name where a table was given, or the token where a text was. */
+static void place(const explanation *e, const limn_attribution *a, int64_t sample, size_t index, lm_str *out)
+{
+    const limn_tensor *t = &a->values;
+    const inputs *in = e->in;
+    const bool of_input = !a->layered || explanation_is_cast(a), places = t->rank > 2 && explanation_has_places(a);
+    const limn_feed *f = of_input ? explanation_below(e, a) : NULL;
+    const char *site = f ? f->name : a->site;
+    const bool line = t->rank == 2 || (places && t->rank == 3 && t->dim[1] == 1);
+    const char *token = of_input && line ? inputs_token(in, site, sample, (int64_t)index) : NULL;
+    if (token) {
+        lm_str_add(out, token);
+    } else if (of_input && t->rank == 2 && in->column.count == numbers_below(t, 1) && *in->column.at[index]) {
+        lm_str_add(out, in->column.at[index]);
+    } else if (places) {
+        name_place(t, explanation_language(e), index, out);
+    } else {
+        lm_str_printf(out, "%s[", site);
+        indices(t, 1, index, out);
+        lm_str_char(out, ']');
+    }
 }
 
 /* A bar from the middle to the left or right, as long as the share of the greatest. */
@@ -45,7 +78,7 @@ static void bar(double share, char text[2 * BAR + 2])
 }
 
 /* The elements that count most, with bars. */
-static lm_status strongest(const limn_attribution *a, const inputs *in, int64_t sample, lm_str *out)
+static lm_status strongest(const explanation *e, const limn_attribution *a, int64_t sample, lm_str *out)
 {
     const size_t count = numbers_below(&a->values, 1), first = (size_t)sample * count;
     size_t n;
@@ -61,7 +94,7 @@ static lm_status strongest(const limn_attribution *a, const inputs *in, int64_t 
             lm_load_f64(a->values.type, (const char *)a->values.data + at * limn_dtype_size(a->values.type));
         char line[2 * BAR + 2];
         lm_str name = {0};
-        place(a, in, sample, top[i].index, &name);
+        place(e, a, sample, top[i].index, &name);
         bar(v / top[0].value, line);
         lm_str_printf(out, "    %s  %-20s  %.6g\n", line, lm_str_text(&name), v);
         lm_str_free(&name);
@@ -86,7 +119,9 @@ static void trust(const explanation *e, const limn_attribution *a, int64_t sampl
         say_numbers(out, language, SAY_RESIDUAL, "%.3g", c->residual, 0);
     if (!isnan(c->stderr_mean))
         say_numbers(out, language, SAY_STDERR, "%.3g", c->stderr_mean, 0);
-    say_numbers(out, language, SAY_PASSES, "%.4g", c->forwards, c->backwards);
+    char forward[WORDS_NUMBER], backward[WORDS_NUMBER];
+    say(out, language, SAY_PASSES, words_number(round(100 * c->forwards) / 100, forward),
+        words_number(round(100 * c->backwards) / 100, backward), NULL);
     lm_str_char(out, '\n');
 }
 
@@ -111,7 +146,7 @@ static lm_status target_name(const limn_attribution *a, int64_t sample, lm_langu
     return out->status;
 }
 
-/* "ig of target top = 1 (dog): 0.3 (logit), 0.1 at the baseline, at input x" */
+/* "ig of target top = 1 (dog): 0.3 (logit), of output y, 0.1 at the baseline, at input x" */
 static lm_status headline(const explanation *e, const limn_attribution *a, int64_t sample, command *cmd)
 {
     static const phrase_id space[] = {PHRASES, SAY_LOGIT, SAY_PROBABILITY};
@@ -123,9 +158,13 @@ static lm_status headline(const explanation *e, const limn_attribution *a, int64
     lm_str_printf(out, "%s%.6g", phrase(language, SAY_COLON), a->target_value[sample]);
     if (space[a->space] != PHRASES)
         lm_str_add(out, phrase(language, space[a->space]));
+    if (limn_model_output_count(e->on->model) > 1 || !explanation_has_classes(e))
+        say(out, language, SAY_OF_OUTPUT, limn_explanation_output(e->why), NULL, NULL);
     if (!isnan(a->baseline_value[sample]))
         say_numbers(out, language, SAY_AT_BASELINE, "%.6g", a->baseline_value[sample], 0);
     say(out, language, a->layered ? SAY_AT_LAYER : SAY_AT_INPUT, a->site, NULL, NULL);
+    if (explanation_is_cast(a) && explanation_below(e, a))
+        say(out, language, SAY_SHOWN_ON, explanation_below(e, a)->name, NULL, NULL);
     lm_str_free(&method);
     lm_str_free(&target);
     return lm_str_char(out, '\n');
@@ -185,19 +224,23 @@ lm_status explanation_text(const explanation *e, command *cmd)
             const limn_attribution *a = limn_explanation_get(e->why, i);
             LM_TRY(headline(e, a, s, cmd));
             LM_TRY(explanation_show(e, a, s, cmd));
-            LM_TRY(strongest(a, e->in, s, out));
+            LM_TRY(strongest(e, a, s, out));
             trust(e, a, s, sum_of(a, s), out);
             LM_TRY(words(e, a, s, out));
         }
     }
-    if (limn_session_shares(e->on->session, NULL, 0, NULL) > 1) {
-        lm_str on = {0};
-        lm_status status = say_devices(&on, explanation_language(e), e->on->session);
-        if (status == LM_OK)
-            say(out, explanation_language(e), SAY_ON, lm_str_text(&on), NULL, NULL);
-        lm_str_char(out, '\n');
-        lm_str_free(&on);
-        LM_TRY(status);
-    }
     return out->status;
+}
+
+lm_status explanation_text_end(const explanation *e, command *cmd)
+{
+    lm_str on = {0};
+    if (limn_session_shares(e->on->session, NULL, 0, NULL) <= 1)
+        return LM_OK;
+    lm_status status = say_devices(&on, explanation_language(e), e->on->session);
+    if (status == LM_OK)
+        say(&cmd->out, explanation_language(e), SAY_ON, lm_str_text(&on), NULL, NULL);
+    lm_str_char(&cmd->out, '\n');
+    lm_str_free(&on);
+    return status;
 }

@@ -8,7 +8,7 @@
 #include "core/base/file.h"
 #include "core/base/nearest.h"
 #include "core/data/image.h"
-#include "core/draw/heat.h"
+#include "core/draw/tiles.h"
 #include "core/model/onnx_tensor.h"
 
 enum { MOST_PIXELS = 1 << 24, ZOOM = 6, GAP = 2 };
@@ -18,49 +18,77 @@ static bool is_convolution(const onnx_node *n)
     return n->n_inputs > 1 && (strcmp(n->op_type, "Conv") == 0 || strcmp(n->op_type, "ConvTranspose") == 0);
 }
 
-static bool is_called(const onnx_node *n, const model_layers *l, const char *layer)
+static bool same_shape(const limn_layer *a, const limn_layer *b)
 {
-    if (!layer || strcmp(n->name ? n->name : "", layer) == 0 || strcmp(n->inputs[1], layer) == 0)
-        return true;
-    for (size_t i = 0; i < l->count; i++) {
-        const limn_layer *y = &l->layer[i];
-        const bool named = strcmp(y->module, layer) == 0 || strcmp(y->value, layer) == 0;
-        if (named && n->n_outputs && strcmp(n->outputs[0], y->value) == 0)
-            return true;
-    }
-    return false;
+    return a->rank == b->rank && memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) == 0;
 }
 
-static const onnx_tensor *find_weights(const onnx_graph *g, const model_layers *l, const char *layer)
+/* The convolution that makes the value, or the last one whose result it is, activated, normalised and the like, which
+ * keeps its shape; NULL: there is none. */
+static const onnx_node *behind(const onnx_graph *g, const model_layers *l, const char *value)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        const onnx_node *n = &g->nodes[i];
-        if (!is_convolution(n) || !is_called(n, l, layer))
-            continue;
-        for (size_t k = 0; k < g->n_initializers; k++)
-            if (strcmp(g->initializers[k].name, n->inputs[1]) == 0)
-                return &g->initializers[k];
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (is_convolution(&g->nodes[i]) && g->nodes[i].n_outputs && strcmp(g->nodes[i].outputs[0], value) == 0)
+            return &g->nodes[i];
+    for (size_t i = 0; i < l->count; i++) {
+        const limn_layer *y = &l->layer[i], *before = NULL;
+        for (int k = 0; k < y->from_count; k++)
+            if (y->from[k] >= 0 && (!before || before < &l->layer[y->from[k]]))
+                before = &l->layer[y->from[k]];
+        if (strcmp(y->value, value) == 0)
+            return before && before < y && same_shape(before, y) ? behind(g, l, before->value) : NULL;
     }
     return NULL;
+}
+
+static const onnx_tensor *weights_of(const onnx_graph *g, const onnx_node *convolution)
+{
+    for (size_t i = 0; convolution && i < g->n_initializers; i++)
+        if (strcmp(g->initializers[i].name, convolution->inputs[1]) == 0)
+            return &g->initializers[i];
+    return NULL;
+}
+
+/* The convolution that is meant by a layer, or by its weights; NULL: the first with weights of its own. */
+static lm_status find_convolution(const subject *on, const onnx_graph *g, const model_layers *l, const char *layer,
+                                  const onnx_node **out)
+{
+    char *value;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const onnx_tensor *weights = is_convolution(&g->nodes[i]) ? weights_of(g, &g->nodes[i]) : NULL;
+        if (weights && (!layer || strcmp(weights->name, layer) == 0)) {
+            *out = &g->nodes[i];
+            return LM_OK;
+        }
+    }
+    *out = NULL;
+    if (!layer)
+        return LM_OK;
+    LM_TRY(limn_session_find(on->session, NULL, 0, layer, &value));
+    *out = behind(g, l, value);
+    limn_text_free(value);
+    return LM_OK;
 }
 
 static lm_status none(const onnx_graph *g, const char *layer)
 {
     const char *known[8];
     size_t n = 0;
+    LM_REQUIRE(layer, LM_USAGE, "-o .png draws filters, and no convolution of the model has weights of its own; choose .svg");
     for (size_t i = 0; i < g->n_nodes && n < LM_COUNT(known); i++)
         if (is_convolution(&g->nodes[i]) && g->nodes[i].name && *g->nodes[i].name)
             known[n++] = g->nodes[i].name;
     lm_str text = {0};
     lm_list_words(known, n, &text);
-    lm_fail(LM_USAGE, "--layer %.99s: is no convolution with weights of its own; choose one such as %s",
-            layer ? layer : "", n ? lm_str_text(&text) : "Conv (the model has none)");
+    lm_fail(LM_USAGE, "--layer %.99s: is no convolution with weights of its own; choose one such as %s", layer,
+            n ? lm_str_text(&text) : "Conv (the model has none)");
     lm_str_free(&text);
     return LM_USAGE;
 }
 
 /* Weights [filters, channels, height, width]. */
 typedef struct kernels {
+    const char *name;
     lm_view v;
     int filters, channels, height, width;
     double most;
@@ -88,19 +116,35 @@ static void tile(const kernels *k, int filter, int channel, int left, int top, l
             lm_canvas_row(c, top + y)[left + x] = pixel(k, filter, channel, y / ZOOM, x / ZOOM);
 }
 
+/* Filters below their numbers, or one in each row with its channels from left to right, and numbers at the margins. */
 static lm_status draw(const kernels *k, lm_canvas *c)
 {
     const bool single = k->channels == 1 || k->channels == 3;
-    const int columns = single ? (int)ceil(sqrt(k->filters)) : k->channels;
-    const int rows = single ? (k->filters + columns - 1) / columns : k->filters;
-    const int64_t wide = k->width * ZOOM + GAP, high = k->height * ZOOM + GAP;
-    LM_REQUIRE(wide * columns * high * rows <= MOST_PIXELS, LM_USAGE,
-               "%d filters of %d channels are more than anyone can look at; choose another --layer", k->filters,
-               k->channels);
-    LM_TRY(lm_canvas_new((int)(wide * columns) - GAP, (int)(high * rows) - GAP, (lm_rgb){255, 255, 255}, c));
-    for (int f = 0; f < k->filters; f++)
-        for (int i = 0; i < (single ? 1 : k->channels); i++)
-            tile(k, f, i, (int)wide * (single ? f % columns : i), (int)high * (single ? f / columns : f), c);
+    const int wide = k->width * ZOOM, high = k->height * ZOOM, number = lm_tiles_rule_width(k->filters);
+    const int left = single ? 0 : number, top = single ? 0 : LM_TILES_RULE_HEIGHT;
+    const lm_tiles t = {.count = single ? k->filters : k->filters * k->channels,
+                        .columns = single ? (int)ceil(sqrt(k->filters)) : k->channels,
+                        .width = wide,
+                        .height = high,
+                        .between = single && number > wide + GAP ? number - wide : GAP,
+                        .above = single ? LM_TILES_RULE_HEIGHT : GAP};
+    int64_t width, height;
+    lm_tiles_size(&t, &width, &height);
+    LM_REQUIRE((left + width) * (top + height) <= MOST_PIXELS, LM_USAGE,
+               "%d filters of %d channels make %lld x %lld pixels, and such a picture has at most %d; choose another --layer",
+               k->filters, k->channels, (long long)(left + width), (long long)(top + height), MOST_PIXELS);
+    LM_TRY(lm_canvas_new((int)(left + width), (int)(top + height), (lm_rgb){255, 255, 255}, c));
+    for (int i = 0; i < t.count; i++) {
+        int x, y;
+        lm_tiles_place(&t, i, &x, &y);
+        tile(k, single ? i : i / k->channels, single ? 0 : i % k->channels, left + x, top + y, c);
+    }
+    if (single) {
+        lm_tiles_number(&t, 1, c, 0, 0);
+    } else {
+        lm_tiles_rule(k->channels, wide + GAP, false, c, left, 0);
+        lm_tiles_rule(k->filters, high + GAP, true, c, left, top + GAP + (high - LM_TILES_RULE_HEIGHT) / 2 + 1);
+    }
     return LM_OK;
 }
 
@@ -113,8 +157,8 @@ static lm_status encode(kernels *k, const char *path)
         k->most = fmax(k->most, fabs(lm_view_get(&k->v, i)));
     k->most = k->most > 0 && isfinite(k->most) ? k->most : 1;
     lm_status status = lm_context(draw(k, &c), "-o %s", path);
-    lm_str_printf(&about, "%d filters of %d x %d x %d weights, full colours at %.6g", k->filters, k->channels,
-                  k->height, k->width, k->most);
+    lm_str_printf(&about, "%s: %d filters of %d x %d x %d weights, full colours at %.6g", k->name, k->filters,
+                  k->channels, k->height, k->width, k->most);
     if (status == LM_OK)
         status = lm_png_encode_about(&c.at->r, c.width, c.height, lm_str_text(&about), &file);
     if (status == LM_OK)
@@ -128,10 +172,12 @@ static lm_status encode(kernels *k, const char *path)
 lm_status filters_write(const subject *on, const model_layers *l, const char *layer, const char *path)
 {
     const onnx_model *m = lm_model_onnx(on->model->model);
-    const onnx_tensor *t = find_weights(m->graph, l, layer);
-    kernels k = {.most = 0};
+    const onnx_node *convolution;
+    LM_TRY(find_convolution(on, m->graph, l, layer, &convolution));
+    const onnx_tensor *t = weights_of(m->graph, convolution);
     if (!t)
         return none(m->graph, layer);
+    kernels k = {.name = convolution->name && *convolution->name ? convolution->name : t->name};
     LM_TRY(onnx_tensor_view(m, t, &k.v));
     const int64_t *d = k.v.sh.dim;
     const int rank = k.v.sh.rank;

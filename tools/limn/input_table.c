@@ -45,6 +45,24 @@ static bool tell_missing(const lm_csv *csv, const char *source, int64_t first, i
     return found > 0;
 }
 
+/* A field is no number: what to do where the table has more columns than the input takes (`width`, -1: any number). */
+static lm_status tell_text(const reader *r, const lm_csv *csv, const bool *skip, int64_t width)
+{
+    int texts = 0, last = 0, columns = 0;
+    for (int c = 0; c < lm_csv_columns(csv); c++) {
+        columns += !skip[c];
+        if (!skip[c] && !lm_csv_is_number(csv, c)) {
+            texts++;
+            last = c;
+        }
+    }
+    if (columns == width)
+        return LM_INPUT;
+    if (texts == 1 && !given(r->cmd, OPT_label) && *lm_csv_column(csv, last))
+        return lm_fail(LM_INPUT, "%s, or leave the column out with --label '%s'", lm_message(), lm_csv_column(csv, last));
+    return lm_fail(LM_INPUT, "%s; take columns of texts out of the table, of which --label leaves out one", lm_message());
+}
+
 /* The rows of a table, without the columns of `skip`, as the input has its axes. */
 static lm_status take_rows(const reader *r, const lm_csv *csv, const char *source, size_t input, int64_t row,
                            const bool *skip, lm_view *out)
@@ -57,7 +75,9 @@ static lm_status take_rows(const reader *r, const lm_csv *csv, const char *sourc
         known &= p->dim[i] >= 0;
         width *= p->dim[i] >= 0 ? p->dim[i] : 1;
     }
-    LM_TRY(lm_csv_numbers(csv, row < 0 ? 0 : row, rows, skip, &v));
+    lm_status read = lm_csv_numbers(csv, row < 0 ? 0 : row, rows, skip, &v);
+    if (read != LM_OK)
+        return read == LM_INPUT ? tell_text(r, csv, skip, known ? width : -1) : read;
     bool here = false, *told = in_parts(r) ? &r->parts->told[input] : &here;
     *told = *told || tell_missing(csv, source, row < 0 ? 0 : row, rows, skip);
     if (known && v.sh.dim[1] != width) {

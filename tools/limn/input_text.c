@@ -1,4 +1,5 @@
 /* Texts as INPUT: --text and .txt files, as the tokenizer of --tokenizer numbers them. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -83,8 +84,8 @@ static lm_status cast(writer *w, int64_t named)
     for (size_t i = 0; i < w->r->inputs; i++) {
         const limn_port *p = limn_model_input(m, i);
         const role k = (int64_t)i == named ? ROLE_TOKENS : role_of(p->name);
-        if (!takes_text(p) || (k != ROLE_TOKENS && p->optional) ||
-            (k == ROLE_TOKENS && named >= 0 && (int64_t)i != named))
+        const bool other = named >= 0 ? (int64_t)i != named : lm_dtype_is_float(p->type);
+        if (!takes_text(p) || (k != ROLE_TOKENS && p->optional) || (k == ROLE_TOKENS && other))
             continue;
         const bool better = k == ROLE_TOKENS && has(p->name, "input_ids");
         candidates += k == ROLE_TOKENS && !p->optional;
@@ -96,11 +97,18 @@ static lm_status cast(writer *w, int64_t named)
     if (w->input[ROLE_TOKENS] >= 0 && (candidates < 2 || named >= 0))
         return LM_OK;
     lm_str text = {0};
+    const char *source = w->r->texts->all.at[0].source;
     input_list(m, &text);
-    lm_fail(
-        LM_INPUT,
-        "%.*s: which input takes the tokens [N,T]? The model takes %s; write NAME=doc.txt, or give a .npy or .npz file",
-        told(w->r->texts->all.at[0].source), w->r->texts->all.at[0].source, lm_str_text(&text));
+    if (candidates)
+        lm_fail(LM_INPUT,
+                "%.*s: which input takes the tokens [N,T]? The model takes %s; write NAME=doc.txt, or give a .npy or "
+                ".npz file",
+                told(source), source, lm_str_text(&text));
+    else
+        lm_fail(LM_INPUT,
+                "%.*s: is a text, but no input takes tokens, which are whole numbers [N,T]; the model takes %s: give such "
+                "a file, or write NAME=doc.txt where tokens go in as other numbers",
+                told(source), source, lm_str_text(&text));
     lm_str_free(&text);
     return LM_INPUT;
 }
@@ -183,16 +191,17 @@ static lm_status choose_width(writer *w)
         choose_one(w);
     if ((equal && (one || !alone)) || (one && fixed < 0))
         return LM_OK;
-    LM_REQUIRE(
-        fixed >= 0 || mask, LM_INPUT,
-        "the texts have %zu to %zu tokens, and the model takes no mask, so they cannot share a batch; give them one "
-        "by one",
-        least, most);
-    LM_REQUIRE(
-        lm_tokenizer_padding(texts->tokenizer) >= 0, LM_INPUT,
-        "the texts have %zu to %zu tokens of %lld, and the tokenizer has none to fill up with; give longer ones, or "
-        "set padding in its file",
-        least, most, (long long)w->width);
+    char count[64];
+    snprintf(count, sizeof count, "%zu%s", least, least < most ? " to " : "");
+    if (least < most)
+        snprintf(count + strlen(count), sizeof count - strlen(count), "%zu", most);
+    LM_REQUIRE(fixed >= 0 || mask, LM_INPUT,
+               "the texts have %s tokens, and the model takes no mask, so they cannot share a batch; give them one by one",
+               count);
+    LM_REQUIRE(lm_tokenizer_padding(texts->tokenizer) >= 0, LM_INPUT,
+               "the texts have %s tokens, input '%s' takes %lld, and the tokenizer has none to fill up with; give longer "
+               "texts, or set padding in its file",
+               count, p->name, (long long)w->width);
     if (!mask)
         lm_log(LM_LOG_WARN, "the model takes no mask, so it takes what fills short texts up for text");
     return LM_OK;

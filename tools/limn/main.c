@@ -27,6 +27,20 @@ static void interrupted(int signal_number)
     _exit(128 + signal_number); /* LIMN_INTERRUPTED for SIGINT */
 }
 
+/* A mapped file that another program cuts short is found out only where its end is missing. */
+static void cut_short(int signal_number, siginfo_t *why, void *context)
+{
+    static const char text[] = "limn: error: a file was cut short while it was read; leave it alone and try again\n";
+    (void)context;
+    if (why->si_code != BUS_ADRERR) {
+        signal(signal_number, SIG_DFL);
+        return;
+    }
+    lm_out_abandon_all();
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(LIMN_INPUT);
+}
+
 void table_row(lm_str *out, const int *width, const char *const *cell, int cells)
 {
     for (int i = 0; i < cells; i++)
@@ -130,7 +144,8 @@ static void complain(bool json, lm_status status, const command *cmd)
     if (given(cmd, OPT_tokenizer) && status == LM_INPUT && strstr(lm_message(), "out of range for a"))
         lm_fail(status, "%s; the tokenizer may be that of another model", lm_message());
     const char *message = *lm_message() ? lm_message() : limn_status_name(status);
-    const char *does = strstr(message, "; ") ? "" : advice(status, cmd->verb);
+    const bool said = strstr(message, "; ") && !(status == LM_USAGE && strstr(message, "device list"));
+    const char *does = said ? "" : advice(status, cmd->verb);
     fprintf(stderr, "limn: error: %s%s%s\n", message, *does ? "; " : "", does);
     if (!json || status == LM_OUTPUT)
         return;
@@ -190,6 +205,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (signal(ends[i], interrupted) == SIG_IGN && ends[i] == SIGHUP)
             signal(SIGHUP, SIG_IGN); /* as nohup wants it */
+    const struct sigaction torn = {.sa_sigaction = cut_short, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &torn, NULL);
     command cmd = {.verb = VERBS};
     bool json = asks_for_json(argc - 1, argv + 1);
     lm_str_add(&cmd.line, "limn ");

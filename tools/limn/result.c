@@ -61,13 +61,16 @@ static ranked *rank_vector(const result *r, int64_t vector, size_t *n)
     return numbers_top(t, (size_t)vector * classes, classes, (size_t)r->top, n);
 }
 
-static void add_top(const result *r, lm_json *j, int64_t sample)
+static void add_ranked(const result *r, lm_json *j, int64_t vector, bool numbered)
 {
-    size_t n = 0;
-    ranked *top = vectors(r) == r->samples ? rank_vector(r, sample, &n) : NULL;
-    lm_json_array(j);
+    size_t n;
+    ranked *top = rank_vector(r, vector, &n);
     for (size_t i = 0; i < n; i++) {
         lm_json_object(j);
+        if (numbered) {
+            lm_json_key(j, "row");
+            lm_json_int(j, vector);
+        }
         lm_json_key(j, "index");
         lm_json_int(j, (int64_t)top[i].index);
         lm_json_key(j, "label");
@@ -76,8 +79,20 @@ static void add_top(const result *r, lm_json *j, int64_t sample)
         lm_json_number(j, top[i].value);
         lm_json_end_object(j);
     }
-    lm_json_end_array(j);
     lm_free(top);
+}
+
+/* The sample's own vector; all of them, by number, where a lone sample has several. */
+static void add_top(const result *r, lm_json *j, int64_t sample)
+{
+    const int64_t all = vectors(r);
+    lm_json_key(j, "top");
+    lm_json_array(j);
+    if (all == r->samples)
+        add_ranked(r, j, sample, false);
+    for (int64_t v = 0; all != 1 && r->samples == 1 && v < all; v++)
+        add_ranked(r, j, v, true);
+    lm_json_end_array(j);
 }
 
 void result_json(const result *r, lm_json *j)
@@ -96,7 +111,6 @@ void result_json(const result *r, lm_json *j)
             numbers_json(j, t, axis, first);
         }
         lm_json_end_object(j);
-        lm_json_key(j, "top");
         add_top(r, j, s);
         lm_json_end_object(j);
     }

@@ -46,7 +46,7 @@ typedef struct result_out {
 
 lm_status result_out_open(command *cmd, const char *path, int64_t rows, result_out *out);
 lm_status result_out_add(result_out *out, const result *part);
-lm_status result_out_close(result_out *out); /* in any case nothing stays open */
+lm_status result_out_close(result_out *out, const subject *on); /* in any case nothing stays open */
 void result_out_drop(result_out *out);       /* give up; fine after close */
 
 /* The samples as JSON; as rows of a table, with the names of the columns before them when asked. */

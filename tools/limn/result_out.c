@@ -78,11 +78,23 @@ lm_status result_out_add(result_out *o, const result *r)
     return sink_flush(&o->to);
 }
 
-lm_status result_out_close(result_out *o)
+/* Who ran how many samples, where several devices did. */
+static void add_run(const subject *on, lm_json *j)
+{
+    if (limn_session_shares(on->session, NULL, 0, NULL) < 2)
+        return;
+    lm_json_key(j, "run");
+    lm_json_object(j);
+    subject_shares_json(on, j);
+    lm_json_end_object(j);
+}
+
+lm_status result_out_close(result_out *o, const subject *on)
 {
     lm_json *j = &o->to.json;
     if (o->form == FORM_JSON) {
         lm_json_end_array(j);
+        add_run(on, j);
         lm_json_end_object(j);
         lm_str_char(j->out, '\n');
     }

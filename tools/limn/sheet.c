@@ -75,9 +75,9 @@ lm_status sheet_write(const sheet *s, const char *path)
     lm_canvas c = {0};
     lm_str file = {0};
     LM_REQUIRE(width < INT32_MAX && height < INT32_MAX && width * height <= MOST_PIXELS, LM_USAGE,
-               "-o %s: %d x %d maps in one picture are more than anyone can look at; write {sample}, {method} or {target} in "
-               "its name to get several",
-               path, s->rows, s->columns);
+               "-o %s: %d x %d maps make %lld x %lld pixels, and a picture has at most %d; write {sample}, {method} or {target} "
+               "in its name to get several",
+               path, s->rows, s->columns, (long long)width, (long long)height, MOST_PIXELS);
     LM_TRY(lm_context(lm_canvas_new((int)width, (int)height, paper, &c), "%s", path));
     draw(s, &r, &c);
     lm_status status = lm_context(lm_png_encode_about(&c.at->r, c.width, c.height, s->about, &file), "%s", path);
