@@ -234,7 +234,9 @@ lm_status question_labels(const limn_model *m, question *q)
         LM_TRY(labels_of_model(m, &q->names));
     for (size_t i = 0; i < limn_model_output_count(m); i++) {
         const limn_port *p = limn_model_output(m, i);
-        if (q->ask.output ? strcmp(q->ask.output, p->name) != 0 : i > 0)
+        /* where none is named, scores go before labels and states */
+        const bool other = p->type > LIMN_BF16 || (p->rank > 2 && limn_model_output_count(m) > 1);
+        if (q->ask.output ? strcmp(q->ask.output, p->name) != 0 : i > 0 || other)
             continue;
         if (p->rank > 1 && p->dim[1] > 0 && (p->rank == 2 || p->dim[1] > 1)) /* a number that only a run tells passes */
             LM_TRY(labels_check(file, p->name, p->dim[1], &q->names));
