@@ -50,16 +50,19 @@ static lm_status check(const lm_call *call)
     return LM_OK;
 }
 
-/* A pass over the pixels of `size`; places are looked at channel by channel. */
+/* A pass over the pixels of `size`; places are looked at channel by channel, on processors by one work-item for some,
+ * which works out once where the windows lie. */
 static lm_status add_pass(lm_cl_kernel *k, lm_cl_pool *p, const LM_LONG size[3], const char *function, how form,
                           bool places, const int *operand, int operands, bool checks)
 {
+    enum { CHANNELS = 16 };
     char options[96];
-    const int width = places ? 1 : k->cl->lanes;
+    const int width = !places ? k->cl->lanes : k->cl->panels ? CHANNELS : 1;
     lm_cl_pass *pass;
     p->blocks = (p->c + width - 1) / width;
     p->units = p->n * p->blocks * size[0] * size[1] * size[2];
-    snprintf(options, sizeof options, "-DHOW=%d -DPLACES=%d%s", (int)form, places, places ? " -DLM_WIDTH=1" : "");
+    snprintf(options, sizeof options, "-DHOW=%d -DPLACES=%d -DSPAN=%d%s", (int)form, places, width,
+             places ? " -DLM_WIDTH=1" : "");
     LM_TRY(lm_cl_pass_add(k, form == POWERS ? "vmath.h vmath_trig.h pool.cl" : "pool.cl", options, function, p,
                           sizeof *p, &pass));
     for (int i = 0; i < operands; i++)

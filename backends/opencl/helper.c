@@ -18,7 +18,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 
-enum { IDLE_MS = 10000, TEXT = 1024 };
+enum { IDLE_MS = 10000, LOOK_MS = 100, TEXT = 1024 };
 
 static const struct {
     lm_status (*serve)(const void *request, void *reply, size_t *bytes);
@@ -47,11 +47,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int line = -1; /* our end */
 static bool inside;
 static bool kept; /* the loader asked for it */
-
-bool lm_cl_in_helper(void)
-{
-    return inside;
-}
 
 static bool is_waiting(int fd, int milliseconds)
 {
@@ -111,6 +106,27 @@ static void close_all_but(int fd)
             close(i);
 }
 
+/* Is there nobody any more who would read an answer? Waits a little to see. */
+static bool is_deserted(int fd)
+{
+    struct pollfd p = {.fd = fd};
+    return poll(&p, 1, LOOK_MS) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
+/* How the worker ended; it is made to where the program has gone, whatever its driver is busy with. */
+static int wait_for(pid_t worker, int fd)
+{
+    int ended = 0;
+    pid_t done = 0;
+    while (done == 0 || (done < 0 && errno == EINTR)) {
+        const bool deserted = is_deserted(fd);
+        if (deserted)
+            kill(worker, SIGKILL);
+        done = waitpid(worker, &ended, deserted ? 0 : WNOHANG);
+    }
+    return ended;
+}
+
 /* Nothing of the program that was forked may stay open or be stopped for us. */
 static _Noreturn void serve(int fd)
 {
@@ -130,8 +146,8 @@ static _Noreturn void serve(int fd)
         sorry.ended = 0;
         if (worker < 0)
             recv(fd, &first, 1, 0); /* the whole record */
-        while (worker > 0 && waitpid(worker, &sorry.ended, 0) < 0 && errno == EINTR)
-            continue;
+        else
+            sorry.ended = wait_for(worker, fd);
         const bool well = worker > 0 && WIFEXITED(sorry.ended) && WEXITSTATUS(sorry.ended) == 0;
         if (!well && send(fd, &sorry, offsetof(reply, bytes), MSG_NOSIGNAL) < 0)
             break;

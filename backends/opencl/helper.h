@@ -23,9 +23,6 @@ void lm_cl_helper_start(void);
 /* End it; it can be started again as long as the loader is not open. */
 void lm_cl_helper_stop(void);
 
-/* Is this the worker? */
-bool lm_cl_in_helper(void);
-
 /* The tasks. */
 lm_status lm_cl_probe_serve(const void *request, void *reply, size_t *bytes);
 lm_status lm_cl_build_serve(const void *request, void *reply, size_t *bytes);

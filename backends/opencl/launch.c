@@ -129,7 +129,7 @@ static void forget_events(lm_cl *cl)
 /* Where the event of the next pass goes; NULL: nobody asks for it. */
 static cl_event *next_event(lm_cl *cl)
 {
-    const int i = cl->untimed ? cl->timed.n++ : LM_CL_EVENTS;
+    const int i = cl->timing ? cl->timed.n++ : LM_CL_EVENTS;
     return i < LM_CL_EVENTS ? &cl->timed.event[i] : NULL;
 }
 
@@ -148,7 +148,7 @@ static lm_status run_passes(const lm_cl_kernel *k, const lm_arg *arg, lm_buffer 
         cl_int code = cl->api->EnqueueNDRangeKernel(cl->queue, p->kernel, p->rank, NULL, p->global,
                                                     p->local[0] ? p->local : NULL, 0, NULL, next_event(cl));
         if (code != CL_SUCCESS) {
-            cl->timed.n -= cl->untimed != NULL;
+            cl->timed.n -= cl->timing;
             return lm_cl_status(code, k->name);
         }
         cl->flagged |= p->checks;
@@ -184,24 +184,24 @@ static lm_status read_flag(lm_cl *cl)
                    op < LM_OPS ? lm_ops[op].name : "?", (long long)value, (int)word[3]);
 }
 
-/* From the first call on, launches go through a queue that keeps times. */
+/* From the first call on, launches go through a queue that keeps times. What other threads queued is done before. */
 static void start_timing(lm_cl *cl)
 {
     cl_int code;
     cl_command_queue queue = cl->api->CreateCommandQueue(cl->context, cl->id, CL_QUEUE_PROFILING_ENABLE, &code);
     if (code != CL_SUCCESS)
         return;
+    pthread_rwlock_wrlock(&cl->steady);
     cl->api->Finish(cl->queue);
-    cl->untimed = cl->queue;
+    cl->api->ReleaseCommandQueue(cl->queue);
     cl->queue = queue;
+    cl->timing = true;
+    pthread_rwlock_unlock(&cl->steady);
 }
 
 void lm_cl_timing_end(lm_cl *cl)
 {
     forget_events(cl);
-    if (cl->untimed)
-        cl->api->ReleaseCommandQueue(cl->untimed);
-    cl->untimed = NULL;
 }
 
 lm_status lm_cl_timing(lm_device *dev, double *seconds)
@@ -217,7 +217,7 @@ lm_status lm_cl_timing(lm_device *dev, double *seconds)
                 cl->api->GetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL) == 0;
         sum += to > from ? to - from : 0;
     }
-    if (!cl->untimed)
+    if (!cl->timing)
         start_timing(cl);
     pthread_mutex_unlock(&cl->lock);
     *seconds = 1e-9 * (double)sum;
@@ -226,9 +226,9 @@ lm_status lm_cl_timing(lm_device *dev, double *seconds)
 
 cl_int lm_cl_wait(lm_cl *cl)
 {
-    cl_int code = cl->api->Finish(cl->queue);
-    if (code == CL_SUCCESS && cl->untimed) /* another thread may have used it while timing began */
-        code = cl->api->Finish(cl->untimed);
+    pthread_rwlock_rdlock(&cl->steady);
+    const cl_int code = cl->api->Finish(cl->queue);
+    pthread_rwlock_unlock(&cl->steady);
     return code;
 }
 

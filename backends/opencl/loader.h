@@ -14,8 +14,8 @@
         X(ReleaseCommandQueue) X(CreateBuffer) X(ReleaseMemObject) X(EnqueueReadBuffer) X(EnqueueWriteBuffer)          \
             X(EnqueueCopyBuffer) X(EnqueueMapBuffer) X(EnqueueUnmapMemObject) X(CreateProgramWithSource)               \
                 X(CreateProgramWithBinary) X(BuildProgram) X(GetProgramInfo) X(GetProgramBuildInfo) X(ReleaseProgram)  \
-                    X(CreateKernel) X(ReleaseKernel) X(SetKernelArg) X(EnqueueNDRangeKernel) X(Finish) X(Flush)        \
-                        X(WaitForEvents) X(GetEventProfilingInfo) X(ReleaseEvent)
+                    X(CreateKernel) X(ReleaseKernel) X(SetKernelArg) X(EnqueueNDRangeKernel) X(Finish)                 \
+                        X(GetEventProfilingInfo) X(ReleaseEvent) X(SetMemObjectDestructorCallback)
 
 typedef struct lm_cl_api {
 #define X(name) __typeof__(&cl##name) name;

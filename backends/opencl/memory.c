@@ -144,16 +144,28 @@ lm_status lm_cl_borrow(lm_device *dev, const lm_view *constant, size_t bytes, lm
     return status;
 }
 
-/* Work that is queued keeps the memory object alive by itself, but not the memory of ours that it lies in. */
+static void CL_CALLBACK give_back(cl_mem mem, void *block)
+{
+    (void)mem;
+    lm_free(block);
+}
+
+/* Work that is queued keeps the memory object alive by itself, but not the memory of ours that it lies in. Where nobody
+ * can wait for the work the driver gives that back in its own time, or never. */
 void lm_cl_release(lm_device *dev, lm_buffer *b)
 {
     lm_cl *cl = self(dev);
+    pthread_rwlock_rdlock(&cl->steady);
     lm_cl_unmap(cl, b);
-    if (in_place(cl))
-        (void)lm_cl_wait(cl);
+    pthread_rwlock_unlock(&cl->steady);
+    void *block = ((buffer *)b)->block;
+    if (in_place(cl) && lm_cl_wait(cl) != CL_SUCCESS && block) {
+        (void)cl->api->SetMemObjectDestructorCallback(b->handle, give_back, block);
+        block = NULL;
+    }
     cl->api->ReleaseMemObject(b->handle);
     atomic_fetch_sub(&cl->held, b->bytes);
-    lm_free(((buffer *)b)->block);
+    lm_free(block);
     lm_free(b);
 }
 
@@ -165,25 +177,26 @@ lm_status lm_cl_copy(lm_device *dev, lm_buffer *to, size_t to_off, lm_buffer *fr
         return LM_OK;
     LM_REQUIRE((to_here || to->host) && (from_here || from->host), LM_DEVICE, "a copy between two other devices");
     lm_cl_come_near(cl);
+    pthread_rwlock_rdlock(&cl->steady);
     if (to_here)
         lm_cl_unmap(cl, to);
     if (from_here)
         lm_cl_unmap(cl, from);
-    const cl_command_queue queue = cl->queue; /* another one when steps begin to be timed */
     cl_int code = CL_SUCCESS;
     if (to_here && from_here) {
-        code = cl->api->EnqueueCopyBuffer(queue, from->handle, to->handle, from_off, to_off, bytes, 0, NULL, NULL);
+        code = cl->api->EnqueueCopyBuffer(cl->queue, from->handle, to->handle, from_off, to_off, bytes, 0, NULL, NULL);
         if (code == CL_SUCCESS)
-            code = cl->api->Finish(queue);
+            code = cl->api->Finish(cl->queue);
     } else if (to_here) {
-        code = cl->api->EnqueueWriteBuffer(queue, to->handle, CL_TRUE, to_off, bytes,
+        code = cl->api->EnqueueWriteBuffer(cl->queue, to->handle, CL_TRUE, to_off, bytes,
                                            (const char *)from->host + from_off, 0, NULL, NULL);
     } else if (from_here) {
-        code = cl->api->EnqueueReadBuffer(queue, from->handle, CL_TRUE, from_off, bytes, (char *)to->host + to_off,
-                                          0, NULL, NULL);
+        code = cl->api->EnqueueReadBuffer(cl->queue, from->handle, CL_TRUE, from_off, bytes,
+                                          (char *)to->host + to_off, 0, NULL, NULL);
     } else {
         memcpy((char *)to->host + to_off, (const char *)from->host + from_off, bytes);
     }
+    pthread_rwlock_unlock(&cl->steady);
     return lm_context(lm_cl_status(code, "copying"), "%s", dev->info.name);
 }
 
@@ -195,8 +208,10 @@ lm_status lm_cl_map(lm_device *dev, lm_buffer *b)
     if (b->host)
         return LM_OK;
     cl_int code;
+    pthread_rwlock_rdlock(&cl->steady);
     void *host = cl->api->EnqueueMapBuffer(cl->queue, b->handle, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
                                            b->bytes ? b->bytes : 1, 0, NULL, NULL, &code);
+    pthread_rwlock_unlock(&cl->steady);
     LM_TRY(lm_context(lm_cl_status(code, "mapping"), "%s", dev->info.name));
     b->host = host;
     return LM_OK;

@@ -23,6 +23,7 @@ static void close_device(lm_device *dev)
     if (cl->context)
         cl->api->ReleaseContext(cl->context);
     pthread_mutex_destroy(&cl->lock);
+    pthread_rwlock_destroy(&cl->steady);
     lm_free(cl->cache);
     lm_free(cl);
 }
@@ -137,6 +138,7 @@ lm_status lm_cl_open(const lm_cl_found *found, bool panels, lm_cl **out)
     cl->dev.info = found->info;
     cl->found = *found;
     pthread_mutex_init(&cl->lock, NULL);
+    pthread_rwlock_init(&cl->steady, NULL);
     lm_cpuset own;
     cl->bound = *found->near && lm_cpuset_parse(found->near, &cl->near) == LM_OK;
     const bool moved = lm_cl_bind_near(cl, &own);
@@ -155,7 +157,7 @@ enum { PANELS, TILES };
 
 static lm_status read_options(const lm_kv *opts, int *family)
 {
-    LM_TRY(lm_kv_check(opts, "opencl", "family|strict"));
+    LM_TRY(lm_kv_check(opts, "opencl", "family|strict|split"));
     return lm_context(lm_kv_word(opts, "family", "panels|tiles", family), "opencl");
 }
 

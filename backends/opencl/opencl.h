@@ -31,16 +31,18 @@ typedef struct lm_cl_choice {
     int rows, down, across;
 } lm_cl_choice;
 
-/* An open device. `lock` guards programs and the queue: a launch sets arguments and enqueues under it. */
+/* An open device. `lock` guards programs, the flag and what is timed: a launch sets arguments and enqueues under it.
+ * Who uses the queue without `lock` reads under `steady`; the queue changes once, where timing begins. */
 typedef struct lm_cl {
     lm_device dev;
     const lm_cl_api *api;
     cl_device_id id;
     cl_context context;
-    _Atomic(cl_command_queue) queue;
-    cl_command_queue untimed; /* what `queue` was before launches were timed; NULL: they are not */
+    cl_command_queue queue;
+    bool timing; /* launches are timed */
     lm_cl_timed timed;
     pthread_mutex_t lock;
+    pthread_rwlock_t steady; /* taken after `lock` where both are */
     lm_map programs;   /* by source file and options */
     cl_mem flag;       /* what kernels found wrong with the data: LM_CL_FLAG words, see launch.c */
     bool flagged;      /* a kernel that may raise the flag was launched since it was last read */
@@ -102,7 +104,7 @@ lm_status lm_cl_map(lm_device *dev, lm_buffer *buffer);
 /* A constant of `bytes` without gaps where the device can read it, for now: in place if it can, a copy otherwise.
  * `off`: where it begins in the buffer. */
 lm_status lm_cl_borrow(lm_device *dev, const lm_view *constant, size_t bytes, lm_buffer **out, size_t *off);
-void lm_cl_unmap(lm_cl *cl, lm_buffer *buffer); /* before the device uses it again */
+void lm_cl_unmap(lm_cl *cl, lm_buffer *buffer); /* before the device uses it again; under `lock` or `steady` */
 
 /* program.c: the program made of kernels/common.cl, the files that `source` lists (blank-separated) and `options`,
  * built once per process and kept on disk. Borrowed. Call under the device's lock. */
@@ -139,10 +141,12 @@ void lm_cl_timing_end(lm_cl *cl);
 /* Run passes now, outside any plan (deriving constants). Call without the lock; blocks. */
 lm_status lm_cl_run_now(lm_cl_kernel *k, const lm_arg *arg, lm_buffer *workspace);
 
-/* probe.c: from the cached answer or by asking the helper. */
+/* probe.c: from the cached answer or by asking the helper. Where there is none, the message says why if something is
+ * wrong. */
 enum { LM_CL_DEVICES = 32 };
 lm_status lm_cl_probe(lm_cl_found *out, int cap, int *n);
-/* What the answer holds for: the files that name drivers, and the drivers. *any: there may be some; none is opened. */
+/* What the answer holds for: the files that name drivers, the drivers, and what they hide. *any: there may be some;
+ * none is opened. */
 lm_status lm_cl_fingerprint(uint64_t *key, bool *any);
 void lm_cl_probe_forget(void); /* the cached answer is not true any more */
 

@@ -12,12 +12,14 @@
 #include "core/base/env.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/base/log.h"
 #include "core/base/mem.h"
 
 /* That there is nothing is asked again after a while. */
-enum { FORMAT = 4, PLATFORMS = 16, NONE_SECONDS = 600 };
+enum { FORMAT = 5, PLATFORMS = 16, NONE_SECONDS = 600 };
 static const char vendors[] = "/etc/OpenCL/vendors";
+
+/* By which drivers hide devices. */
+static const lm_env_id hiding[] = {LM_ENV_POCL_DEVICES, LM_ENV_CUDA_DEVICES, LM_ENV_ROCR_DEVICES};
 
 typedef struct answer {
     uint64_t key, check; /* check: of what follows */
@@ -79,6 +81,8 @@ lm_status lm_cl_fingerprint(uint64_t *key, bool *any)
     folder = *folder ? folder : vendors;
     *key = hash_text(drivers, hash_text(folder, hash_text(LM_VERSION, FORMAT)));
     *any = *drivers;
+    for (size_t i = 0; i < LM_COUNT(hiding); i++)
+        *key = hash_text(lm_env_is_set(hiding[i]) ? lm_env_text(hiding[i]) : "all", *key);
     for (const char *at = drivers; *at; at += strspn(at, ":")) { /* drivers, or .icd files */
         char name[512];
         const size_t length = strcspn(at, ":");
@@ -279,11 +283,9 @@ lm_status lm_cl_probe(lm_cl_found *out, int cap, int *n)
         if (!passing)
             to_cache(a);
     }
-    if (*a->reason)
-        lm_log(LM_LOG_WARN, "opencl: %s; no OpenCL device is used", a->reason);
     *n = a->n < cap ? a->n : cap;
     memcpy(out, a->found, (size_t)*n * sizeof *out);
+    lm_message_set(a->reason);
     lm_free(a);
-    lm_message_set("");
     return LM_OK;
 }

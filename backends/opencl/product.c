@@ -36,7 +36,8 @@ static bool digits(const lm_view *v, int first, int end, int64_t dim[LM_CL_DIGIT
     return true;
 }
 
-lm_status lm_cl_pack_plan(uint32_t kind, const lm_view *v, int64_t nr, int64_t param, lm_cl_pack *out, int64_t *floats)
+/* The packing of a constant or an operand; `floats` of all of it. */
+static lm_status plan_pack(uint32_t kind, const lm_view *v, int64_t nr, int64_t param, lm_cl_pack *out, int64_t *floats)
 {
     lm_cl_pack p = {.nr = nr, .part_dim = {1, 1, 1, 1}, .tap_dim = {1, 1, 1}};
     const int r = v->sh.rank;
@@ -102,7 +103,7 @@ lm_status lm_cl_derive(lm_device *dev, const lm_view *constant, const lm_want *w
     LM_REQUIRE(want->transform == LM_TF_ID && want->pack, LM_DEVICE, "%s has no packing %u", dev->info.name,
                want->pack);
     const size_t bytes = (size_t)lm_shape_count(&constant->sh) * lm_dtype_size(constant->dt);
-    LM_TRY(lm_cl_pack_plan(want->pack, constant, want->p[0], want->p[1], &pack, &floats));
+    LM_TRY(plan_pack(want->pack, constant, want->p[0], want->p[1], &pack, &floats));
     LM_TRY_OUT(lm_cl_borrow(dev, constant, bytes, &raw, &off));
     LM_TRY_OUT((uint64_t)floats > SIZE_MAX / sizeof(float)
                    ? lm_fail(LM_MEMORY, "packed weights would not fit in memory") : LM_OK);
@@ -169,7 +170,7 @@ lm_status lm_cl_product_weights(lm_cl_maker *m, uint32_t kind, int64_t param, lm
     lm_cl_kernel *k = m->k;
     const int64_t nr = kind == LM_CL_PACK_DEPTHWISE ? k->cl->lanes : lm_cl_panel(k->cl);
     int64_t floats;
-    LM_TRY(lm_cl_pack_plan(kind, &m->call->x[1], nr, param, pack, &floats));
+    LM_TRY(plan_pack(kind, &m->call->x[1], nr, param, pack, &floats));
     m->p.columns = pack->columns;
     m->p.b_step = nr;
     m->p.b_panel = floats;

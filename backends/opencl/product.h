@@ -26,9 +26,6 @@ int64_t lm_cl_panel(const lm_cl *cl);
 /* The class of shapes that a product belongs to; see tune.c. */
 int lm_cl_class(int64_t rows, int64_t columns, int64_t terms, bool across);
 
-/* The packing of a constant or an operand; `floats` of all of it. */
-lm_status lm_cl_pack_plan(uint32_t kind, const lm_view *v, int64_t nr, int64_t param, lm_cl_pack *out, int64_t *floats);
-
 /* Bias, residual, activation and slope from the call; strides of the latter come from the driver. */
 lm_status lm_cl_product_start(lm_cl *cl, const lm_call *call, const char *what, lm_cl_maker *m);
 

@@ -25,8 +25,8 @@ enum {
         SHIM_FUNCTIONS
 };
 
-/* In the place of a status: the process ends as by a broken driver. */
-enum { SHIM_CRASH = 1 };
+/* In the place of a status: the process ends as by a broken driver, or stays in it for good. */
+enum { SHIM_CRASH = 1, SHIM_HANG };
 
 typedef enum shim_where { SHIM_ANYWHERE, SHIM_IN_TEST, SHIM_IN_CHILD } shim_where;
 
@@ -34,6 +34,8 @@ typedef struct shim_state {
     int test;                      /* the process of the test */
     atomic_int calls[SHIM_FUNCTIONS]; /* in the test's process, failed ones too */
     atomic_int live;               /* objects of the test's process that nobody ended */
+    atomic_int stuck;              /* the process that hangs; 0: none does */
+    atomic_int torn;               /* queues that ended while another thread was in a call */
     struct {
         atomic_int after, times, code; /* calls that still go well, calls that then fail, and how */
         shim_where where;

@@ -24,6 +24,7 @@ VISIBLE void *clGetExtensionFunctionAddress(const char *name);
 VISIBLE cl_int clIcdGetPlatformIDsKHR(cl_uint room, cl_platform_id *platform, cl_uint *n);
 
 static shim_state *state, nobody;
+static atomic_int inside; /* calls that have not returned */
 static cl_icd_dispatch real;
 
 /* The status that this call has to fail with; 0: none. */
@@ -42,6 +43,10 @@ static cl_int fails(int function)
     const int code = atomic_load(&state->rule[function].code);
     if (code == SHIM_CRASH)
         raise(SIGKILL);
+    if (code == SHIM_HANG)
+        atomic_store(&state->stuck, getpid());
+    while (code == SHIM_HANG)
+        pause();
     return code;
 }
 
@@ -54,8 +59,11 @@ static void count_object(int change)
 #define CALL(name, parameters, ...)                                                                                    \
     static cl_int CL_API_CALL my_##name parameters                                                                     \
     {                                                                                                                  \
-        const cl_int code = fails(SHIM_##name);                                                                        \
-        return code ? code : real.cl##name(__VA_ARGS__);                                                               \
+        cl_int code = fails(SHIM_##name);                                                                              \
+        atomic_fetch_add(&inside, 1);                                                                                  \
+        code = code ? code : real.cl##name(__VA_ARGS__);                                                               \
+        atomic_fetch_sub(&inside, 1);                                                                                  \
+        return code;                                                                                                   \
     }
 
 #define MAKE(type, change, name, parameters, ...)                                                                      \
@@ -75,6 +83,8 @@ static void count_object(int change)
     {                                                                                                                  \
         const cl_int code = fails(SHIM_##name);                                                                        \
         count_object(-1);                                                                                              \
+        if (SHIM_##name == SHIM_ReleaseCommandQueue && atomic_load(&inside) > 0)                                       \
+            atomic_fetch_add(&state->torn, 1);                                                                         \
         return code ? code : real.cl##name(object);                                                                    \
     }
 

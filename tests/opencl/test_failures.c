@@ -1,10 +1,13 @@
-/* OpenCL drivers that fail: no memory, a device that is lost, compilers that refuse, crash or make binaries that are
- * refused, through the driver of shim_icd.c. Every failure gives its status and a message that names the device, leaves
- * nothing behind, and lets the session be closed. Also how often a run touches the bus. */
+/* OpenCL drivers that fail: no memory, a device that is lost, compilers that refuse, crash, hang or make binaries that
+ * are refused, through the driver of shim_icd.c. Every failure gives its status and a message that names the device,
+ * leaves nothing behind, and lets the session be closed. Also how often a run touches the bus, and what it costs. */
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/env.h"
@@ -24,8 +27,7 @@ enum { N = 24, FOREVER = 1 << 30 };
 static char folder[] = "/tmp/limn-shim-XXXXXX";
 static shim_state *shim;
 static int warnings;
-static float right[N][N];   /* what the model of `run` answers */
-static lm_profile *profile; /* that `run` fills; NULL: none */
+static float right[N][N]; /* what the model of `run` answers */
 
 static void count_warnings(void *ctx, lm_log_level level, const char *text)
 {
@@ -72,23 +74,21 @@ static lm_graph *model(void)
     return e.g;
 }
 
-/* Open, plan, run `runs` times, close; y[N][N] is there after success. */
-static lm_status run(const char *devices, int runs, float y[N][N])
+/* Plan, run `runs` times, close; y[N][N] is there after success. `profile` is filled if there is one. */
+static lm_status run_on(const lm_chain *chain, int runs, lm_profile *profile, float y[N][N])
 {
     lm_graph *g = model();
-    lm_chain chain = {0};
     lm_derived_cache *cache = NULL;
     lm_plan *plan = NULL;
     lm_view x = {0}, out = {0};
     const lm_shape shape = LM_SHAPE(N, N);
     lm_status status;
-    LM_TRY_OUT(lm_chain_open(devices, &chain));
     LM_TRY_OUT(lm_derived_open(&cache));
     LM_TRY_OUT(lm_view_new(LM_F32, &shape, &x));
     LM_TRY_OUT(lm_view_new(LM_F32, &shape, &out));
     for (int i = 0; i < N * N; i++)
         lm_view_set(&x, i, i * 0.001);
-    LM_TRY_OUT(lm_plan_open(&chain, cache, g, NULL, &plan));
+    LM_TRY_OUT(lm_plan_open(chain, cache, g, NULL, &plan));
     for (int i = 0; i < runs; i++)
         LM_TRY_OUT(lm_plan_run(plan, &x, &out, &(lm_plan_run_options){.profile = profile}));
     memcpy(y, lm_view_data(&out), sizeof right);
@@ -97,8 +97,16 @@ out:
     lm_derived_close(cache);
     lm_buffer_unref(x.buf);
     lm_buffer_unref(out.buf);
-    lm_chain_close(&chain);
     lm_graph_free(g);
+    return status;
+}
+
+static lm_status run(const char *devices, int runs, float y[N][N])
+{
+    lm_chain chain;
+    LM_TRY(lm_chain_open(devices, &chain));
+    const lm_status status = run_on(&chain, runs, NULL, y);
+    lm_chain_close(&chain);
     return status;
 }
 
@@ -183,35 +191,63 @@ static void forget_programs(void)
         lm_chain_close(&chain);
 }
 
-static void refused_source(void)
+/* The source is refused, or the process that compiles it dies; each time, or once. */
+static void broken_compiler(void)
 {
-    float y[N][N];
-    forget_programs();
-    rule(SHIM_BuildProgram, 0, FOREVER, BUILD_FAILURE, SHIM_ANYWHERE);
-    CHECK_FAILS(run(strict, 1, y), LM_UNSUPPORTED);
-    CHECK(strstr(lm_message(), DEVICE) && strstr(lm_message(), "CL_BUILD_PROGRAM_FAILURE"));
-    warnings = 0;
-    is_right(lenient);
-    CHECK_INT(warnings, 1);
-    no_rules();
-    is_right(strict);
+    static const struct {
+        int code;
+        shim_where where;
+        const char *says;
+    } way[] = {{BUILD_FAILURE, SHIM_ANYWHERE, "CL_BUILD_PROGRAM_FAILURE"}, {SHIM_CRASH, SHIM_IN_CHILD, "signal 9"}};
+    for (size_t i = 0; i < LM_COUNT(way); i++) {
+        float y[N][N];
+        forget_programs();
+        rule(SHIM_BuildProgram, 0, FOREVER, way[i].code, way[i].where);
+        CHECK_FAILS(run(strict, 1, y), LM_UNSUPPORTED);
+        if (!CHECK(strstr(lm_message(), DEVICE) && strstr(lm_message(), way[i].says)))
+            printf("%s\n", lm_message());
+        warnings = 0;
+        is_right(lenient);
+        CHECK_INT(warnings, 1);
+        rule(SHIM_BuildProgram, 0, 1, way[i].code, way[i].where);
+        is_right(lenient);
+        no_rules();
+        is_right(strict);
+    }
 }
 
-/* The process that compiles dies, each time or once. */
-static void crashing_compiler(void)
+/* A program is killed while a driver that works for it hangs: nothing of it stays. Before this process opens a driver,
+ * since drivers do not survive a fork. */
+static void killed_program(void)
 {
-    float y[N][N];
-    forget_programs();
-    rule(SHIM_BuildProgram, 0, FOREVER, SHIM_CRASH, SHIM_IN_CHILD);
-    CHECK_FAILS(run(strict, 1, y), LM_UNSUPPORTED);
-    CHECK(strstr(lm_message(), DEVICE) && strstr(lm_message(), "signal 9"));
-    warnings = 0;
-    is_right(lenient);
-    CHECK_INT(warnings, 1);
-    rule(SHIM_BuildProgram, 0, 1, SHIM_CRASH, SHIM_IN_CHILD);
-    is_right(lenient);
+    rule(SHIM_BuildProgram, 0, 1, SHIM_HANG, SHIM_IN_CHILD);
+    const pid_t program = fork();
+    if (program == 0) {
+        float y[N][N];
+        run(strict, 1, y);
+        _exit(0);
+    }
+    while (!shim->stuck && waitpid(program, NULL, WNOHANG) == 0)
+        usleep(1000);
+    const pid_t worker = shim->stuck;
     no_rules();
-    is_right(strict);
+    if (!worker)
+        return;
+    kill(program, SIGKILL);
+    waitpid(program, NULL, 0);
+    bool gone = false;
+    for (int i = 0; i < 10000 && !gone; i++) {
+        usleep(1000);
+        gone = kill(worker, 0) != 0;
+    }
+    if (!CHECK(gone))
+        kill(worker, SIGKILL);
+}
+
+static void first_run(void)
+{
+    CHECK(shim->stuck != 0);
+    CHECK_OK(run(strict, 1, right));
 }
 
 static void refused_binary(void)
@@ -282,12 +318,14 @@ static void memory_apart(void)
 static void timed_steps(void)
 {
     lm_profile rows = {0};
-    profile = &rows;
+    lm_chain chain;
     float y[N][N];
+    if (!CHECK_OK(lm_chain_open(strict, &chain)))
+        return;
     const double start = lm_profile_now();
-    CHECK_OK(run(strict, 3, y));
+    CHECK_OK(run_on(&chain, 3, &rows, y));
     const double all = lm_profile_now() - start;
-    profile = NULL;
+    lm_chain_close(&chain);
     CHECK(memcmp(y, right, sizeof right) == 0 && rows.rows.count > 0);
     for (size_t i = 0; i < rows.rows.count; i++) {
         const lm_profile_row *r = &rows.rows.at[i];
@@ -297,6 +335,42 @@ static void timed_steps(void)
     CHECK(calls(SHIM_GetEventProfilingInfo) >= 2 * 3 * (int)rows.rows.count); /* when each began and ended */
     CHECK_INT(shim->live, 0);
     lm_profile_free(&rows);
+}
+
+static void *run_beside(void *chain)
+{
+    float y[N][N] = {{0}};
+    const lm_status status = run_on(chain, 60, NULL, y);
+    return status == LM_OK && memcmp(y, right, sizeof right) == 0 ? chain : NULL;
+}
+
+/* Threads use a device while another one begins to time it. */
+static void timed_beside(void)
+{
+    shim->apart = 1; /* copies use the queue, too */
+    for (int again = 0; again < 20 && !test_errors; again++) {
+        pthread_t thread[3];
+        lm_profile rows = {0};
+        lm_chain chain;
+        float y[N][N];
+        if (!CHECK_OK(lm_chain_open(strict, &chain)))
+            break;
+        for (size_t i = 0; i < LM_COUNT(thread); i++)
+            CHECK_INT(pthread_create(&thread[i], NULL, run_beside, &chain), 0);
+        usleep(1000 * (unsigned)again);
+        CHECK_OK(run_on(&chain, 3, &rows, y));
+        for (size_t i = 0; i < LM_COUNT(thread); i++) {
+            void *good = NULL;
+            CHECK_INT(pthread_join(thread[i], &good), 0);
+            CHECK(good != NULL);
+        }
+        lm_chain_close(&chain);
+        lm_profile_free(&rows);
+        CHECK(memcmp(y, right, sizeof right) == 0);
+        CHECK_INT(shim->live, 0);
+        CHECK_INT(shim->torn, 0);
+    }
+    shim->apart = 0;
 }
 
 static bool open_shim(void)
@@ -323,23 +397,25 @@ int main(void)
     lm_chain chain;
     if (!open_shim())
         return 1;
+    CASE(killed_program);
     if (lm_chain_open(strict, &chain) != LM_OK)
         test_skip("PoCL is not here");
     lm_chain_close(&chain);
-    if (CHECK_OK(run(strict, 1, right))) {
+    CASE(first_run);
+    if (!test_failed) {
         CASE(warm_cache);
         CASE(no_memory);
         CASE(lost_at_launch);
         CASE(lost_while_waiting);
         CASE(lost_while_copying);
         CASE(small_device);
-        CASE(refused_source);
-        CASE(crashing_compiler);
+        CASE(broken_compiler);
         CASE(refused_binary);
         CASE(no_cache_folder);
         CASE(shared_memory);
         CASE(memory_apart);
         CASE(timed_steps);
+        CASE(timed_beside);
     }
     test_remove(folder);
     unlink(getenv("LIMN_TEST_SHIM"));

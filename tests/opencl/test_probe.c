@@ -119,7 +119,10 @@ static void fingerprints(void)
     const uint64_t alone = key_of(true);
     CHECK(alone != other);
     CHECK_OK(lm_env_set(LM_ENV_ICD_FILENAMES, icd));
-    CHECK(key_of(true) != alone);
+    const uint64_t further = key_of(true);
+    CHECK(further != alone);
+    CHECK_OK(lm_env_set(LM_ENV_CUDA_DEVICES, "1"));
+    CHECK(key_of(true) != further);
     lm_env_reset();
     test_remove(folder);
 }

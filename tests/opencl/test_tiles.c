@@ -36,7 +36,7 @@ static void compare(const char *what, lm_opid op, const lm_attrs *a, lm_view x[2
         CHECK_INT(n, lm_shape_count(&y[1].sh));
         for (int64_t i = 0; i < n; i++) {
             const double p = lm_view_get(&y[0], i), q = lm_view_get(&y[1], i);
-            wrong += device.dev[0]->info.exact ? p != q : fabs(p - q) > 1e-3 * (1 + fabs(p));
+            wrong += device.dev[0]->info.exact ? p != q : !(fabs(p - q) <= 1e-3 * (1 + fabs(p)));
         }
         if (!CHECK(wrong == 0))
             printf("%s: %lld of %lld elements\n", what, (long long)wrong, (long long)n);

@@ -1,4 +1,4 @@
-/* Max, average and Lp pooling and gradients: a pixel of the result and a block of channels per work-item. HOW says what
+/* Max, average and Lp pooling and gradients: a pixel of the result and SPAN channels per work-item. HOW says what
  * becomes of a window, as numbered in drv_pool.c. */
 #define AVERAGE (HOW == 1)
 
@@ -33,13 +33,15 @@ LM_VEC lm_v16 lm_root(lm_v16 sum, float p)
     long rest = get_global_id(0), at[3];                                                                               \
     if (rest >= p.units)                                                                                               \
         return;                                                                                                        \
-    const long c = rest % p.blocks * LM_WIDTH, left = p.c - c;                                                         \
+    const long head = rest % p.blocks * SPAN;                                                                          \
     rest /= p.blocks;                                                                                                  \
     for (int d = 2; d >= 0; d--) {                                                                                     \
         at[d] = rest % size[d];                                                                                        \
         rest /= size[d];                                                                                               \
     }                                                                                                                  \
     const long n = rest;
+
+#define EACH_CHANNEL for (long c = head, left = p.c - c; c < head + SPAN && left > 0; c += LM_WIDTH, left -= LM_WIDTH)
 
 /* Taps [first, end) of window o along an axis lie in the image. */
 LM_VEC void lm_taps(const lm_cl_pool *p, int d, long o, long *first, long *end)
@@ -81,34 +83,36 @@ kernel void pool(const lm_cl_pool p, global const float *gx, ulong ox, global fl
     for (int d = 0; d < 3; d++)
         lm_taps(&p, d, at[d], &first[d], &end[d]);
     global const float *x = LM_AT_CONST(global float, gx, ox);
-    lm_v16 sum = lm_v_set(HOW ? 0.0f : -INFINITY);
+    EACH_CHANNEL {
+        lm_v16 sum = lm_v_set(HOW ? 0.0f : -INFINITY);
 #if PLACES
-    long best = -1;
-    float most = 0.0f;
+        long best = -1;
+        float most = 0.0f;
 #endif
-    for (long z = first[0]; z < end[0]; z++)
-        for (long v = first[1]; v < end[1]; v++)
-            for (long u = first[2]; u < end[2]; u++) {
-                const long i[3] = {at[0] * p.stride[0] - p.pad[0] + z * p.dilation[0],
-                                   at[1] * p.stride[1] - p.pad[1] + v * p.dilation[1],
-                                   at[2] * p.stride[2] - p.pad[2] + u * p.dilation[2]};
-                const lm_v16 t = lm_read(x + lm_spot(p.image, n, c, i), p.image[1], left);
-                sum = lm_step(sum, t, p.power);
+        for (long z = first[0]; z < end[0]; z++)
+            for (long v = first[1]; v < end[1]; v++)
+                for (long u = first[2]; u < end[2]; u++) {
+                    const long i[3] = {at[0] * p.stride[0] - p.pad[0] + z * p.dilation[0],
+                                       at[1] * p.stride[1] - p.pad[1] + v * p.dilation[1],
+                                       at[2] * p.stride[2] - p.pad[2] + u * p.dilation[2]};
+                    const lm_v16 t = lm_read(x + lm_spot(p.image, n, c, i), p.image[1], left);
+                    sum = lm_step(sum, t, p.power);
 #if PLACES
-                if (best < 0 || t > most || (t != t && most == most)) {
-                    most = t;
-                    best = lm_number(&p, i);
+                    if (best < 0 || t > most || (t != t && most == most)) {
+                        most = t;
+                        best = lm_number(&p, i);
+                    }
+#endif
                 }
-#endif
-            }
-    if (AVERAGE)
-        sum = sum / lm_divisor(&p, at);
-    lm_write(LM_AT(global float, gy, oy) + lm_spot(p.pooled, n, c, at), p.pooled[1], left,
-             lm_root(sum, p.power));
+        if (AVERAGE)
+            sum = sum / lm_divisor(&p, at);
+        lm_write(LM_AT(global float, gy, oy) + lm_spot(p.pooled, n, c, at), p.pooled[1], left,
+                 lm_root(sum, p.power));
 #if PLACES
-    LM_AT(global long, gi, oi)[lm_spot(p.index, n, c, at)] =
-        best < 0 ? -1 : (n * p.c + c) * p.in[0] * p.in[1] * p.in[2] + best;
+        LM_AT(global long, gi, oi)[lm_spot(p.index, n, c, at)] =
+            best < 0 ? -1 : (n * p.c + c) * p.in[0] * p.in[1] * p.in[2] + best;
 #endif
+    }
 }
 
 /* Windows [lo, hi) may touch element i along an axis. */
@@ -121,7 +125,7 @@ LM_VEC void lm_touching(const lm_cl_pool *p, int d, long i, long *lo, long *hi)
 
 LM_VEC bool lm_touches(const lm_cl_pool *p, int d, long i, long o)
 {
-    return (i + p->pad[d] - o * p->stride[d]) % p->dilation[d] == 0;
+    return p->dilation[d] == 1 || (i + p->pad[d] - o * p->stride[d]) % p->dilation[d] == 0;
 }
 
 /* An element of the image adds up the signals of its windows in their order; with PLACES those whose index names it. */
@@ -133,30 +137,32 @@ kernel void pool_dx(const lm_cl_pool p, global const float *gs, ulong os, global
     for (int d = 0; d < 3; d++)
         lm_touching(&p, d, at[d], &lo[d], &hi[d]);
     global const float *s = LM_AT_CONST(global float, gs, os);
-    lm_v16 sum = lm_v_zero();
+    EACH_CHANNEL {
+        lm_v16 sum = lm_v_zero();
 #if PLACES
-    const long name = (n * p.c + c) * p.in[0] * p.in[1] * p.in[2] + lm_number(&p, at);
+        const long name = (n * p.c + c) * p.in[0] * p.in[1] * p.in[2] + lm_number(&p, at);
 #endif
-    for (long z = lo[0]; z < hi[0]; z++) {
-        if (!lm_touches(&p, 0, at[0], z))
-            continue;
-        for (long v = lo[1]; v < hi[1]; v++) {
-            if (!lm_touches(&p, 1, at[1], v))
+        for (long z = lo[0]; z < hi[0]; z++) {
+            if (!lm_touches(&p, 0, at[0], z))
                 continue;
-            for (long u = lo[2]; u < hi[2]; u++) {
-                if (!lm_touches(&p, 2, at[2], u))
+            for (long v = lo[1]; v < hi[1]; v++) {
+                if (!lm_touches(&p, 1, at[1], v))
                     continue;
-                const long o[3] = {z, v, u};
+                for (long u = lo[2]; u < hi[2]; u++) {
+                    if (!lm_touches(&p, 2, at[2], u))
+                        continue;
+                    const long o[3] = {z, v, u};
 #if PLACES
-                if (LM_AT_CONST(global long, gi, oi)[lm_spot(p.index, n, c, o)] == name)
-                    sum = sum + s[lm_spot(p.pooled, n, c, o)];
+                    if (LM_AT_CONST(global long, gi, oi)[lm_spot(p.index, n, c, o)] == name)
+                        sum = sum + s[lm_spot(p.pooled, n, c, o)];
 #else
-                sum = sum + lm_read(s + lm_spot(p.pooled, n, c, o), p.pooled[1], left) / lm_divisor(&p, o);
+                    sum = sum + lm_read(s + lm_spot(p.pooled, n, c, o), p.pooled[1], left) / lm_divisor(&p, o);
 #endif
+                }
             }
         }
+        lm_write(LM_AT(global float, gy, oy) + lm_spot(p.image, n, c, at), p.image[1], left, sum);
     }
-    lm_write(LM_AT(global float, gy, oy) + lm_spot(p.image, n, c, at), p.image[1], left, sum);
 }
 
 #if PLACES
@@ -165,18 +171,20 @@ kernel void pool_dx_check(const lm_cl_pool p, global const long *gi, ulong oi, g
 {
     PLACE(p.out)
     const long size = p.in[0] * p.in[1] * p.in[2];
-    const long name = LM_AT_CONST(global long, gi, oi)[lm_spot(p.index, n, c, at)];
-    long place = name - (n * p.c + c) * size;
-    bool good = place >= 0 && place < size;
-    for (int k = 0; k < 3; k++) {
-        const int d = p.column_major ? k : 2 - k;
-        long first, end;
-        lm_taps(&p, d, at[d], &first, &end);
-        const long tap = place % p.in[d] - (at[d] * p.stride[d] - p.pad[d]);
-        good = good && tap % p.dilation[d] == 0 && tap >= first * p.dilation[d] && tap < end * p.dilation[d];
-        place /= p.in[d];
+    EACH_CHANNEL {
+        const long name = LM_AT_CONST(global long, gi, oi)[lm_spot(p.index, n, c, at)];
+        long place = name - (n * p.c + c) * size;
+        bool good = place >= 0 && place < size;
+        for (int k = 0; k < 3; k++) {
+            const int d = p.column_major ? k : 2 - k;
+            long first, end;
+            lm_taps(&p, d, at[d], &first, &end);
+            const long tap = place % p.in[d] - (at[d] * p.stride[d] - p.pad[d]);
+            good = good && tap % p.dilation[d] == 0 && tap >= first * p.dilation[d] && tap < end * p.dilation[d];
+            place /= p.in[d];
+        }
+        if (name != -1 && !good)
+            lm_raise(flag, p.op, name, (int)min(p.n * p.c * size, 0x7fffffffL));
     }
-    if (name != -1 && !good)
-        lm_raise(flag, p.op, name, (int)min(p.n * p.c * size, 0x7fffffffL));
 }
 #endif
