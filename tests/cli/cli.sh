@@ -389,6 +389,10 @@ fails 4 'Frobnicate' predict "$m/ops.onnx" "$m/three.npy"
 fails 6 'memory' predict "$m/slow.onnx" "$m/big.npy" --mem 20M
 fails 7 'y.npy' predict "$m/mlp.onnx" "$m/one.npy" -o "$dir/none/y.npy"
 
+works '^{"peak":{\("[a-z0-9]*":{"[0-9]*":[0-9.e+]*},*\)*},"rows":\[{"name":"ig",' bench "$m/mlp.onnx" "$m/one.npy" --method ig,saliency --repeat 2 --json
+level=$("$limn" devices | sed -n "s/^cpu .*levels \([a-z0-9 ]* \)*\([a-z0-9]*\), .*/\2/p")
+grep -q "\"${level:-scalar}\":{" "$dir/out"
+verdict $? "the peak of ${level:-scalar} is measured"
 works '^{"peak":{.*},"rows":\[{"name":"forward",.*"shape":"1x4",.*"yardstick":null}\]}$' bench "$m/mlp.onnx" "$m/one.npy" --repeat 2 --json
 works '^forward  *1x3x8x8 ' bench "$m/cnn.onnx" --repeat 1
 says '^limn: info: plan: 4 steps on cpu' bench "$m/cnn.onnx" "$m/image.npy" --repeat 1 -v

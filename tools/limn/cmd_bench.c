@@ -107,7 +107,9 @@ static bool is_calibrated(const bench *b, int threads)
 
 static lm_status calibrate(bench *b, const lm_topo *topo, int threads)
 {
-    for (int level = 0; level < LM_CPU_LEVELS && !is_calibrated(b, threads); level++) {
+    if (is_calibrated(b, threads))
+        return LM_OK;
+    for (int level = 0; level < LM_CPU_LEVELS; level++) {
         if (!lm_cpu_level_usable((lm_cpu_level)level))
             continue;
         peak *p = &b->peaks[b->npeaks++];
