@@ -75,7 +75,10 @@ lm_status lm_noise_read(const lm_inquiry *in, lm_noise *out)
                "smoothgrad:samples=50,stdev=0.1",
                word);
     out->kind = (lm_noise_kind)kind;
-    return rest && *rest ? read_pairs(in->arena, rest, out) : LM_OK;
+    LM_TRY(rest && *rest ? read_pairs(in->arena, rest, out) : LM_OK);
+    LM_REQUIRE(out->kind != LM_NOISE_VARIANCE || out->samples > 1, LM_USAGE,
+               "noise: samples=1: a variance takes two samples at least; write samples=2 or more");
+    return LM_OK;
 }
 
 /* Means and squared deviations of one result's elements so far. */

@@ -254,12 +254,23 @@ static lm_status read_one(reader *r, const char *text)
     return add_label(r, text, text);
 }
 
+/* Does the text, commas and all, name one class? */
+static bool is_label(const lm_question *q, const char *text)
+{
+    text += strncmp(text, "label:", 6) == 0 ? 6 : 0;
+    for (int i = 0; i < q->labels; i++)
+        if (q->label[i] && strcasecmp(q->label[i], text) == 0)
+            return true;
+    return false;
+}
+
 lm_status lm_aims_read(const lm_question *q, const lm_classes *c, int64_t samples, lm_arena *arena, lm_aim **out,
                        int *n)
 {
-    const char **text;
-    int count;
-    LM_TRY(lm_split(arena, q->target ? q->target : "top", "target", &text, &count));
+    const char *whole = q->target ? q->target : "top", **text = &whole;
+    int count = 1;
+    if (!is_label(q, whole))
+        LM_TRY(lm_split(arena, whole, "target", &text, &count));
     reader r = {.q = q, .c = c, .samples = samples, .arena = arena};
     lm_status status = LM_OK;
     for (int i = 0; i < count; i++)

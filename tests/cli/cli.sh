@@ -224,6 +224,11 @@ exec 9>&-
 wait $!
 [ $? -eq 3 ] && grep -q 'cut short' "$dir/err" && [ ! -e "$dir/cut.csv" ]
 verdict $? "a model that is cut short while it is read is an error"
+printf 'GIF89a' >"$dir/x.gif"
+fails 3 'x.gif: .gif files are not read; turn it into .png or .jpg' predict "$m/mlp.onnx" "$dir/x.gif"
+"$limn" predict "$m/mlp.onnx" "$m/one.npy" --json -o "$dir/nowhere/x.npz" >"$dir/out" 2>"$dir/err" </dev/null
+[ $? -eq 7 ] && grep -q '^{"error":{"status":7,' "$dir/out"
+verdict $? "a place that cannot be written to is told as JSON, too"
 mkfifo "$dir/pipe.npy"
 fails 3 'pipe.npy is not a plain file' predict "$m/mlp.onnx" "$dir/pipe.npy"
 fails 3 'pipe.npy is not a plain file' summary "$dir/pipe.npy"

@@ -34,6 +34,11 @@ works '^saliency of target top = 0: 11.25, of output y, at input image$' explain
 grep -q '    What is explained here is the sum of y\[0,\*,\*\]\. ' "$dir/out"
 verdict $? "the elements that are explained are named"
 
+printf 'cat\ndog, or wolf\nbird\n' >"$dir/commas.txt"
+works ' = 1 (dog, or wolf): ' explain "$m/mlp.onnx" "$m/one.npy" --method ig --labels "$dir/commas.txt" --target 'label:dog, or wolf'
+fails 2 "no label of that name" explain "$m/mlp.onnx" "$m/one.npy" --method ig --labels "$dir/commas.txt" --target 'dog, or'
+fails 2 'a variance takes two samples' explain "$m/mlp.onnx" "$m/one.npy" --method saliency --noise vargrad:samples=1
+
 # Files.
 shape() { # FILE PATTERN: of an .npy file's header
     head -c 128 "$1" | grep -a -q -e "$2"

@@ -69,9 +69,14 @@ static long maker_of(const limn_layer *layer, size_t n, const result *r, size_t 
     return -1;
 }
 
+static const char *name_of(double value)
+{
+    return isnan(value) ? "NaN" : "an infinity";
+}
+
 static lm_status blame(command *cmd, const result *r, size_t which, double value, const limn_layer *layer)
 {
-    const char *what = isnan(value) ? "NaN" : "an infinity";
+    const char *what = name_of(value);
     if (!layer)
         return lm_fail(LM_INPUT, "result '%s' holds %s; look at the weights and the input, or pass --allow-nan",
                        r->name[which], what);
@@ -86,10 +91,12 @@ static lm_status find(command *cmd, const result *r, size_t which, double value,
 {
     limn_layer *layer;
     size_t n;
-    for (size_t i = 0; i < feeds; i++)
-        if (first_bad(&feed[i].tensor) != 0)
-            return lm_fail(LM_INPUT, "result '%s' holds %s, and so does input '%s'; mend it, or pass --allow-nan",
-                           r->name[which], isnan(value) ? "NaN" : "an infinity", feed[i].name);
+    for (size_t i = 0; i < feeds; i++) {
+        const double given = first_bad(&feed[i].tensor);
+        if (given != 0)
+            return lm_fail(LM_INPUT, "result '%s' holds %s, and input '%s' holds %s; mend it, or pass --allow-nan",
+                           r->name[which], name_of(value), feed[i].name, name_of(given));
+    }
     if (limn_session_layers(s, feed, feeds, &layer, &n) != LM_OK)
         return blame(cmd, r, which, value, NULL);
     long at = maker_of(layer, n, r, which);

@@ -63,15 +63,26 @@ static lm_status add_prediction(const explanation *e, lm_json *j, int64_t sample
 {
     const limn_tensor *y = limn_explanation_prediction(e->why);
     const int axis = y->rank > 0 && y->dim[0] == e->samples;
-    size_t count = numbers_below(y, axis), n;
-    ranked *top = numbers_top(y, axis ? (size_t)sample * count : 0, count, TOP, &n);
-    if (!top)
-        return LM_MEMORY;
+    size_t count = numbers_below(y, axis), n = 0;
+    ranked *top = NULL;
+    int wide = 0;
+    for (int i = axis; i < y->rank; i++)
+        wide += y->dim[i] > 1;
+    if (wide <= 1) { /* only vectors have classes */
+        top = numbers_top(y, axis ? (size_t)sample * count : 0, count, TOP, &n);
+        if (!top)
+            return LM_MEMORY;
+    }
     lm_json_key(j, "prediction");
     lm_json_object(j);
     add_text(j, "output", limn_explanation_output(e->why));
-    if (n)
+    if (n) {
         add_ranked(e, j, top);
+    } else {
+        add_index(j, "index", -1);
+        add_text(j, "label", NULL);
+        add_number(j, "value", NAN);
+    }
     lm_json_key(j, "top");
     lm_json_array(j);
     for (size_t i = 0; i < n; i++) {

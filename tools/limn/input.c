@@ -151,9 +151,20 @@ static bool is_folder(const char *path, size_t bytes)
     return bytes == strlen(path) && stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
+/* Whose form cannot be told by the name is an array, or nothing that can be read. */
+static lm_status check_ending(const char *path)
+{
+    static const char *const unread[] = {".bmp", ".gif", ".webp", ".tif", ".tiff", ".heic", ".mp3", ".flac", ".ogg"};
+    for (size_t i = 0; i < LM_COUNT(unread); i++)
+        LM_REQUIRE(!ends_in(path, strlen(path), unread[i]), LM_INPUT,
+                   "%s: %s files are not read; turn it into .png or .jpg, or sound into .wav", path, unread[i]);
+    return LM_OK;
+}
+
 static lm_status read_other(reader *r, const input_word *w)
 {
     lm_view v;
+    LM_TRY(check_ending(w->path));
     if (ends_in(w->path, strlen(w->path), ".npz") && !w->named)
         return read_npz(r, w->path);
     if (!w->named)

@@ -138,6 +138,7 @@ static const char *advice(lm_status status, verb_id verb)
     }
 }
 
+/* `json`: on stdout, too, which can be written to. */
 static void complain(bool json, lm_status status, const command *cmd)
 {
     const char *node = *lm_str_text(&cmd->node) ? lm_str_text(&cmd->node) : lm_blamed();
@@ -147,7 +148,7 @@ static void complain(bool json, lm_status status, const command *cmd)
     const bool said = strstr(message, "; ") && !(status == LM_USAGE && strstr(message, "device list"));
     const char *does = said ? "" : advice(status, cmd->verb);
     fprintf(stderr, "limn: error: %s%s%s\n", message, *does ? "; " : "", does);
-    if (!json || status == LM_OUTPUT)
+    if (!json)
         return;
     lm_str text = {0};
     lm_json j;
@@ -224,7 +225,7 @@ int main(int argc, char **argv)
     if (written != LM_OK)
         status = written;
     if (status != LM_OK && status != LM_NO)
-        complain(json, status, &cmd);
+        complain(json && written == LM_OK && cmd.out.status == LM_OK, status, &cmd);
     lm_str_free(&cmd.out);
     if (cmd.spilled)
         fclose(cmd.spilled);
