@@ -141,7 +141,16 @@ static void count_warnings(void *count, lm_log_level level, const char *text)
     *(int *)count += level <= LM_LOG_WARN && strstr(text, "ended with") != NULL;
 }
 
-/* Those who did not ask for OpenCL are not told of its drivers. */
+static bool has_loader(void)
+{
+    lm_chain chain;
+    const lm_status status = lm_chain_open("opencl", &chain);
+    if (status == LM_OK)
+        lm_chain_close(&chain);
+    return status == LM_OK || !strstr(lm_message(), "no OpenCL loader");
+}
+
+/* The driver ends the process that asks it. Those who did not ask for OpenCL are not told of its drivers. */
 static void crashing_driver(void)
 {
     static const struct {
@@ -170,8 +179,12 @@ int main(int argc, char **argv)
         return 1;
     lm_log_level_set(LM_LOG_WARN);
     if (argc > 1 && strcmp(argv[1], "crash") == 0) {
-        CASE(crashing_driver);
+        const bool able = has_loader();
+        if (able)
+            CASE(crashing_driver);
         test_remove(folder);
+        if (!able)
+            test_skip("there is no OpenCL loader");
         return test_end();
     }
     if (lm_chain_open("opencl:0.0", &chain) != LM_OK)
