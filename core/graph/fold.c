@@ -12,6 +12,9 @@ enum {
 /* A result past this that is much larger than what it is made of costs less as a node than as memory. */
 static const double large_bytes = 256 << 20, much_larger = 4;
 
+/* An op that goes over more elements than this, which repeats alone can make so many, takes longer than a build may. */
+static const double most_elements = 1 << 28;
+
 static double bytes_of(lm_dtype dt, const lm_shape *s)
 {
     return (double)lm_shape_count(s) * (double)lm_dtype_size(dt);
@@ -39,13 +42,22 @@ static bool all_constant(const lm_graph *g, const lm_node_desc *d)
 
 static bool too_large(const lm_node_desc *d, const lm_view *x, const lm_type *type)
 {
-    double made = 0, from = 0;
-    for (int i = 0; i < d->ny; i++)
+    double made = 0, read = 0, from = 0, elements = 0;
+    for (int i = 0; i < d->ny; i++) {
         made += bytes_of(type[i].dt, &type[i].sh);
-    for (int i = 0; i < d->nx; i++)
+        elements += (double)lm_shape_count(&type[i].sh);
+    }
+    for (int i = 0; i < d->nx; i++) {
         from += bytes_behind(&x[i]);
+        if (lm_view_present(&x[i])) {
+            read += bytes_of(x[i].dt, &x[i].sh);
+            elements += (double)lm_shape_count(&x[i].sh);
+        }
+    }
+    const bool large = made > large_bytes && made > much_larger * from;
+    const bool long_lasting = elements > most_elements && (made > much_larger * from || read > much_larger * from);
     lm_view y;
-    return made > large_bytes && made > much_larger * from && !lm_eval_view(d->op, d->a, &x[0], &type[0], &y);
+    return (large || long_lasting) && !lm_eval_view(d->op, d->a, &x[0], &type[0], &y);
 }
 
 /* Broadcast views stay as they are: every kernel reads them well, and they may be anything in size. */

@@ -72,8 +72,15 @@ const lm_view *lm_in_value(lm_import *im, int i)
 
 lm_val lm_in_constant(lm_import *im, int i)
 {
+    /* all of it is looked at while the graph is built, and repeats make a tensor of any size from nothing */
+    static const int64_t most_elements = INT64_C(1) << 28;
     lm_val v = lm_in(im, i);
     const lm_view *content = lm_in_value(im, i);
+    if (content && lm_shape_count(&content->sh) > most_elements) {
+        lm_import_fail(im, LM_UNSUPPORTED, "a shape hangs on the %lld elements of input %d; at most %lld may be",
+                       (long long)lm_shape_count(&content->sh), i, (long long)most_elements);
+        return LM_NOVAL;
+    }
     if (!content || lm_graph_value(im->e.g, v)->constant)
         return content ? v : LM_NOVAL;
     im->e.status = lm_graph_constant(im->e.g, NULL, content, &v);

@@ -424,6 +424,28 @@ static bool is_spatial(const lm_graph *g, const lm_value *v)
     return spatial && !is_states(v);
 }
 
+/* [samples, channels, steps]: what a convolution over one axis makes, however it was pooled, normalised and activated
+ * since. Tokens have the same rank, but what makes them changes or moves axes. */
+static bool is_signal(const lm_graph *g, const lm_value *v)
+{
+    const lm_shape *sh = &v->type.sh;
+    if (sh->rank != 3 || sh->dim[2] <= 1 || !lm_dtype_is_float(v->type.dt))
+        return false;
+    while (v->producer && v->type.sh.rank == 3) {
+        const lm_node *n = v->producer;
+        const lm_reach reach = lm_ops[n->op].reach;
+        const bool in_place = reach == LM_REACH_SAME || reach == LM_REACH_WINDOW || n->op == LM_OP_INSTANCENORM ||
+                              n->op == LM_OP_GROUPNORM;
+        if (n->op == LM_OP_CONV || n->op == LM_OP_CONV_T)
+            return true;
+        if (!in_place)
+            return false;
+        const int second = n->nx > 1 && lm_graph_value(g, n->x[0])->type.sh.rank < 3;
+        v = lm_graph_value(g, n->x[second]);
+    }
+    return false;
+}
+
 static bool is_tokens(const lm_graph *g, const lm_value *v)
 {
     (void)g;
@@ -450,7 +472,9 @@ lm_val lm_layers_suggest(const lm_layers *l)
     for (int32_t i = (int32_t)g->nodes.count; i-- > first + 1;)
         if (attends(g, g->nodes.at[i])) {
             lm_val tokens = last_narrow(l, is_tokens, i);
-            return tokens == LM_NOVAL ? image : tokens;
+            if (tokens != LM_NOVAL)
+                return tokens;
+            break;
         }
-    return image;
+    return image != LM_NOVAL ? image : last_narrow(l, is_signal, INT32_MAX);
 }

@@ -45,8 +45,8 @@ typedef struct lm_layer_point {
 lm_status lm_layers_find(lm_layers *l, const char *text, lm_layer_point *out);
 
 /* The layer that class-activation maps and summaries suggest: the last value with spatial axes larger than one through
- * which all goes; where attention comes after it, the tokens that go into the last attention instead. LM_NOVAL: there
- * is none. */
+ * which all goes; where attention comes after it, the tokens that go into the last attention instead; where there is
+ * neither, the last value along one axis that a convolution made. LM_NOVAL: there is none. */
 lm_val lm_layers_suggest(const lm_layers *l);
 
 #endif

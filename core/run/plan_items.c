@@ -21,6 +21,18 @@ lm_status lm_plan_at(lm_status status, const plan_item *it)
     return it->name ? lm_context(status, "%s %s", op, it->name) : lm_context(status, "%s", op);
 }
 
+/* What repeats takes no memory, but whoever reads it as long as if it did: what no machine holds does not end soon. */
+static const double most_bytes = 64.0 * (1 << 30);
+
+static lm_status check_size(const lm_view *content)
+{
+    const double bytes = (double)lm_shape_count(&content->sh) * (double)lm_dtype_size(content->dt);
+    LM_REQUIRE(bytes <= most_bytes || lm_view_is_row(content), LM_MEMORY,
+               "%.0f bytes of the same few elements, more than the %.0f that a run goes over; make its shape smaller",
+               bytes, most_bytes);
+    return LM_OK;
+}
+
 /* A constant's content in the devices' type; row-major where some device's memory is not the host's. */
 static lm_status constant_content(lm_plan *p, const lm_view *content, lm_view *out)
 {
@@ -28,6 +40,7 @@ static lm_status constant_content(lm_plan *p, const lm_view *content, lm_view *o
     bool host = true;
     for (int d = 0; d < p->chain.n; d++)
         host = host && p->host[p->space[d]];
+    LM_TRY(check_size(content));
     *out = *content;
     if (dt == content->dt && (host || lm_view_is_row(content))) {
         lm_buffer_ref(out->buf);

@@ -286,6 +286,62 @@ static void bombs(void)
     }
 }
 
+static bool keeps(const lm_str *bytes, lm_opid op)
+{
+    lm_model *m = NULL;
+    lm_built *built = NULL;
+    const lm_shape three = LM_SHAPE(3);
+    const lm_feed feed = lm_view_row(LM_F32, &three, NULL);
+    bool kept = false;
+    if (CHECK_OK(lm_model_open_bytes(lm_str_text(bytes), bytes->count, NULL, &m)) &&
+        CHECK_OK(lm_model_build(m, &chain, &feed, &built)))
+        for (size_t i = 0; i < built->graph->nodes.count; i++)
+            kept |= built->graph->nodes.at[i]->op == op;
+    lm_built_free(built);
+    lm_model_close(m);
+    return kept;
+}
+
+/* Tensors that repeat one element take no memory, but what reads all of it would take hours: a build leaves that to a
+ * run, which refuses it. Small ones are computed ahead as ever. */
+static void long_sums(void)
+{
+    const int64_t much = INT64_C(1) << 40, few = INT64_C(1) << 10;
+    for (int i = 0; i < 2; i++) {
+        onnx_build b;
+        lm_str bytes = {0};
+        start(&b);
+        onnx_build_ints(&b, "size", 1, (int64_t[]){1}, i ? &few : &much);
+        onnx_build_node(&b, "ConstantOfShape", "size", "t");
+        onnx_build_attr_int(&b, onnx_build_node(&b, "ReduceSum", "t", "sum"), "keepdims", 0);
+        onnx_build_node(&b, "Add", "x sum", "y");
+        onnx_build_output(&b, "y", LM_F32, -1, NULL);
+        CHECK_OK(onnx_build_end(&b, &bytes));
+        alarm(SECONDS);
+        CHECK(keeps(&bytes, LM_OP_REDUCE_SUM) == (i == 0));
+        alarm(0);
+        if (i == 0)
+            refused("a sum of 2^40 zeros", &bytes);
+        else
+            CHECK_OK(use(&bytes));
+        lm_str_free(&bytes);
+    }
+}
+
+/* The values of a tensor that repeats one element decide a size. */
+static void long_counts(void)
+{
+    static const char *const ops[] = {"NonZero", "Unique"};
+    for (size_t i = 0; i < LM_COUNT(ops); i++) {
+        onnx_build b;
+        start(&b);
+        onnx_build_ints(&b, "size", 1, (int64_t[]){1}, (int64_t[]){INT64_C(1) << 40});
+        onnx_build_node(&b, "ConstantOfShape", "size", "t");
+        onnx_build_node(&b, ops[i], "t", "y");
+        finish(&b, ops[i]);
+    }
+}
+
 static void endless_loops(void)
 {
     onnx_build b;
@@ -320,6 +376,8 @@ int main(void)
     CASE(circles);
     CASE(calls);
     CASE(bombs);
+    CASE(long_sums);
+    CASE(long_counts);
     CASE(endless_loops);
     lm_chain_close(&chain);
     return test_end();

@@ -54,15 +54,19 @@ static void image_in(onnx_build *b)
     onnx_build_input(b, "input.1", LM_F32, 4, (int64_t[]){1, 3, 6, 6});
 }
 
-static void finish(onnx_build *b, built *out)
+static void finish_for(onnx_build *b, lm_shape sh, built *out)
 {
     *out = (built){0};
     CHECK_OK(onnx_build_end(b, &out->bytes));
     CHECK_OK(lm_model_open_bytes(out->bytes.text, out->bytes.count, NULL, &out->m));
-    lm_shape sh = LM_SHAPE(1, 3, 6, 6);
     lm_feed feed = lm_view_row(LM_F32, &sh, NULL);
     CHECK_OK(lm_model_build(out->m, &chain, &feed, &out->b));
     CHECK_OK(lm_layers_list(out->b, &out->l));
+}
+
+static void finish(onnx_build *b, built *out)
+{
+    finish_for(b, LM_SHAPE(1, 3, 6, 6), out);
 }
 
 static void drop(built *x)
@@ -354,6 +358,45 @@ static void suggests_tokens(void)
     drop(&x);
 }
 
+/* A convolution over one axis makes a map of its own: the last activation is suggested, not what was pooled from it. */
+static void suggests_signals(void)
+{
+    onnx_build b;
+    built x;
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "wave", LM_F32, 3, (int64_t[]){1, 2, 16});
+    float w[4 * 2 * 3];
+    for (size_t i = 0; i < LM_COUNT(w); i++)
+        w[i] = 0.25f * (float)(i % 5) - 0.5f;
+    onnx_build_floats(&b, "w", 3, (int64_t[]){4, 2, 3}, w);
+    node(&b, "conv", "Conv", "wave w", "c");
+    onnx_build_attr_ints(&b, node(&b, "half", "MaxPool", "c", "h"), "kernel_shape", 1, (int64_t[]){2});
+    node(&b, "relu", "Relu", "h", "r");
+    node(&b, "pool", "GlobalAveragePool", "r", "p");
+    node(&b, "flat", "Flatten", "p", "y");
+    onnx_build_output(&b, "y", LM_F32, 2, (int64_t[]){1, 4});
+    finish_for(&b, LM_SHAPE(1, 2, 16), &x);
+    expect(&x, "auto", "r");
+    drop(&x);
+}
+
+/* Steps of the same rank that no convolution made, or whose axes were moved since, are no such map. */
+static void suggests_no_steps(void)
+{
+    onnx_build b;
+    built x;
+    onnx_build_start(&b, 17);
+    onnx_build_input(&b, "steps", LM_F32, 3, (int64_t[]){1, 6, 4});
+    weight(&b, "w", 4, 4, 0);
+    node(&b, "product", "MatMul", "steps w", "m");
+    node(&b, "relu", "Relu", "m", "r");
+    onnx_build_attr_ints(&b, node(&b, "mean", "ReduceMean", "r", "y"), "axes", 1, (int64_t[]){1});
+    onnx_build_output(&b, "y", LM_F32, 3, (int64_t[]){1, 1, 4});
+    finish_for(&b, LM_SHAPE(1, 6, 4), &x);
+    expect_none(&x, "auto", "no value with spatial axes");
+    drop(&x);
+}
+
 int main(void)
 {
     if (lm_chain_open("cpu:threads=1", &chain) != LM_OK && lm_chain_open("ref", &chain) != LM_OK)
@@ -366,6 +409,8 @@ int main(void)
     CASE(folded_and_dead);
     CASE(suggests_where_all_passes);
     CASE(suggests_tokens);
+    CASE(suggests_signals);
+    CASE(suggests_no_steps);
     lm_chain_close(&chain);
     return test_end();
 }
