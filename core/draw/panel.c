@@ -57,6 +57,12 @@ static void short_text(lm_str *out, const char *text)
     draw_text_fitted(text, NAME - GAP - MARGIN, out);
 }
 
+/* Without the sign that some platforms print with it. */
+static double plain(double v)
+{
+    return isnan(v) ? fabs(v) : v;
+}
+
 /* The class of what a number draws. */
 static const char *class_of(const lm_panel *p, double value)
 {
@@ -78,15 +84,20 @@ static void one_bar(lm_str *out, double y, const lm_panel *p, const char *name, 
 {
     const double whole = WIDTH - MARGIN - NAME - NUMBER, room = p->positive ? whole : (whole - NUMBER) / 2;
     const double zero = p->positive ? NAME : NAME + NUMBER + room;
-    const double length = isnan(value) ? 0 : fabs(value) / most * room;
+    const double length = isfinite(value) ? fabs(value) / most * room : 0;
     const bool for_it = !(value < 0);
     char number[DRAW_NUMBER];
-    snprintf(number, sizeof number, "%.9g", value);
+    snprintf(number, sizeof number, "%.9g", plain(value));
     begin_row(out, y, name, number);
     lm_str_printf(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" rx=\"2\"/>",
                   class_of(p, value), for_it ? zero : zero - length, y + 3, length, BAR - 6);
     lm_str_printf(out, "<text class=\"m%s\" x=\"%.1f\" y=\"%.1f\">%s</text></g>\n", for_it ? "" : " r",
                   for_it ? zero + length + 6 : zero - length - 6, y + 15, draw_number(value, DIGITS, number));
+}
+
+static double sound(double v)
+{
+    return isfinite(v) ? v : 0;
 }
 
 /* The columns by size, the largest first. */
@@ -96,7 +107,7 @@ static ranked_bar *by_size(const lm_panel *p)
     if (!order)
         return NULL;
     for (int i = 0; i < p->count; i++)
-        order[i] = (ranked_bar){isnan(p->value[i]) ? 0 : fabs(p->value[i]), i};
+        order[i] = (ranked_bar){fabs(sound(p->value[i])), i};
     qsort(order, (size_t)p->count, sizeof *order, largest_first);
     return order;
 }
@@ -154,15 +165,25 @@ static void level(const fall *f, const char *name, int height)
     lm_str_char(f->out, '\n');
 }
 
+/* What the values leave of the last number; 0 where that is rounding. */
+static double left_of(const lm_panel *p)
+{
+    static const double rounding = 1e-5;
+    double left = p->to - p->from;
+    for (int i = 0; i < p->count; i++)
+        left -= sound(p->value[i]);
+    return fabs(left) > rounding * (fabs(p->to) + fabs(p->from)) ? left : 0;
+}
+
 static lm_status waterfall(const lm_panel *p, double y, lm_str *out)
 {
     ranked_bar *order = by_size(p);
     if (!order)
         return LM_MEMORY;
     const int shown = p->count <= BARS ? p->count : BARS - 1;
-    double at = p->from, low = p->from, high = p->from, rest = 0;
+    double at = p->from, low = fmin(at, p->to), high = fmax(at, p->to), rest = 0;
     for (int i = 0; i < p->count; i++) {
-        const double v = isnan(p->value[order[i].index]) ? 0 : p->value[order[i].index];
+        const double v = sound(p->value[order[i].index]);
         at += v;
         rest += i < shown ? 0 : v;
         if (i < shown || i + 1 == p->count) {
@@ -174,23 +195,25 @@ static lm_status waterfall(const lm_panel *p, double y, lm_str *out)
     fall f = {.out = out, .low = low, .scale = (WIDTH - MARGIN - NAME - NUMBER) / (high - low), .y = y, .at = p->from};
     level(&f, words_text(p->language, p->unexplained ? WORDS_UNEXPLAINED : WORDS_AT_BASELINE), BAR);
     for (int i = 0; i < shown; i++)
-        one_step(&f, p->name[order[i].index], order[i].size > 0 ? p->value[order[i].index] : 0);
+        one_step(&f, p->name[order[i].index], sound(p->value[order[i].index]));
     if (shown < p->count) {
         lm_str name = {0};
         name_others(p, p->count - shown, &name);
         one_step(&f, lm_str_text(&name), rest);
         lm_str_free(&name);
     }
+    if (left_of(p) != 0)
+        one_step(&f, words_text(p->language, WORDS_UNEXPLAINED), p->to - f.at);
     f.y += BAR;
     level(&f, words_text(p->language, WORDS_IN_THE_END), BAR - 6);
     lm_free(order);
     return LM_OK;
 }
 
-/* Sizes do not add up to anything. */
+/* Sizes do not add up to anything, nor does what has no beginning and no end. */
 static bool falls(const lm_panel *p)
 {
-    return p->waterfall && !p->positive;
+    return p->waterfall && !p->positive && isfinite(p->to - p->from);
 }
 
 static lm_status bars(const lm_panel *p, double y, lm_str *out)
@@ -201,7 +224,7 @@ static lm_status bars(const lm_panel *p, double y, lm_str *out)
         return LM_MEMORY;
     const int shown = p->count <= BARS ? p->count : BARS - 1;
     for (int i = shown; i < p->count; i++)
-        rest += isnan(p->value[order[i].index]) ? 0 : p->value[order[i].index];
+        rest += sound(p->value[order[i].index]);
     most = fmax(fmax(p->count ? order[0].size : 0, fabs(rest)), 1e-300);
     for (int i = 0; i < shown; i++, y += BAR)
         one_bar(out, y, p, p->name[order[i].index], p->value[order[i].index], most);
@@ -219,7 +242,7 @@ static double range_of(const lm_panel *p)
 {
     double most = 1e-300;
     for (int i = 0; i < p->count; i++)
-        most = isnan(p->value[i]) ? most : fmax(most, fabs(p->value[i]));
+        most = fmax(most, fabs(sound(p->value[i])));
     return most;
 }
 
@@ -251,7 +274,7 @@ static double tokens(const lm_panel *p, double top, lm_str *out)
                 out,
                 " %.9g</title><rect class=\"%s k\" fill-opacity=\"%.3f\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
                 "height=\"%d\" rx=\"4\"/><text class=\"c\" x=\"%.1f\" y=\"%.1f\">",
-                p->value[i], class_of(p, t), cover(t, 0.5), x, y, wide, TOKEN, x + wide / 2, y + 20);
+                plain(p->value[i]), class_of(p, t), cover(t, 0.5), x, y, wide, TOKEN, x + wide / 2, y + 20);
             draw_text_fitted(p->name[i], most_wide - TOKEN_PAD, out);
             lm_str_add(out, "</text></g>\n");
         }
@@ -305,7 +328,8 @@ static void curve(const lm_panel *p, double top, lm_str *out)
         lm_str_printf(out,
                       "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" "
                       "opacity=\"%.3f\"><title>%d: %.9g</title></rect>\n",
-                      class_of(p, t), left, top, right - left, many ? WEIGHTS : CURVE, cover(t, 0.75), i, p->value[i]);
+                      class_of(p, t), left, top, right - left, many ? WEIGHTS : CURVE, cover(t, 0.75), i,
+                      plain(p->value[i]));
     }
     if (many)
         raster(p, top, out);
@@ -332,7 +356,7 @@ static void curve(const lm_panel *p, double top, lm_str *out)
 static double height_of(const lm_panel *p)
 {
     const int shown = p->count < BARS ? p->count : BARS;
-    return p->kind == LM_PANEL_BARS     ? (shown + 2 * falls(p)) * BAR
+    return p->kind == LM_PANEL_BARS     ? (shown + (falls(p) ? 2 + (left_of(p) != 0) : 0)) * BAR
            : p->kind == LM_PANEL_TOKENS ? tokens(p, 0, NULL)
                                         : CURVE + 20;
 }

@@ -20,7 +20,7 @@ typedef struct lm_panel {
     const double *curve;     /* [series][count] */
     const double *part;      /* [series][count]: what each number of many curves speaks for; NULL: not known */
     bool waterfall;          /* bars: each begins where the one before ends, the first at `from`; not of sizes */
-    double from;
+    double from, to;         /* a last bar shows what all of them leave of `to` */
     bool unexplained;        /* `from` is no value at a baseline, but what the bars leave of the last number */
     lm_language language;
 } lm_panel;

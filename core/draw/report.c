@@ -8,6 +8,7 @@
 
 #include "core/draw/report_code.h"
 #include "core/draw/svg.h"
+#include "core/draw/words_text.h"
 
 static const char *const texts[REPORT_TEXTS][LM_LANGUAGES] = {
 #define TEXT(id, english, chinese) {english, chinese},
@@ -75,7 +76,7 @@ void report_number_cell(report_page *p, double number)
 void report_percent_cell(report_page *p, double share)
 {
     lm_str_add(p->out, "<td>");
-    const double percent = 100 * share;
+    const double percent = words_below_all(100 * share);
     char text[DRAW_NUMBER];
     if (percent >= 0.1)
         snprintf(text, sizeof text, percent >= 9.995 ? "%.1f" : "%.2f", percent);

@@ -57,7 +57,7 @@ static void trim(char *number)
 const char *draw_number(double v, int digits, char room[DRAW_NUMBER])
 {
     if (!isfinite(v) || v == 0) {
-        snprintf(room, DRAW_NUMBER, "%g", fabs(v) > 0 || isnan(v) ? v : 0);
+        snprintf(room, DRAW_NUMBER, "%g", fabs(v) > 0 ? v : fabs(v)); /* no "-nan", no "-0" */
         return room;
     }
     snprintf(room, DRAW_NUMBER, "%.*e", digits - 1, v);

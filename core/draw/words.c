@@ -39,7 +39,8 @@ lm_status lm_words_answer(lm_language language, const lm_answer *p, lm_str *out)
     lm_words_name(language, p, &name);
     space(out, language);
     if (isnan(p->probability)) {
-        words_say(out, language, WORDS_ANSWERS, lm_str_text(&name), words_number(p->value, number), NULL);
+        words_say(out, language, isfinite(p->value) ? WORDS_ANSWERS : WORDS_NO_ANSWER, lm_str_text(&name),
+                  words_number(p->value, number), NULL);
     } else {
         int i = 0;
         while (p->probability < sure[i].least)
@@ -83,7 +84,7 @@ static void tell_torn(lm_language language, const lm_part *part, lm_str *out)
 static void tell_parts(lm_language language, const lm_finding *f, lm_str *out)
 {
     lm_str pro = {0}, contra = {0};
-    if (f->about == LM_ABOUT_OTHER || f->tiled)
+    if (f->about == LM_ABOUT_OTHER || f->tiled || f->unreadable)
         return;
     list_parts(language, f, false, true, &pro);
     if (!f->positive && !f->neutral)
@@ -110,6 +111,8 @@ lm_status lm_words_trust(lm_language language, const lm_finding *f, lm_str *out)
 {
     char number[WORDS_NUMBER];
     space(out, language);
+    if (f->unreadable)
+        return words_say(out, language, WORDS_UNREADABLE, NULL, NULL, NULL);
     if (!isnan(f->gap_rel)) {
         const words_phrase phrase = f->gap_rel < 0.01  ? WORDS_ADDS_UP
                                     : f->gap_rel < 0.1 ? WORDS_ADDS_ALMOST
@@ -169,7 +172,7 @@ lm_status lm_words_finding(lm_language language, const lm_answer *predicted, con
 {
     const bool several = explained && explained->index < 0 && explained->label && *explained->label;
     const bool other = explained && explained->index >= 0 && (!predicted || predicted->index != explained->index);
-    if (f->neutral) {
+    if (f->neutral && !f->unreadable) {
         tell_parts(language, f, out);
         space(out, language);
         return words_say(out, language, WORDS_NO_SIDE, NULL, NULL, NULL);

@@ -34,6 +34,7 @@ typedef struct lm_finding {
     const char *const *name; /* by column or token; NULL: they have none */
     bool positive;           /* the method tells sizes only: nothing speaks against */
     bool neutral;            /* the values are the model's own: they speak for nothing */
+    bool unreadable;         /* some number is not finite: nothing can be told of any */
     bool tiled;              /* channels of a picture side by side: where in it something lies says nothing */
     double target, baseline; /* the number explained, for the sample and where the method began */
     double gap_abs, gap_rel; /* by how much the values miss the sum that they should have */

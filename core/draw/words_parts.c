@@ -215,7 +215,7 @@ static int largest_first(const void *a, const void *b)
 
 static bool is_told(const lm_finding *f)
 {
-    return f->value && f->width > 0 && f->height > 0 && f->about != LM_ABOUT_OTHER && !f->tiled;
+    return f->value && !f->unreadable && f->width > 0 && f->height > 0 && f->about != LM_ABOUT_OTHER && !f->tiled;
 }
 
 int lm_words_parts(lm_language language, const lm_finding *f, bool against, lm_part part[LM_PARTS])

@@ -81,13 +81,17 @@ lm_status words_fill(lm_str *out, const char *text, const char *a, const char *b
     return out->status;
 }
 
+double words_below_all(double percent)
+{
+    return percent < 100 && percent > 99.9 ? 99.9 : percent;
+}
+
 const char *words_percent(lm_language language, double share, char room[WORDS_NUMBER])
 {
     const double percent = 100 * fabs(share);
     if (percent < 0.1 && percent > 0)
         return words_text(language, WORDS_LESS);
-    /* 99.97 is not yet 100 */
-    const double shown = percent < 100 && percent > 99.9 ? 99.9 : percent;
+    const double shown = words_below_all(percent);
     snprintf(room, WORDS_NUMBER, (shown > 0 && shown < 9.95) || (shown > 99 && shown < 100) ? "%.1f%%" : "%.0f%%",
              shown);
     return room;

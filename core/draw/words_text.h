@@ -21,6 +21,9 @@ lm_status words_say(lm_str *out, lm_language language, words_phrase phrase, cons
 /* The same with a text of the caller's own. */
 lm_status words_fill(lm_str *out, const char *text, const char *a, const char *b, const char *c);
 
+/* A percentage as it may be rounded to a digit behind the point: 99.97 is not yet 100. */
+double words_below_all(double percent);
+
 /* "12%", "0.4%", "under 0.1%" of a share from 0 to 1. */
 enum { WORDS_NUMBER = 48 };
 const char *words_percent(lm_language language, double share, char room[WORDS_NUMBER]);

@@ -30,6 +30,15 @@ static void logarithm(limn_builder *b)
     limn_build_output(b, "y", LIMN_F32, 2, NULL);
 }
 
+/* Labels that do not exclude each other: their probabilities add up to anything. */
+static void several_labels(limn_builder *b)
+{
+    limn_build_input(b, "x", LIMN_F32, 2, any_by_3);
+    limn_build_op(b, "Mul", "x x", "logits");
+    limn_build_op(b, "Sigmoid", "logits", "y");
+    limn_build_output(b, "y", LIMN_F32, 2, NULL);
+}
+
 /* Finite everywhere, but infinitely steep at 0; what stands on both sides of that has finite derivatives of its own. */
 static void square_root(limn_builder *b)
 {
@@ -314,7 +323,7 @@ int main(int argc, char **argv)
         const char *file;
         void (*fill)(limn_builder *);
     } models[] = {{"mlp.onnx", mlp},        {"mlp1.onnx", mlp1},   {"cnn.onnx", sample_cnn}, {"log.onnx", logarithm},
-                  {"root.onnx", square_root},
+                  {"root.onnx", square_root}, {"several.onnx", several_labels},
                   {"none.onnx", no_inputs}, {"ops.onnx", unknown_ops}, {"steps.onnx", steps}, {"two.onnx", two},
                   {"slow.onnx", slow},      {"turned.onnx", turned},   {"map.onnx", map},     {"rnn.onnx", recurrent},
                   {"faults.onnx", faults},  {"nhwc.onnx", channels_last}, {"tokens.onnx", tokens},

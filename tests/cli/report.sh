@@ -19,6 +19,23 @@ works '总和.*与应有的总和相差' explain "$m/mlp.onnx" "$m/one.npy" --me
 ! grep -q -e 'baseline\|forward\|target\|input' "$dir/out"
 verdict $? "and no English is left"
 works '最' explain "$m/mlp.onnx" "$m/one.npy" --method ig --lang zh
+# A model that ends in a sigmoid gives probabilities of its own, though they add up to more than 1.
+printf 'a,b,c\n2,1.5,1\n' >"$m/several.csv"
+works 'certain: class 0, with a probability of 98%' explain "$m/several.onnx" "$m/several.csv" --method ig
+works '"top":\[{"index":0,"label":null,"value":0\.982[0-9]*}' explain "$m/several.onnx" "$m/several.csv" --method ig --json
+ran "$limn" explain "$m/several.onnx" "$m/several.csv" --method ig -o "$dir/several.html"
+grep -q '<td>90\.5 %<td>0\.90465' "$dir/several.html" && ! grep -q 'softmax' "$dir/several.html"
+verdict $? 'and so says the page'
+# What is not finite is not read.
+for lang in 'en here are finite: they$' 'zh 无法解读'; do
+    works "${lang#* }" explain "$m/log.onnx" "$m/three.npy" --method ig --allow-nan --lang "${lang%% *}"
+    ! grep -q -e '-nan' -e '|' -e '%' -e 'promise' -e '保证' "$dir/out"
+    verdict $? 'and nothing else is said of it'
+done
+# A waterfall ends at the value explained.
+ran "$limn" explain "$m/several.onnx" "$m/several.csv" --method ig --after-softmax --set steps=1 --draw bars=waterfall -o "$dir/gap.svg"
+grep -q 'left unexplained' "$dir/gap.svg" && grep -q '>in the end</text>.*>0\.982</text>' "$dir/gap.svg"
+verdict $? 'what the values leave is a bar of its own'
 # Targets of several classes have names; squares have no sides, and values of the model take none.
 works 'is dog rather than cat\. Nothing spoke' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient -t 1-0 $labels
 works 'bird rather than cat\.' explain "$m/mlp.onnx" "$m/one.npy" --method input_x_gradient -t=-1-0 $labels

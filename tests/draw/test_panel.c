@@ -63,8 +63,14 @@ static void joins_the_fall(void)
 {
     static const char *const name[] = {"up", "down", "last"};
     static const double value[] = {4, -2, 1}, level[] = {1, 5, 3, 4, 4};
-    lm_panel p = {
-        .kind = LM_PANEL_BARS, .title = "", .count = 3, .name = name, .value = value, .waterfall = true, .from = 1};
+    lm_panel p = {.kind = LM_PANEL_BARS,
+                  .title = "",
+                  .count = 3,
+                  .name = name,
+                  .value = value,
+                  .waterfall = true,
+                  .from = 1,
+                  .to = 4};
     lm_str out = {0};
     if (!CHECK_OK(lm_panels_svg(&p, 1, &out)))
         return;
@@ -97,6 +103,18 @@ static void joins_the_fall(void)
     p.unexplained = true;
     CHECK_OK(lm_panels_svg(&p, 1, &out));
     CHECK(strstr(out.text, "left unexplained</text>") && !strstr(out.text, "at the baseline"));
+    lm_str_clear(&out);
+    p.unexplained = false;
+    p.to = 4.5; /* what the bars leave is a bar, too, and the end is where it ends */
+    CHECK_OK(lm_panels_svg(&p, 1, &out));
+    CHECK(strstr(out.text, "left unexplained</text>") && strstr(out.text, ">+0.5</text>") &&
+          strstr(out.text, "in the end</text>") && strstr(strstr(out.text, "in the end</text>"), ">4.5</text>"));
+    CHECK_INT(times(out.text, "<path class=\"a\""), 6);
+    lm_str_clear(&out);
+    p.to = NAN;
+    CHECK_OK(lm_panels_svg(&p, 1, &out));
+    CHECK(!strstr(out.text, "in the end") && !strstr(out.text, "nan"));
+    p.to = 4;
     lm_str_clear(&out);
     p.positive = true; /* sizes do not add up: all begin at the left */
     p.value = (const double[]){4, 2, 1};

@@ -310,7 +310,8 @@ static void draws_without_scripts(void)
     static const float column[] = {4, 1, 2}, step[STEPS] = {1};
     static double curve[CURVES * STEPS];
     static const char *const name[] = {"a", "b", "c"};
-    static const lm_answer top[] = {{0, "x", 0.00001234, 0.75}, {1, "y", 123456.7, 0.0021}, {2, "z", 1, 0.000003}};
+    static const lm_answer top[] = {{0, "x", 0.00001234, 0.75}, {1, "y", 123456.7, 0.0021}, {2, "z", 1, 0.000003},
+                                    {3, "w", 2, 0.99998}};
     for (int i = 0; i < CURVES * STEPS; i++)
         curve[i] = i / STEPS; /* curve k is k all along: a range from 0 to 19 with the mean 9.5 */
     const lm_report_input input[] = {
@@ -322,7 +323,7 @@ static void draws_without_scripts(void)
     result[0].finding.name = name;
     result[1].input = 1;
     const lm_report_sample sample = {
-        .input = input, .inputs = 2, .top = top, .tops = 3, .result = result, .results = 2};
+        .input = input, .inputs = 2, .top = top, .tops = 4, .result = result, .results = 2};
     const lm_report_section section = {.name = "m", .sample = &sample, .samples = 1};
     const lm_report report = {.title = "t", .section = &section, .sections = 1};
     lm_str page = {0};
@@ -331,7 +332,7 @@ static void draws_without_scripts(void)
     CHECK(strstr(page.text, "<td class=\"bar\"><i class=\"size\" style=\"left:0.00%;width:100.00%\"></i><td>4\n"));
     CHECK(strstr(page.text, "left:0.00%;width:25.00%") && !strstr(page.text, "<td class=\"bar two\">"));
     CHECK(strstr(page.text, "<td>75.0 %<td>1.234e-5") && strstr(page.text, "<td>0.21 %<td>123457") &&
-          strstr(page.text, "<td>0.0003 %<td>1"));
+          strstr(page.text, "<td>0.0003 %<td>1") && strstr(page.text, "<td>99.9 %<td>2"));
     CHECK_INT(times(page.text, "<polygon class=\"range\" points=\""), 1);
     CHECK_INT(times(page.text, "<polyline"), 1);
     CHECK(strstr(page.text, "<polyline points=\"0.8,75.0 ")); /* in the middle of 150 pixels */

@@ -253,6 +253,26 @@ static void takes_no_side(void)
     lm_str_free(&out);
 }
 
+/* Nothing is told of what is not finite, but that. */
+static void reads_nothing_into_nan(void)
+{
+    static const float v[] = {INFINITY, -2, 1};
+    const lm_answer p = {1, "yes", -NAN, NAN};
+    lm_finding f = blank(LM_ABOUT_COLUMNS, v, 3, 1);
+    lm_part part[LM_PARTS];
+    lm_str out = {0};
+    f.unreadable = true;
+    CHECK_INT(lm_words_parts(LM_ENGLISH, &f, true, part), 0);
+    CHECK_STR(said(LM_ENGLISH, &p, &p, &f, &out),
+              "The model's answer is not a finite number. Not all numbers here are finite: they cannot be read.");
+    CHECK_STR(said(LM_CHINESE, &p, &p, &f, &out), "模型的回答不是有限数。这里的数不都是有限数，无法解读。");
+    char number[WORDS_NUMBER];
+    CHECK_STR(words_number(-NAN, number), "nan");
+    f.neutral = true;
+    CHECK_STR(said(LM_ENGLISH, NULL, NULL, &f, &out), "Not all numbers here are finite: they cannot be read.");
+    lm_str_free(&out);
+}
+
 /* Sentences are one space apart, whatever stands before. */
 static void keeps_one_space(void)
 {
@@ -319,6 +339,7 @@ int main(void)
     CASE(tells_what_cancels);
     CASE(names_targets_of_several);
     CASE(takes_no_side);
+    CASE(reads_nothing_into_nan);
     CASE(keeps_one_space);
     CASE(counts_regions);
     CASE(joins_texts_well);

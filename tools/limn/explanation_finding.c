@@ -27,6 +27,16 @@ static lm_status keep_values(explanation_finding *f, const double *value, int wi
     return LM_OK;
 }
 
+bool explanation_is_unreadable(const limn_attribution *a, int64_t sample)
+{
+    const size_t count = numbers_below(&a->values, 1), first = (size_t)sample * count;
+    bool finite = isfinite(a->target_value[sample]) || a->tells == LIMN_TELLS_VALUES;
+    finite &= !a->compared || isfinite(a->baseline_value[sample]);
+    for (size_t i = first; finite && i < first + count; i++)
+        finite = isfinite(number(&a->values, i));
+    return !finite;
+}
+
 lm_status explanation_finding_make(const explanation *e, const limn_attribution *a, int64_t sample,
                                    explanation_finding *f)
 {
@@ -41,7 +51,8 @@ lm_status explanation_finding_make(const explanation *e, const limn_attribution 
                          .residual = c->residual,
                          .stderr_mean = c->stderr_mean,
                          .positive = explanation_is_size(a),
-                         .neutral = a->tells == LIMN_TELLS_VALUES};
+                         .neutral = a->tells == LIMN_TELLS_VALUES,
+                         .unreadable = explanation_is_unreadable(a, sample)};
     if (explanation_is_map(e, a)) {
         LM_TRY(explanation_map_make(e, a, sample, &f->map));
         f->is.about = LM_ABOUT_PICTURE;
@@ -63,8 +74,18 @@ void explanation_finding_free(explanation_finding *f)
     lm_arena_free(&f->arena);
 }
 
-/* Numbers that could be probabilities of classes that exclude each other? */
-static bool are_shares(const limn_tensor *y, size_t first, size_t count)
+/* Does a softmax or sigmoid end the model, behind what is explained or as that? */
+static bool gives_probabilities(const explanation *e)
+{
+    for (size_t i = 0; i < limn_explanation_count(e->why); i++)
+        if (limn_explanation_get(e->why, i)->space != LIMN_SPACE_RAW)
+            return true;
+    return false;
+}
+
+/* Numbers that could be probabilities, and those of classes that exclude each other? The latter need no proof where the
+ * model's end is known to give probabilities: of a sigmoid they add up to anything. */
+static bool are_probabilities(const limn_tensor *y, size_t first, size_t count, bool known)
 {
     double sum = 0;
     for (size_t i = first; i < first + count; i++) {
@@ -73,7 +94,7 @@ static bool are_shares(const limn_tensor *y, size_t first, size_t count)
             return false;
         sum += v;
     }
-    return fabs(sum - 1) < 1e-3;
+    return known || fabs(sum - 1) < 1e-3;
 }
 
 /* log of the sum of exponentials. */
@@ -102,16 +123,16 @@ lm_status explanation_answer(const explanation *e, int64_t sample, int most, lm_
         lm_free(top);
         return LM_MEMORY;
     }
-    const bool shares = count > 1 && are_shares(y, first, count);
+    const bool own = count > 1 && are_probabilities(y, first, count, gives_probabilities(e));
     const double whole = log_sum(y, first, count);
-    out->softmax = count > 1 && !shares;
+    out->softmax = count > 1 && !own && isfinite(whole);
     out->count = (int)n;
     for (size_t i = 0; i < n; i++)
         out->at[i] = (lm_answer){
             .index = (int64_t)top[i].index,
             .label = top[i].index < e->asked->names.count ? e->asked->names.at[top[i].index] : NULL,
             .value = top[i].value,
-            .probability = shares         ? top[i].value
+            .probability = own            ? top[i].value
                            : out->softmax ? exp(top[i].value - whole)
                                           : NAN,
         };

@@ -16,10 +16,12 @@ typedef struct explanation_finding {
 
 lm_status explanation_finding_make(const explanation *e, const limn_attribution *a, int64_t sample,
                                    explanation_finding *out);
+/* Is some number of a sample's result not finite, so that none of them can be read? */
+bool explanation_is_unreadable(const limn_attribution *a, int64_t sample);
 void explanation_finding_free(explanation_finding *f);
 
 /* The `most` best classes of a sample, from the arena; none where the output is no vector of classes. Probabilities are
- * the output itself where it looks like some, otherwise its softmax. */
+ * the output itself where a softmax or sigmoid ends the model or it looks like some, otherwise its softmax. */
 typedef struct explanation_answers {
     lm_answer *at;
     int count;

@@ -20,7 +20,8 @@ static lm_status add_title(const explanation *e, const limn_attribution *a, int6
     const bool labelled = a->target_label[sample] != NULL;
     say(&text, language, labelled ? SAY_RESULT_LABEL : a->target_index[sample] >= 0 ? SAY_RESULT_CLASS : SAY_RESULT,
         a->method, a->target, labelled ? a->target_label[sample] : index);
-    lm_str_printf(&text, "%s%.4g", phrase(language, SAY_COMMA), a->target_value[sample]);
+    const double value = a->target_value[sample];
+    lm_str_printf(&text, "%s%.4g", phrase(language, SAY_COMMA), isnan(value) ? fabs(value) : value);
     panel->language = language;
     panel->title = text.status == LM_OK ? lm_arena_strdup(arena, lm_str_text(&text)) : NULL;
     lm_str_free(&text);
@@ -46,6 +47,7 @@ static lm_status fill_all(const explanation *e, const explanation_grid *g, lm_ar
             LM_TRY(explanation_panel(e, a, g->row[r], arena, panel));
             panel->waterfall = how.waterfall;
             panel->from = start_of(a, g->row[r], panel);
+            panel->to = a->target_value[g->row[r]];
             panel->unexplained = isnan(a->baseline_value[g->row[r]]);
             LM_TRY(add_title(e, a, g->row[r], arena, panel));
         }

@@ -155,7 +155,8 @@ static lm_status headline(const explanation *e, const limn_attribution *a, int64
     lm_str_printf(&method, "%s%s%s", cmd->colour ? "\033[1m" : "", a->method, cmd->colour ? "\033[0m" : "");
     target_name(a, sample, language, &target);
     say(out, language, SAY_RESULT, lm_str_text(&method), lm_str_text(&target), NULL);
-    lm_str_printf(out, "%s%.6g", phrase(language, SAY_COLON), a->target_value[sample]);
+    const double value = a->target_value[sample];
+    lm_str_printf(out, "%s%.6g", phrase(language, SAY_COLON), isnan(value) ? fabs(value) : value);
     if (space[a->space] != PHRASES)
         lm_str_add(out, phrase(language, space[a->space]));
     if (limn_model_output_count(e->on->model) > 1 || !explanation_has_classes(e))
@@ -224,7 +225,7 @@ lm_status explanation_text(const explanation *e, command *cmd)
             const limn_attribution *a = limn_explanation_get(e->why, i);
             LM_TRY(headline(e, a, s, cmd));
             LM_TRY(explanation_show(e, a, s, cmd));
-            LM_TRY(strongest(e, a, s, out));
+            LM_TRY(explanation_is_unreadable(a, s) ? LM_OK : strongest(e, a, s, out));
             trust(e, a, s, sum_of(a, s), out);
             LM_TRY(words(e, a, s, out));
         }

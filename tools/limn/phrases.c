@@ -1,6 +1,7 @@
 /* Phrases with gaps. */
 #include "phrases.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "core/draw/words_text.h"
@@ -25,7 +26,7 @@ static void number(const char *format, double value, char text[32])
 {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(text, 32, format, value);
+    snprintf(text, 32, format, isnan(value) ? fabs(value) : value); /* no "-nan" */
 #pragma GCC diagnostic pop
 }
 
