@@ -330,7 +330,7 @@ static const char *other_form(lm_slice bytes)
                  {"{\"", "a safetensors file", 8, 2},
                  {"TFL3", "a TensorFlow Lite model", 4, 4},
                  {"GGUF", "a GGUF model", 0, 4},
-                 {"version https://git-lfs", "a pointer of Git LFS to a file that was not fetched", 0, 23},
+                 {"oid sha256:", "a pointer of Git LFS to a file that was not fetched", 43, 11},
                  {"<!doctype html", "an HTML page", 0, 14},
                  {"<html", "an HTML page", 0, 5},
                  {"\x1f\x8b", "compressed by gzip", 0, 2}};

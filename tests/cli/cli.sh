@@ -210,6 +210,8 @@ printf '\002\000\000\000\000\000\000\000{"a":1}' >"$dir/tensors.onnx"
 fails 3 'tensors.onnx: is a safetensors file, no ONNX model; ' check "$dir/tensors.onnx"
 printf '\200\002\212\012l\374\234F' >"$dir/old.onnx"
 fails 3 'old.onnx: is a pickle of Python, as old .pt files are, no ONNX model; ' check "$dir/old.onnx"
+printf 'version %034d\noid sha256:00\nsize 1\n' 1 >"$dir/pointer.onnx" # as long as the address that stands there
+fails 3 'pointer.onnx: is a pointer of Git LFS to a file that was not fetched, no ONNX model; ' check "$dir/pointer.onnx"
 printf '<!DOCTYPE html>\n<p>\303\251' >"$dir/page.onnx"
 fails 3 'page.onnx: is an HTML page, no ONNX model; ' check "$dir/page.onnx"
 printf '\377\201\200 \001 none of these' >"$dir/bytes.onnx"
