@@ -30,7 +30,7 @@ typedef struct job {
 
 /* What was asked for, and what is measured. */
 typedef struct bench_setup {
-    const char *isa, *rows;
+    const char *isa, *rows, *only; /* only: products and convolutions whose line has this text */
     int threads, repeat;
     bool least; /* of the repeats, otherwise their median */
     lm_cpu_level level;
@@ -40,7 +40,8 @@ typedef struct bench_setup {
 } bench_setup;
 extern bench_setup bench;
 
-/* Seconds of one run of each, from interleaved repeats; *b is 0 without a second job. Frees both. */
+/* Seconds of one run of each, from interleaved repeats: of both the least, or the median of ours and that times the
+ * median of their ratios; *b is 0 without a second job. Frees both. */
 void bench_compare(job *ours, job *theirs, double *a, double *b);
 
 /* Print the complaint and make the exit status 1 unless ok. */
