@@ -97,7 +97,8 @@ static void multiply(const launch *l, const float *const *a, float *const *c, in
     const lm_span span = {.len = depth};
     const uintptr_t near = (uintptr_t)c[0];
     lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = set->nr,
-                    .c = c, .bias = l->zero, .x_ahead = near, .y_ahead = near, .last = true};
+                    .c = c, .bias = l->zero, .x_ahead = near, .y_ahead = near, .between = LM_CHAIN - 1,
+                    .last = true};
     const int64_t panels = lm_ceil_div(columns, set->nr);
     int np = LM_TILE_NP;
     for (int64_t p = 0; p < panels; p += np) {

@@ -117,6 +117,30 @@ static void reach(lm_igemm *g, lm_pass *p)
         }
 }
 
+/* Pixels of rows, planes and samples that lie at one distance on both sides become one axis: tiles end only with it. */
+static void join_axes(lm_igemm *g)
+{
+    lm_pass *p = g->pass;
+    const int64_t dx = p->step[2] * g->x_step[2], dy = p->y_step[2];
+    if (p->ntap != 1 || g->run_step)
+        return;
+    for (int k = 0; k < LM_AXES; k++)
+        if (p->origin[k] + p->reach_lo[k] != 0 || p->out[k] < 1 || (p->out[k] - 1) * p->step[k] >= g->in[k])
+            return;
+    for (int k = LM_AXES - 1; k-- > 0;) {
+        if (p->out[k] > 1 && (p->step[k] * g->x_step[k] != p->out[2] * dx || p->y_step[k] != p->out[2] * dy))
+            return;
+        p->out[2] *= p->out[k];
+        g->in[2] = (p->out[2] - 1) * p->step[2] + 1;
+        p->out[k] = g->in[k] = 1;
+    }
+    if (g->samples > 1 && g->x_sample == p->out[2] * dx && g->y_sample == p->out[2] * dy) {
+        p->out[2] *= g->samples;
+        g->in[2] = (p->out[2] - 1) * p->step[2] + 1;
+        g->samples = 1;
+    }
+}
+
 static void parts(lm_product *p, const shape3 *s)
 {
     for (int64_t i = 0; i < s->groups; i++) {
@@ -183,6 +207,8 @@ lm_status lm_cpu_bind_conv(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
     } else {
         parts(p, &s);
         LM_TRY_OUT(lm_thin_plan(p, p->pack.columns));
+        if (!p->thin_width)
+            join_axes(g);
         LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_CONV, s.groups, p->thin_width ? "conv_thin" : "conv"));
     }
     *out = &p->k.base;
@@ -326,6 +352,8 @@ lm_status lm_cpu_bind_conv_t(lm_cpu *cpu, const lm_call *call, lm_kernel **out)
             }
     parts(p, &s);
     LM_TRY_OUT(lm_thin_plan(p, p->pack.columns));
+    if (passes == 1 && !p->thin_width)
+        join_axes(g);
     LM_TRY_OUT(lm_product_finish(cpu, p, call, LM_CPU_PACK_CONV_T, s.groups, p->thin_width ? "conv_t_thin" : "conv_t"));
     lm_free(scratch);
     *out = &p->k.base;

@@ -77,7 +77,8 @@ static void multiply(const launch *l, const phase *f, const float *state, int64_
     const lm_span span = {.len = k->hidden};
     const float *a[LM_TILE_MR];
     float *c[LM_TILE_MR];
-    lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = nr, .c = c, .last = true};
+    lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = nr, .c = c, .between = LM_CHAIN - 1,
+                    .last = true};
     int np = LM_TILE_NP;
     for (int64_t p = b0 * f->gates, p1 = b1 * f->gates; p < p1; p += np) {
         while (np > p1 - p || !set->row[rows][np])

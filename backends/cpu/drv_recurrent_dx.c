@@ -46,7 +46,7 @@ static void multiply(const launch *l, const float *gates, int64_t way, int64_t b
     const float *a[LM_TILE_MR];
     float *c[LM_TILE_MR];
     lm_tile tile = {.span = &span, .nspan = 1, .a = a, .b_panel = panel, .b_step = set->nr, .c = c, .bias = l->bias,
-                    .last = true};
+                    .between = LM_CHAIN - 1, .last = true};
     int np = LM_TILE_NP;
     for (int64_t b = b0; b < b1; b += np) {
         while (np > b1 - b || !set->row[rows][np])

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/cpu/block.h"
+#include "core/base/mem.h"
 
 /* Scratch of one task lives on the worker's stack: about 60 KB. */
 enum { EDGE = 512 };
@@ -231,6 +232,16 @@ static void run_panels(const lm_igemm *g, const lm_igemm_args *a, const lm_part 
     }
 }
 
+/* Steps of the reduction, less one, in which the faster of two streams gets a line further; a power of two, less one. */
+static int64_t steps_between(uintptr_t x_pace, uintptr_t y_pace)
+{
+    const uintptr_t pace = x_pace > y_pace ? x_pace : y_pace;
+    uintptr_t steps = 1;
+    while (steps < LM_ALIGN && 2 * steps * pace <= LM_ALIGN)
+        steps *= 2;
+    return (int64_t)steps - 1;
+}
+
 /* Floats from a row's pixel to what only the last of terms [k0, k1) read: the next tile reads on from there. */
 static int64_t newest_term(const lm_igemm *g, const lm_pass *p, int64_t k0, int64_t k1)
 {
@@ -262,12 +273,16 @@ static void run_block(const lm_igemm *g, const lm_igemm_args *a, const lm_part *
         const int64_t newest = steps > 0 ? newest_term(g, p, k0, k1) : 0;
         const uintptr_t y_pace = (uintptr_t)lm_ceil_div(y_fresh, all);
         tile.x_pace = (uintptr_t)lm_ceil_div(x_fresh, all);
+        tile.between = steps_between(tile.x_pace, y_pace);
         tile.resume = k0 > 0;
         tile.last = k1 == terms;
         place at = place_of(p, tile0);
+        bool kept = false; /* the spans of rows inside the image are the same for all tiles */
         for (int64_t t = tile0; t < tile1; t++) {
             find_rows(g, p, part, a, &at, &r);
-            find_spans(g, a, p, &r, k0, k1, &s, &tile);
+            if (!kept || !r.inside)
+                find_spans(g, a, p, &r, k0, k1, &s, &tile);
+            kept = r.inside;
             tile.c = r.c;
             tile.res = a->res ? r.res : NULL;
             tile.mask = a->ending.mask ? r.point : NULL;

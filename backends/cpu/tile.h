@@ -51,9 +51,10 @@ typedef struct lm_tile {
     const float *bias;  /* np * nr values */
     float lo, hi;       /* NaN passes */
     bool clamp;         /* to [lo, hi] */
-    /* Row kernels ask the caches for what the next tile reads and writes: at every step of the reduction `pace` bytes
-     * further. */
+    /* Row kernels ask the caches for what the next tile reads and writes: `pace` bytes further with every step of the
+     * reduction, but only at steps k of a span where k & between is 0, so that a line is asked for once. */
     uintptr_t x_ahead, y_ahead, x_pace, y_pace;
+    int64_t between;
     bool resume;        /* c holds the sums of earlier calls' chains */
     bool last;          /* no chains follow: finish */
 } lm_tile;

@@ -74,11 +74,14 @@ enum { LANES = 8, AHEAD = 2048 };
     const float *const *a = t->a + (s - t->span) * t->a_step, *b = t->b + s->b_off + k * 2 * LANES; \
     const int64_t off = s->a_off; \
     ROWS(POINT, V) \
-    for (; k < stop; k++, b += 2 * LANES, x_ahead += x_pace, y_ahead += y_pace) { \
+    for (; k < stop; k++, b += 2 * LANES) { \
         V(PANEL_, 0) \
         V(AHEAD_, 0) \
-        _mm_prefetch((const char *)x_ahead, _MM_HINT_T0); \
-        _mm_prefetch((const char *)y_ahead, _MM_HINT_T0); \
+        if ((k & between) == 0) { \
+            _mm_prefetch((const char *)x_ahead, _MM_HINT_T0); \
+            _mm_prefetch((const char *)y_ahead, _MM_HINT_T0); \
+            x_ahead += x_pace, y_ahead += y_pace; \
+        } \
         ROWS(ROW, V) \
     }
 #define COLUMN_TERMS(ROWS, V) \
@@ -94,7 +97,8 @@ enum { LANES = 8, AHEAD = 2048 };
     static void row_##name(const lm_tile *t) \
     { \
         const int64_t panel = t->b_panel; \
-        const uintptr_t x_pace = t->x_pace, y_pace = t->y_pace; \
+        const int64_t between = t->between; \
+        const uintptr_t x_pace = t->x_pace * (uintptr_t)(between + 1), y_pace = t->y_pace * (uintptr_t)(between + 1); \
         uintptr_t x_ahead = t->x_ahead, y_ahead = t->y_ahead; \
         (void)panel; \
         LM_CHAINS(ROWS, V, ROW_TERMS) \
