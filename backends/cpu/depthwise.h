@@ -20,6 +20,7 @@ typedef struct lm_depthwise_run {
     int64_t origin, stride, dilation, width; /* output o, tap t meet source pixel origin + o * stride + t * dilation */
     float *y;
     const float *bias, *res; /* res: with y's steps, or NULL */
+    const float *zero;       /* as many zeros as the image has channels */
     int64_t y_step;
     float lo, hi;
     bool clamp;

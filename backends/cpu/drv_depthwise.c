@@ -7,8 +7,9 @@
 
 #include "backends/cpu/block.h"
 
-/* Multiply-adds of a task, about; channels come in whole cache lines (floats). */
-enum { TASK_WORK = 200000, LINE = 16 };
+/* Multiply-adds of a task, about; channels come in whole cache lines (floats), so many lines at least, since kernels go
+ * along channels. */
+enum { TASK_WORK = 200000, LINE = 16, LINES = 12 };
 
 static const lm_depthwise_fn kernels[LM_CPU_LEVELS] = {
     [LM_CPU_SCALAR] = lm_depthwise_scalar,
@@ -56,7 +57,7 @@ static void set_row(lm_depthwise_run *r, const job *j, int64_t sample, int64_t o
     r->origin = p->origin[2], r->stride = p->step[2], r->dilation = j->p->row_dilation, r->width = g->in[2];
     r->y = a->y + off, r->y_step = p->y_step[2];
     r->res = a->res ? a->res + off : NULL;
-    r->bias = a->bias, r->lo = g->lo, r->hi = g->hi;
+    r->bias = a->bias, r->zero = a->zero, r->lo = g->lo, r->hi = g->hi;
     r->clamp = g->lo > -INFINITY || g->hi < INFINITY;
 }
 
@@ -95,9 +96,10 @@ void lm_depthwise_plan(lm_product *p)
     lm_igemm *g = &p->g;
     const lm_pass *pass = g->pass;
     const int64_t rows = g->samples * pass->out[0] * pass->out[1], lines = lm_ceil_div(g->columns, LINE);
-    g->block_tiles = rows ? lm_ceil_div(rows, lm_ceil_div(rows, LM_DEPTHWISE_BLOCK)) : 1;
+    const int64_t blocks = lm_ceil_div(rows, LM_DEPTHWISE_BLOCK);
+    g->block_tiles = rows ? lm_ceil_div(rows, blocks > 1 ? blocks + blocks % 2 : 1) : 1; /* an even number: for pairs */
     const double line_work = (double)(g->block_tiles * pass->out[2] * pass->ntap) * LINE;
-    const int64_t most = line_work >= TASK_WORK ? 1 : (int64_t)(TASK_WORK / (line_work + 1)) + 1;
+    const int64_t most = line_work * LINES >= TASK_WORK ? LINES : (int64_t)(TASK_WORK / (line_work + 1)) + 1;
     g->column_blocks = lm_ceil_div(lines, most);
     g->block_panels = g->column_blocks ? lm_ceil_div(lines, g->column_blocks) * LINE : LINE;
     g->column_blocks = lm_ceil_div(g->columns, g->block_panels);
