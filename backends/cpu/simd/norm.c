@@ -5,6 +5,9 @@
 
 typedef enum deviation { PLAIN, DEVIATION, SQUARE } deviation;
 
+/* Bytes from what is read of memory to what is asked for. */
+enum { AHEAD = 8192 };
+
 /* Rows side by side hide the latency of sums while the first cache holds them; memory answers one row faster than
  * several. */
 enum { ROWS = 4, TOGETHER = 4096 };
@@ -114,7 +117,7 @@ LM_VEC void flow(float *y, const float *x, size_t rows, const float *scale, cons
             const size_t left = n - i;
             if (first) {
                 const lm_v16 v = lm_v_load_left(first + i, left), next = lm_v_add(sum, centred ? v : lm_v_mul(v, v));
-                __builtin_prefetch((const void *)((uintptr_t)(first + i) + n * sizeof *x), 0, 3);
+                __builtin_prefetch((const void *)((uintptr_t)(first + i) + AHEAD), 0, 3);
                 sum = left >= 16 ? next : lm_v_select(lm_m_first(left), next, sum);
             }
             if (centred && second) {

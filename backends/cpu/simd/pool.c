@@ -112,77 +112,90 @@ static void largest_at(float *y, const float *x, const lm_pool_window *w, float 
     window(LM_POOL_MAX, y, x, w, a, c);
 }
 
-/* x / by for a whole by below 2^20, correctly rounded, unless x is tiny (not 0) or infinite: x times 1 / by is off by
- * two places at most, and what it lacks is a multiple of its last place, so the second product settles it. `least` and
- * `all` tell whether there was such an x. */
-LM_VEC lm_v16 quotient(lm_v16 x, lm_v16 by, lm_v16 inverse, lm_vi16 *least, lm_v16 *all)
+/* x / by, correctly rounded, for a whole by below 2^20 that is odd or a power of two: x times 1 / by is off by two
+ * places at most, and what it lacks is a multiple of x's last place, so the second product settles it. With another by,
+ * results may lie halfway between two subnormals. +0 of -0; NaN of an infinity, and then `odd` is NaN too. */
+LM_VEC lm_v16 quotient(lm_v16 x, lm_v16 by, lm_v16 inverse, lm_v16 *odd)
 {
-    const lm_v16 q = lm_v_mul(x, inverse), y = lm_v_fma(lm_v_fnma(q, by, x), inverse, q);
-    *least = lm_i_min(*least, lm_i_add(lm_i_shl(lm_v_as_i(x), 1), lm_i_set(INT32_MAX)));
-    *all = lm_v_add(*all, y);
-    return y;
+    const lm_v16 q = lm_v_mul(x, inverse), rest = lm_v_fnma(q, by, x);
+    *odd = lm_v_add(*odd, rest);
+    return lm_v_fma(rest, inverse, q);
 }
 
-/* Such as 2^-100: what quotient makes of its bits. */
-enum { TINY = 2 * (27 << 23) - INT32_MAX };
+/* Results that are made at once, and the most rows that their windows may have. */
+enum { OUTS = 4, ROWS = 32 };
 
-/* `outs` neighbouring results, which share their source elements: each is loaded once. Every sum takes in its own in
- * order, since rows and then elements along them are walked in order. Whole vectors of channels. rows: of a flat
- * window, 0 when that is not known before. */
-LM_VEC void sums_of(float *y, int64_t y_step, const float *x, const lm_pool_window *w, float a, float inverse,
-                    int64_t c, int outs, int along, int stride, int rows)
+/* Neighbouring results share their source elements: each is loaded once. Every sum takes in its own in order, since
+ * rows and then elements along them are walked in order. Whole vectors of channels. `high`: how many rows, 0 when that
+ * is not known before. False: there was an infinity or NaN. */
+LM_VEC bool sums_of(float *y, int64_t y_step, const float *x, const int64_t *tap, const lm_pool_window *w, float a,
+                    int64_t c, int along, int stride, int high)
 {
-    const lm_v16 by = lm_v_set(a), part = lm_v_set(inverse);
-    const int64_t deep = rows ? 1 : w->taps[0], high = rows ? rows : w->taps[1], old = high - w->fresh;
+    const int rows = high ? high : (int)(w->taps[0] * w->taps[1]);
+    const int64_t across = w->step[2], ahead = w->ahead;
+    const bool past = w->past, both = w->fresh > 1;
+    const lm_v16 by = lm_v_set(a), inverse = lm_v_set(1.0f / a);
+    const float *row[3];
+    for (int r = 0; r < high; r++) /* in registers */
+        row[r] = x + tap[r];
+    lm_vm16 odd = lm_m_first(0);
     for (int64_t i = 0; i + 16 <= c; i += 16) {
-        lm_v16 s[4], q[4], all = lm_v_zero();
-        lm_vi16 least = lm_i_set(INT32_MAX);
-        for (int o = 0; o < outs; o++)
+        lm_v16 s[OUTS], all = lm_v_zero();
+        for (int o = 0; o < OUTS; o++)
             s[o] = lm_v_zero();
-        for (int64_t i0 = 0; i0 < deep; i0++)
-            for (int64_t i1 = 0; i1 < high; i1++) {
-                const float *p = x + i + i0 * w->step[0] + i1 * w->step[1];
-                for (int k = 0; k < outs * stride && i1 >= old; k++)
-                    __builtin_prefetch(p + k * w->step[2] + w->ahead, 0, 3);
-                for (int k = 0; k < (outs - 1) * stride + along; k++) {
-                    lm_v16 v = lm_v_load(p + k * w->step[2]);
-                    LM_KEEP(v);
-                    for (int o = 0; o < outs; o++)
-                        if (k - o * stride >= 0 && k - o * stride < along)
-                            s[o] = lm_v_add(s[o], v);
-                }
+        for (int r = 0; r < rows; r++) {
+            for (int k = 0; k < (OUTS - 1) * stride + along; k++) {
+                lm_v16 v = lm_v_load((high ? row[r] : x + tap[r]) + i + k * across);
+                LM_KEEP(v);
+                for (int o = 0; o < OUTS; o++)
+                    if (k - o * stride >= 0 && k - o * stride < along)
+                        s[o] = high && r == 0 && k == o * stride ? v : lm_v_add(s[o], v);
             }
-        for (int o = 0; o < outs; o++)
-            q[o] = a != 0.0f ? quotient(s[o], by, part, &least, &all) : s[o];
-        if (a != 0.0f && lm_m_any(lm_m_or(lm_i_lt(least, lm_i_set(TINY)), lm_v_nan(all))))
-            for (int o = 0; o < outs; o++)
-                q[o] = lm_v_div(s[o], by);
-        for (int o = 0; o < outs; o++)
-            put(y + o * y_step + i, q[o], w->past);
+            for (int o = 0; o < OUTS; o++) /* one row after the other, or registers run out */
+                LM_KEEP(s[o]);
+        }
+        for (int k = 0; k < OUTS * stride; k++)
+            __builtin_prefetch((high ? row[rows - 1] : x + tap[rows - 1]) + i + k * across + ahead, 0, 3);
+        for (int k = 0; stride > 1 && both && k < OUTS * stride; k++)
+            __builtin_prefetch((high ? row[rows - 2] : x + tap[rows - 2]) + i + k * across + ahead, 0, 3);
+        for (int o = 0; o < OUTS; o++)
+            s[o] = quotient(s[o], by, inverse, &all);
+        odd = lm_m_or(odd, lm_v_nan(all));
+        for (int o = 0; o < OUTS; o++)
+            put(y + o * y_step + i, s[o], past);
     }
+    return !lm_m_any(odd);
 }
 
 static void sums(float *y, int64_t y_step, const float *x, int64_t x_step, const lm_pool_window *w, int64_t count,
                  float a, int64_t c)
 {
-    enum { MOST = 1 << 20 }; /* that quotient can divide by */
     const int64_t stride = x_step == w->step[2] ? 1 : x_step == 2 * w->step[2] ? 2 : 0, whole = c - c % LM_LANES;
+    const int64_t rows = w->taps[0] * w->taps[1];
     void (*one)(float *, const float *, const lm_pool_window *, float, int64_t) = a != 0.0f ? average_at : sum_at;
-    const float inverse = a != 0.0f ? 1.0f / a : 0.0f;
-    for (; LM_LEVEL_NO && count >= 4 && a < MOST; count -= 4) {
-        if (w->taps[2] == 3 && stride == 1 && w->taps[0] == 1 && w->taps[1] == 3)
-            sums_of(y, y_step, x, w, a, inverse, c, 4, 3, 1, 3);
+    const int by = a == 0.0f ? 1 : a < 1 << 20 ? (int)a : 6;
+    const bool fast = LM_LEVEL_NO && rows > 0 && rows <= ROWS && (by % 2 || (by & (by - 1)) == 0);
+    int64_t tap[ROWS], t = 0;
+    for (int64_t i0 = 0; i0 < w->taps[0] && fast; i0++)
+        for (int64_t i1 = 0; i1 < w->taps[1]; i1++)
+            tap[t++] = i0 * w->step[0] + i1 * w->step[1];
+    for (; fast && count >= OUTS; count -= OUTS) {
+        bool done;
+        if (w->taps[2] == 3 && stride == 1 && rows == 3)
+            done = sums_of(y, y_step, x, tap, w, (float)by, c, 3, 1, 3);
         else if (w->taps[2] == 3 && stride == 1)
-            sums_of(y, y_step, x, w, a, inverse, c, 4, 3, 1, 0);
+            done = sums_of(y, y_step, x, tap, w, (float)by, c, 3, 1, 0);
         else if (w->taps[2] == 2 && stride == 2)
-            sums_of(y, y_step, x, w, a, inverse, c, 4, 2, 2, 0);
+            done = sums_of(y, y_step, x, tap, w, (float)by, c, 2, 2, 0);
         else if (w->taps[2] == 3 && stride == 2)
-            sums_of(y, y_step, x, w, a, inverse, c, 4, 3, 2, 0);
+            done = sums_of(y, y_step, x, tap, w, (float)by, c, 3, 2, 0);
         else
             break;
-        for (int i = 0; i < 4; i++, x += x_step, y += y_step)
-            if (whole < c)
-                one(y + whole, x + whole, w, a, c - whole);
+        for (int i = 0; i < OUTS; i++, x += x_step, y += y_step) {
+            const int64_t from = done ? whole : 0;
+            if (from < c)
+                one(y + from, x + from, w, a, c - from);
+        }
     }
     for (; count > 0; count--, x += x_step, y += y_step)
         one(y, x, w, a, c);

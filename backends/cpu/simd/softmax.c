@@ -28,30 +28,49 @@ LM_VEC lm_v16 take(lm_v16 more, lm_v16 so_far, size_t left)
     return left < 16 ? lm_v_select(lm_m_first(left), more, so_far) : more;
 }
 
+/* The weights of up to 16 elements, added to `sum`. */
+LM_VEC void weigh(const stages *s, size_t i, size_t left, bool log, lm_v16 *sum)
+{
+    const lm_v16 e = lm_v_exp_weight(lm_v_sub(lm_v_load_left(s->row + i, left), s->top));
+    *sum = take(lm_v_add(*sum, e), *sum, left);
+    if (!log)
+        lm_v_store_left(s->weights + i, e, left);
+}
+
+/* The same elements of the row before and of the row behind. */
+LM_VEC void pass_on(const stages *s, size_t i, size_t left, bool log, bool past, lm_v16 *best)
+{
+    if (s->next && past) /* the row after it */
+        __builtin_prefetch((const void *)((uintptr_t)(s->next + i) + (uintptr_t)(s->next - s->row) * sizeof(float)), 0,
+                           3);
+    if (s->next)
+        *best = take(lm_v_greater(lm_v_load_left(s->next + i, left), *best), *best, left);
+    if (s->last && past && left >= 16)
+        lm_v_stream(s->y + i, scaled(lm_v_load(s->last + i), s->scale, s->shift, log));
+    else if (s->last)
+        lm_v_store_left(s->y + i, scaled(lm_v_load_left(s->last + i, left), s->scale, s->shift, log), left);
+}
+
 /* Elements begin ... end - 1 of all three rows; returns the sum of the weights among them. A NaN may be passed over in
  * the search for the greatest: it makes the sum NaN, and with it every result. */
-LM_VEC float stages_over(stages *s, size_t begin, size_t end, bool log, bool past)
+LM_VEC float stages_over(stages *of, size_t begin, size_t end, bool log, bool past)
 {
-    const float *next = s->next, *row = s->row, *last = s->last;
-    float *weights = s->weights, *y = s->y;
-    const lm_v16 top = s->top, scale = s->scale, shift = s->shift;
-    lm_v16 best = s->best, sum = lm_v_zero();
-    for (size_t i = begin; i < end; i += 16) {
-        const size_t left = end - i;
-        lm_v16 e = lm_v_exp_weight(lm_v_sub(lm_v_load_left(row + i, left), top));
-        sum = take(lm_v_add(sum, e), sum, left);
-        if (!log)
-            lm_v_store_left(weights + i, e, left);
-        if (next && past) /* the row after it */
-            __builtin_prefetch((const void *)((uintptr_t)(next + i) + (uintptr_t)(next - row) * sizeof *next), 0, 3);
-        if (next)
-            best = take(lm_v_greater(lm_v_load_left(next + i, left), best), best, left);
-        if (last && past && left >= 16)
-            lm_v_stream(y + i, scaled(lm_v_load(last + i), scale, shift, log));
-        else if (last)
-            lm_v_store_left(y + i, scaled(lm_v_load_left(last + i, left), scale, shift, log), left);
+    enum { BLOCK = 128 }; /* whole vectors: constants of both parts of the work do not fit in registers at once */
+    const stages s = *of;
+    const size_t whole = end - (end - begin) % 16;
+    lm_v16 best = s.best, sum = lm_v_zero();
+    for (size_t i = begin, next; i < whole; i = next) {
+        next = whole - i < BLOCK ? whole : i + BLOCK;
+        for (size_t j = i; j < next; j += 16)
+            weigh(&s, j, 16, log, &sum);
+        for (size_t j = i; j < next; j += 16)
+            pass_on(&s, j, 16, log, past, &best);
     }
-    s->best = best;
+    if (whole < end) {
+        weigh(&s, whole, (end - whole) % 16, log, &sum);
+        pass_on(&s, whole, (end - whole) % 16, log, past, &best);
+    }
+    of->best = best;
     return lm_v_fold_add(sum);
 }
 

@@ -2,6 +2,27 @@
  * blocks where both sides are long and far beyond the caches. */
 #include "backends/cpu/simd/kernel.h"
 
+#if LM_LEVEL_NO == 1
+/* Of its 16 registers a quarter of the square takes 8. The left half of eight lines waits in memory for the right one,
+ * since lines go past the caches well only when they are whole. */
+LM_VEC void square(float *to, int64_t to_p, const float *from, int64_t from_q, bool past)
+{
+    for (int p = 0; p < LM_LANES; p += 8) {
+        _Alignas(32) float left[8][8];
+        __m256 v[8];
+        for (int q = 0; q < LM_LANES; q += 8) {
+            for (int i = 0; i < 8; i++)
+                v[i] = _mm256_loadu_ps(from + (q + i) * from_q + p);
+            lm_turn8(v);
+            for (int i = 0; i < 8 && q == 0; i++)
+                _mm256_store_ps(left[i], v[i]);
+            __asm__("" : "+m"(left)); /* not in registers */
+        }
+        for (int i = 0; i < 8; i++)
+            put(to + (p + i) * to_p, (lm_v16){_mm256_load_ps(left[i]), v[i]}, past);
+    }
+}
+#else
 LM_VEC void square(float *to, int64_t to_p, const float *from, int64_t from_q, bool past)
 {
     lm_v16 v[LM_LANES];
@@ -11,6 +32,7 @@ LM_VEC void square(float *to, int64_t to_p, const float *from, int64_t from_q, b
     for (int p = 0; p < LM_LANES; p++, to += to_p)
         put(to, v[p], past);
 }
+#endif
 
 /* The first np x nq elements of a square. */
 static __attribute__((noinline)) void edge(float *to, int64_t to_p, const float *from, int64_t from_q, int64_t np,
