@@ -2,15 +2,22 @@
  * with the content of the files. Programs are kept without indentation and without lines that are comments as a whole,
  * which machines do not read; their lines keep their numbers. Runs on the machine that builds.
  *
- * -p packs the files: a byte of flags, lowest first, then what they announce: 0, a byte as it is; 1, how far back to
- * look (two bytes, low first) and how much to copy from there (a byte, plus PACK_LEAST). */
+ * -p packs the files: a byte of flags, lowest first, then what they announce: 0, a byte as it is; 1, two bytes, low
+ * first: how far back to look (12 bits), and how much to copy from there, less PACK_LEAST (4 bits; 15: and what a third
+ * byte says). */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PACK_LEAST = 4, PACK_MOST = PACK_LEAST + 255, PACK_FAR = 65535 };
+enum { PACK_LEAST = 3, PACK_LONG = 15, PACK_MOST = PACK_LEAST + PACK_LONG + 255, PACK_FAR = 4095 };
 
 static unsigned char content[1 << 20];
+
+/* From each byte of the content on: how many to announce together, from how far back, and the bits of all that is
+ * left. */
+static struct {
+    long count, back, bits;
+} best[sizeof content + 1];
 
 static bool is_program(const char *path)
 {
@@ -66,36 +73,56 @@ static void put(FILE *out, unsigned byte, long *count)
 /* The longest piece before `at` that comes again there: its length, and how far back it is. */
 static long find_before(long at, long size, long *back)
 {
-    long best = 0;
+    long longest = 0;
     for (long from = at > PACK_FAR ? at - PACK_FAR : 0; from < at; from++) {
         long n = 0;
         while (n < PACK_MOST && at + n < size && content[from + n] == content[at + n])
             n++;
-        if (n >= best) {
-            best = n;
+        if (n >= longest) {
+            longest = n;
             *back = at - from;
         }
     }
-    return best;
+    return longest;
+}
+
+/* What takes the fewest bits, from the end on. */
+static void choose(long size)
+{
+    best[size].bits = 0;
+    for (long at = size - 1; at >= 0; at--) {
+        const long longest = find_before(at, size, &best[at].back);
+        best[at].count = 1;
+        best[at].bits = best[at + 1].bits + 9;
+        for (long n = PACK_LEAST; n <= longest; n++) {
+            const long bits = best[at + n].bits + (n < PACK_LEAST + PACK_LONG ? 17 : 25);
+            if (bits < best[at].bits) {
+                best[at].count = n;
+                best[at].bits = bits;
+            }
+        }
+    }
 }
 
 static void put_packed(FILE *out, long size)
 {
     long count = 0;
+    choose(size);
     for (long at = 0; at < size;) {
         unsigned char items[8 * 3];
         unsigned flags = 0;
         int used = 0;
         for (int i = 0; i < 8 && at < size; i++) {
-            long back = 0, n = find_before(at, size, &back);
-            if (n < PACK_LEAST) {
+            const long n = best[at].count, more = n - PACK_LEAST, back = best[at].back;
+            if (n == 1) {
                 items[used++] = content[at++];
                 continue;
             }
             flags |= 1u << i;
             items[used++] = (unsigned char)(back & 255);
-            items[used++] = (unsigned char)(back >> 8);
-            items[used++] = (unsigned char)(n - PACK_LEAST);
+            items[used++] = (unsigned char)(back >> 8 | (more < PACK_LONG ? more : PACK_LONG) << 4);
+            if (more >= PACK_LONG)
+                items[used++] = (unsigned char)(more - PACK_LONG);
             at += n;
         }
         put(out, flags, &count);

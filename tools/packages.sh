@@ -24,6 +24,7 @@ pc:libutf8proc libutf8proc-dev
 /usr/include/CL/cl.h opencl-c-headers
 pc:OpenCL ocl-icd-opencl-dev
 /etc/OpenCL/vendors/pocl.icd pocl-opencl-icd
+/usr/lib/oclgrind/liboclgrind-rt-icd.so oclgrind
 xz xz-utils
 chromium chromium
 qemu-aarch64 qemu-user

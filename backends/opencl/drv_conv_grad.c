@@ -44,6 +44,34 @@ static lm_status bring(lm_cl_maker *m, int input, const int64_t lo[AXES], const 
     return LM_OK;
 }
 
+/* What is not finite in the signal must not meet the zeros that are there for the kernel's convenience. */
+static lm_status add_repair(lm_cl_maker *m, const int64_t lo[AXES])
+{
+    const lm_call *call = m->call;
+    const lm_attr_conv *a = &call->a->conv;
+    const lm_view *x = &call->x[0], *s = &call->x[1], *w = &call->y[0];
+    lm_cl_depthwise p = {.units = w->sh.dim[0], .n = x->sh.dim[0], .c = w->sh.dim[1]};
+    lm_cl_pass *pass;
+    p.blocks = p.units / a->groups;
+    for (int i = 0; i < 2; i++)
+        p.x[i] = x->st[i], p.r[i] = s->st[i], p.y[i] = w->st[i];
+    for (int d = 0; d < AXES; d++) {
+        const int j = d - (AXES - a->nd);
+        p.in[d] = j < 0 ? 1 : x->sh.dim[2 + j], p.x[2 + d] = j < 0 ? 0 : x->st[2 + j];
+        p.out[d] = j < 0 ? 1 : s->sh.dim[2 + j], p.r[2 + d] = j < 0 ? 0 : s->st[2 + j];
+        p.kernel_[d] = j < 0 ? 1 : w->sh.dim[2 + j], p.y[2 + d] = j < 0 ? 0 : w->st[2 + j];
+        p.stride[d] = j < 0 ? 1 : a->stride[j];
+        p.dilation[d] = j < 0 ? 1 : a->dilation[j];
+        p.pad[d] = lo[d];
+    }
+    LM_TRY(lm_cl_pass_add(m->k, "conv_grad.cl", "", "without_padding", &p, sizeof p, &pass));
+    lm_cl_pass_operand(pass, 0, 0);
+    lm_cl_pass_operand(pass, 1, 0);
+    lm_cl_pass_operand(pass, call->nx, 0);
+    lm_cl_pass_line(m->k, pass, p.units, 0);
+    return LM_OK;
+}
+
 static lm_status make(lm_cl_maker *m)
 {
     const lm_call *call = m->call;
@@ -54,6 +82,7 @@ static lm_status make(lm_cl_maker *m)
     const int nd = a->nd;
     int64_t lo[AXES] = {0}, hi[AXES] = {0};
     image x, s;
+    bool padded = false;
     lm_cl_product *p = &m->p;
     if (lm_shape_count(&w->sh) == 0)
         return LM_OK;
@@ -62,6 +91,7 @@ static lm_status make(lm_cl_maker *m)
         lo[d] = a->pad_lo[j];
         hi[d] = (call->x[1].sh.dim[2 + j] - 1) * a->stride[j] + (w->sh.dim[2 + j] - 1) * a->dilation[j] + 1 - lo[d] -
                 call->x[0].sh.dim[2 + j];
+        padded = padded || lo[d] > 0 || hi[d] > 0;
     }
     LM_TRY(bring(m, 0, lo, hi, panels ? GAP : 0, &m->a, &x));
     p->rows = x.c / groups, p->columns = w->sh.dim[0] / groups;
@@ -87,7 +117,8 @@ static lm_status make(lm_cl_maker *m)
     p->y_column = w->st[0];
     p->restart = 1;
     m->across = true;
-    return lm_cl_product_pass(m);
+    LM_TRY(lm_cl_product_pass(m));
+    return padded ? add_repair(m, lo) : LM_OK;
 }
 
 lm_status lm_cl_bind_conv_dw(lm_cl *cl, const lm_call *call, lm_kernel **out)

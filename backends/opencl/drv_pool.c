@@ -35,7 +35,9 @@ static void geometry(const lm_call *call, const lm_view *image, const lm_view *p
         p->pad_hi[i] = from < 0 ? 0 : a->pad_hi[from];
     }
     p->count_pad = a->count_pad;
-    p->column_major = a->column_major;
+    p->place[a->column_major ? 0 : 2] = 1;
+    p->place[1] = p->in[a->column_major ? 0 : 2];
+    p->place[a->column_major ? 2 : 0] = p->place[1] * p->in[1];
     p->power = (float)a->p;
 }
 
@@ -50,25 +52,27 @@ static lm_status check(const lm_call *call)
     return LM_OK;
 }
 
-/* A pass over the pixels of `size`; places are looked at channel by channel, on processors by one work-item for some,
- * which works out once where the windows lie. */
+/* A pass over the pixels of `size`. On processors a work-item has some pixels of a line and some vectors of channels:
+ * it works out once where the windows lie. */
 static lm_status add_pass(lm_cl_kernel *k, lm_cl_pool *p, const LM_LONG size[3], const char *function, how form,
                           bool places, const int *operand, int operands, bool checks)
 {
-    enum { CHANNELS = 16 };
-    char options[96];
-    const int width = !places ? k->cl->lanes : k->cl->panels ? CHANNELS : 1;
+    enum { PIXELS = 16, VECTORS = 4 };
+    char options[64];
+    const int width = k->cl->panels ? VECTORS * k->cl->lanes : 1;
     lm_cl_pass *pass;
+    LM_REQUIRE(!places || p->in[0] * p->in[1] * p->in[2] <= INT32_MAX, LM_UNSUPPORTED,
+               "indices of planes with more than 2^31 elements have no kernel on opencl");
+    p->run = k->cl->panels ? PIXELS : 1;
     p->blocks = (p->c + width - 1) / width;
-    p->units = p->n * p->blocks * size[0] * size[1] * size[2];
-    snprintf(options, sizeof options, "-DHOW=%d -DPLACES=%d -DSPAN=%d%s", (int)form, places, width,
-             places ? " -DLM_WIDTH=1" : "");
+    p->units = p->n * p->blocks * size[0] * size[1] * ((size[2] + p->run - 1) / p->run);
+    snprintf(options, sizeof options, "-DHOW=%d -DPLACES=%d -DSPAN=%d", (int)form, places, width);
     LM_TRY(lm_cl_pass_add(k, form == POWERS ? "vmath.h vmath_trig.h pool.cl" : "pool.cl", options, function, p,
                           sizeof *p, &pass));
     for (int i = 0; i < operands; i++)
         lm_cl_pass_operand(pass, operand[i], 0);
     pass->checks = checks;
-    lm_cl_pass_line(k, pass, p->units, k->cl->panels ? 16 : 0);
+    lm_cl_pass_line(k, pass, p->units, k->cl->panels ? 1 : 0);
     return LM_OK;
 }
 

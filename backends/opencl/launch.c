@@ -1,7 +1,8 @@
 /* Bound calls: building them from passes, and running them.
  *
  * The flag: a kernel that finds bad data writes word 0, what kind (its op and 1), once, then the value (two words, low
- * first) and what it was checked against; it goes on with a value that does no harm. Sync reads it. */
+ * first) and what it was checked against; it goes on with a value that does no harm. Sync reads it. Each thread has a
+ * flag of its own, since it waits for what it launched itself. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,7 +101,41 @@ lm_status lm_cl_bound(lm_cl_kernel *k, lm_status status, lm_kernel **out)
     return status;
 }
 
-static cl_int set_arguments(const lm_cl_kernel *k, const lm_cl_pass *p, const lm_arg *arg, lm_buffer *workspace)
+static const cl_int clear[LM_CL_FLAG];
+
+static lm_cl_flag *find_flag(lm_cl *cl)
+{
+    for (size_t i = 0; i < cl->flags.count; i++)
+        if (pthread_equal(cl->flags.at[i].thread, pthread_self()))
+            return &cl->flags.at[i];
+    return NULL;
+}
+
+static lm_status own_flag(lm_cl *cl, lm_cl_flag **out)
+{
+    cl_int code;
+    *out = find_flag(cl);
+    if (*out)
+        return LM_OK;
+    LM_TRY(lm_vec_reserve(&cl->flags, cl->flags.count + 1));
+    lm_cl_flag flag = {.thread = pthread_self()};
+    flag.words = cl->api->CreateBuffer(cl->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, sizeof clear,
+                                       (void *)clear, &code);
+    LM_TRY(lm_cl_status(code, "making a buffer"));
+    *out = &cl->flags.at[cl->flags.count];
+    cl->flags.at[cl->flags.count++] = flag;
+    return LM_OK;
+}
+
+void lm_cl_flags_free(lm_cl *cl)
+{
+    for (size_t i = 0; i < cl->flags.count; i++)
+        cl->api->ReleaseMemObject(cl->flags.at[i].words);
+    lm_vec_free(&cl->flags);
+}
+
+static cl_int set_arguments(const lm_cl_kernel *k, const lm_cl_pass *p, const lm_arg *arg, lm_buffer *workspace,
+                            const lm_cl_flag *flag)
 {
     const lm_cl_api *api = k->cl->api;
     cl_uint at = 1;
@@ -114,8 +149,8 @@ static cl_int set_arguments(const lm_cl_kernel *k, const lm_cl_pass *p, const lm
         if (code == CL_SUCCESS)
             code = api->SetKernelArg(p->kernel, at++, sizeof off, &off);
     }
-    if (code == CL_SUCCESS && p->checks)
-        code = api->SetKernelArg(p->kernel, at, sizeof k->cl->flag, &k->cl->flag);
+    if (code == CL_SUCCESS && flag)
+        code = api->SetKernelArg(p->kernel, at, sizeof flag->words, &flag->words);
     return code;
 }
 
@@ -144,14 +179,18 @@ static lm_status run_passes(const lm_cl_kernel *k, const lm_arg *arg, lm_buffer 
         const lm_cl_pass *p = &k->passes.at[i];
         if (!p->global[0] || (p->rank > 1 && !p->global[1]) || (p->rank > 2 && !p->global[2]))
             continue;
-        LM_TRY(lm_cl_status(set_arguments(k, p, arg, workspace), k->name));
+        lm_cl_flag *flag = NULL;
+        if (p->checks)
+            LM_TRY(own_flag(cl, &flag));
+        LM_TRY(lm_cl_status(set_arguments(k, p, arg, workspace, flag), k->name));
         cl_int code = cl->api->EnqueueNDRangeKernel(cl->queue, p->kernel, p->rank, NULL, p->global,
                                                     p->local[0] ? p->local : NULL, 0, NULL, next_event(cl));
         if (code != CL_SUCCESS) {
             cl->timed.n -= cl->timing;
             return lm_cl_status(code, k->name);
         }
-        cl->flagged |= p->checks;
+        if (flag)
+            flag->raised = true;
     }
     return LM_OK;
 }
@@ -165,16 +204,16 @@ lm_status lm_cl_launch(lm_device *dev, const lm_kernel *kernel, const lm_arg *ar
     return status;
 }
 
-static lm_status read_flag(lm_cl *cl)
+static lm_status read_flag(lm_cl *cl, lm_cl_flag *flag)
 {
-    cl_int word[LM_CL_FLAG], clear[LM_CL_FLAG] = {0};
-    LM_TRY(lm_cl_status(cl->api->EnqueueReadBuffer(cl->queue, cl->flag, CL_TRUE, 0, sizeof word, word, 0, NULL, NULL),
-                        "sync"));
-    cl->flagged = false;
+    cl_int word[LM_CL_FLAG];
+    LM_TRY(lm_cl_status(cl->api->EnqueueReadBuffer(cl->queue, flag->words, CL_TRUE, 0, sizeof word, word, 0, NULL,
+                                                   NULL), "sync"));
+    flag->raised = false;
     if (!word[0])
         return LM_OK;
     LM_TRY(lm_cl_status(
-        cl->api->EnqueueWriteBuffer(cl->queue, cl->flag, CL_TRUE, 0, sizeof clear, clear, 0, NULL, NULL), "sync"));
+        cl->api->EnqueueWriteBuffer(cl->queue, flag->words, CL_TRUE, 0, sizeof clear, clear, 0, NULL, NULL), "sync"));
     int64_t value = (int64_t)((uint64_t)(uint32_t)word[2] << 32 | (uint32_t)word[1]);
     unsigned op = (unsigned)word[0] - 1;
     if (op == LM_OP_NONZERO || op == LM_OP_RANGE)
@@ -237,7 +276,8 @@ lm_status lm_cl_sync(lm_device *dev)
     lm_cl *cl = (lm_cl *)dev;
     LM_TRY(lm_cl_status(lm_cl_wait(cl), "waiting for the device"));
     pthread_mutex_lock(&cl->lock);
-    lm_status status = cl->flagged ? read_flag(cl) : LM_OK;
+    lm_cl_flag *flag = find_flag(cl);
+    lm_status status = flag && flag->raised ? read_flag(cl, flag) : LM_OK;
     pthread_mutex_unlock(&cl->lock);
     return status;
 }

@@ -52,12 +52,12 @@ static lm_status reserve(lm_cl *cl, size_t bytes)
 }
 
 /* Drivers want pages for memory that they shall use in place. */
-enum { PAGE = 4096 };
+enum { PAGE = 4096, LITTLE = 16 << 10 };
 
-/* A buffer and the memory it lies in where that is ours. */
+/* A buffer, the memory it lies in where that is ours, and what is on its way into it, NULL: nothing. */
 typedef struct buffer {
     lm_buffer base;
-    void *block;
+    void *block, *sent;
 } buffer;
 
 /* A processor's buffers are ours, in huge pages where they are large; other devices that share the host's memory know
@@ -150,7 +150,7 @@ static void CL_CALLBACK give_back(cl_mem mem, void *block)
     lm_free(block);
 }
 
-/* Work that is queued keeps the memory object alive by itself, but not the memory of ours that it lies in. Where nobody
+/* Work that is queued keeps the memory object alive by itself, but not memory of ours that it uses. Where nobody
  * can wait for the work the driver gives that back in its own time, or never. */
 void lm_cl_release(lm_device *dev, lm_buffer *b)
 {
@@ -158,15 +158,30 @@ void lm_cl_release(lm_device *dev, lm_buffer *b)
     pthread_rwlock_rdlock(&cl->steady);
     lm_cl_unmap(cl, b);
     pthread_rwlock_unlock(&cl->steady);
-    void *block = ((buffer *)b)->block;
-    if (in_place(cl) && lm_cl_wait(cl) != CL_SUCCESS && block) {
-        (void)cl->api->SetMemObjectDestructorCallback(b->handle, give_back, block);
-        block = NULL;
-    }
+    void *ours[] = {((buffer *)b)->block, ((buffer *)b)->sent};
+    const bool done = !in_place(cl) || lm_cl_wait(cl) == CL_SUCCESS;
+    for (size_t i = 0; i < LM_COUNT(ours) && !done; i++)
+        if (ours[i]) {
+            (void)cl->api->SetMemObjectDestructorCallback(b->handle, give_back, ours[i]);
+            ours[i] = NULL;
+        }
     cl->api->ReleaseMemObject(b->handle);
     atomic_fetch_sub(&cl->held, b->bytes);
-    lm_free(block);
+    for (size_t i = 0; i < LM_COUNT(ours); i++)
+        lm_free(ours[i]);
     lm_free(b);
+}
+
+/* What `to` is made of where nobody has to wait for it: a graph's constants in its file outlive whatever reads them,
+ * and of a little there is a copy that goes with `to`, once. Releasing `to` waits. NULL: wait. */
+static const void *lasting(const lm_cl *cl, lm_buffer *to, const lm_buffer *from, size_t from_off, size_t bytes)
+{
+    buffer *b = (buffer *)to;
+    const void *at = (const char *)from->host + from_off;
+    if (!in_place(cl) || from->mapped || b->sent || bytes > LITTLE)
+        return in_place(cl) && from->mapped ? at : NULL;
+    b->sent = lm_malloc(bytes, 1);
+    return b->sent ? memcpy(b->sent, at, bytes) : NULL;
 }
 
 lm_status lm_cl_copy(lm_device *dev, lm_buffer *to, size_t to_off, lm_buffer *from, size_t from_off, size_t bytes)
@@ -188,8 +203,9 @@ lm_status lm_cl_copy(lm_device *dev, lm_buffer *to, size_t to_off, lm_buffer *fr
         if (code == CL_SUCCESS)
             code = cl->api->Finish(cl->queue);
     } else if (to_here) {
-        code = cl->api->EnqueueWriteBuffer(cl->queue, to->handle, CL_TRUE, to_off, bytes,
-                                           (const char *)from->host + from_off, 0, NULL, NULL);
+        const void *at = lasting(cl, to, from, from_off, bytes);
+        code = cl->api->EnqueueWriteBuffer(cl->queue, to->handle, !at, to_off, bytes,
+                                           at ? at : (const char *)from->host + from_off, 0, NULL, NULL);
     } else if (from_here) {
         code = cl->api->EnqueueReadBuffer(cl->queue, from->handle, CL_TRUE, from_off, bytes,
                                           (char *)to->host + to_off, 0, NULL, NULL);

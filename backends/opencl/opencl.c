@@ -1,4 +1,5 @@
 /* OpenCL devices: opening one that the probe found. */
+#include "backends/opencl/cache.h"
 #include "backends/opencl/opencl.h"
 
 #include <stdio.h>
@@ -16,15 +17,13 @@ static void close_device(lm_device *dev)
         cl->api->Finish(cl->queue);
     lm_cl_timing_end(cl);
     lm_cl_programs_free(cl);
-    if (cl->flag)
-        cl->api->ReleaseMemObject(cl->flag);
+    lm_cl_flags_free(cl);
     if (cl->queue)
         cl->api->ReleaseCommandQueue(cl->queue);
     if (cl->context)
         cl->api->ReleaseContext(cl->context);
     pthread_mutex_destroy(&cl->lock);
     pthread_rwlock_destroy(&cl->steady);
-    lm_free(cl->cache);
     lm_free(cl);
 }
 
@@ -102,7 +101,6 @@ static lm_status open_parts(lm_cl *cl, const lm_cl_found *f)
     cl_uint lanes = 0;
     cl_bool unified = CL_FALSE;
     cl_ulong memory = f->info.memory;
-    cl_int clear[LM_CL_FLAG] = {0};
     LM_TRY(lm_cl_load(&cl->api));
     LM_TRY(find_device(cl, f, &platform));
     cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform, 0};
@@ -110,8 +108,6 @@ static lm_status open_parts(lm_cl *cl, const lm_cl_found *f)
     LM_TRY(lm_context(lm_cl_status(code, "making a context"), "%s", f->info.name));
     cl->queue = cl->api->CreateCommandQueue(cl->context, cl->id, 0, &code);
     LM_TRY(lm_context(lm_cl_status(code, "making a queue"), "%s", f->info.name));
-    cl->flag = cl->api->CreateBuffer(cl->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, sizeof clear, clear, &code);
-    LM_TRY(lm_context(lm_cl_status(code, "making a buffer"), "%s", f->info.name));
     cl->api->GetDeviceInfo(cl->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof lanes, &lanes, NULL);
     cl->api->GetDeviceInfo(cl->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified, NULL);
     cl->unified = unified;
@@ -120,10 +116,7 @@ static lm_status open_parts(lm_cl *cl, const lm_cl_found *f)
     cl->lanes = !cl->panels ? 1 : lanes >= 16 ? 16 : lanes >= 8 ? 8 : 4;
     cl->group = cl->panels ? 1 : 256;
     set_options(cl, platform);
-    lm_str folder = {0};
-    if (lm_env_cache_dir(&folder) == LM_OK && lm_str_add(&folder, "/opencl") == LM_OK)
-        cl->cache = lm_str_take(&folder);
-    lm_str_free(&folder);
+    cl->cached = lm_cl_cache_is_open();
     lm_cl_choose(cl);
     return LM_OK;
 }

@@ -31,7 +31,14 @@ typedef struct lm_cl_choice {
     int rows, down, across;
 } lm_cl_choice;
 
-/* An open device. `lock` guards programs, the flag and what is timed: a launch sets arguments and enqueues under it.
+/* What kernels found wrong with the data of a thread that launched them: LM_CL_FLAG words, see launch.c. */
+typedef struct lm_cl_flag {
+    pthread_t thread;
+    cl_mem words;
+    bool raised; /* perhaps: a kernel that may was launched since they were last read */
+} lm_cl_flag;
+
+/* An open device. `lock` guards programs, flags and what is timed: a launch sets arguments and enqueues under it.
  * Who uses the queue without `lock` reads under `steady`; the queue changes once, where timing begins. */
 typedef struct lm_cl {
     lm_device dev;
@@ -44,8 +51,7 @@ typedef struct lm_cl {
     pthread_mutex_t lock;
     pthread_rwlock_t steady; /* taken after `lock` where both are */
     lm_map programs;   /* by source file and options */
-    cl_mem flag;       /* what kernels found wrong with the data: LM_CL_FLAG words, see launch.c */
-    bool flagged;      /* a kernel that may raise the flag was launched since it was last read */
+    LM_VEC(lm_cl_flag) flags;
     bool panels;       /* CPU-type: vectors and packed panels; otherwise local memory */
     bool unified;      /* host and device share one memory */
     atomic_size_t held; /* bytes of buffers */
@@ -53,7 +59,7 @@ typedef struct lm_cl {
     size_t group;      /* work-items per group for kernels without local memory */
     char key[256];     /* device, driver, platform: what binaries belong to */
     char options[128]; /* of every build */
-    char *cache;       /* folder of compiled programs; NULL: none */
+    bool cached;       /* there is a folder that keeps what the helper compiles */
     lm_cl_choice choice[LM_CL_CLASSES];
     lm_cl_found found; /* what it was opened as */
     lm_cpuset near;    /* processors next to it, where `bound` */
@@ -66,7 +72,7 @@ enum { LM_CL_SCRATCH = -1, LM_CL_OWN = -2 };
 enum { LM_CL_MEMS = 8, LM_CL_FLAG = 4 };
 
 /* One launch of one OpenCL kernel. Its arguments: the parameters by value; for each of mem[] a pointer and an offset in
- * bytes (ulong); last, if it `checks` data, the flag. */
+ * bytes (ulong); last, if it `checks` data, the thread's flag. */
 typedef struct lm_cl_pass {
     cl_kernel kernel;
     cl_uint rank;
@@ -137,6 +143,7 @@ cl_int lm_cl_wait(lm_cl *cl); /* until nothing is queued */
 lm_status lm_cl_sync(lm_device *dev);
 lm_status lm_cl_timing(lm_device *dev, double *seconds);
 void lm_cl_timing_end(lm_cl *cl);
+void lm_cl_flags_free(lm_cl *cl);
 
 /* Run passes now, outside any plan (deriving constants). Call without the lock; blocks. */
 lm_status lm_cl_run_now(lm_cl_kernel *k, const lm_arg *arg, lm_buffer *workspace);

@@ -1,28 +1,28 @@
 /* Finding devices. Drivers are asked by the helper process, since some crash when they are looked at; the answer is
  * kept on disk until drivers, or what names them, change. */
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "backends/opencl/cache.h"
 #include "backends/opencl/helper.h"
 #include "backends/opencl/opencl.h"
 #include "core/base/env.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/base/mem.h"
 
 /* That there is nothing is asked again after a while. */
-enum { FORMAT = 5, PLATFORMS = 16, NONE_SECONDS = 600 };
+enum { FORMAT = 6, PLATFORMS = 16, NONE_SECONDS = 600 };
+static const char kind[] = "probe"; /* of cache files */
 static const char vendors[] = "/etc/OpenCL/vendors";
 
 /* By which drivers hide devices. */
 static const lm_env_id hiding[] = {LM_ENV_POCL_DEVICES, LM_ENV_CUDA_DEVICES, LM_ENV_ROCR_DEVICES};
 
 typedef struct answer {
-    uint64_t key, check; /* check: of what follows */
+    uint64_t key;
+    int64_t when; /* seconds since 1970 */
     int32_t n, size;
     char reason[192]; /* why there is nothing, "" otherwise */
     lm_cl_found found[LM_CL_DEVICES];
@@ -188,6 +188,7 @@ lm_status lm_cl_probe_serve(const void *request, void *reply, size_t *bytes)
     memset(a, 0, sizeof *a);
     memcpy(&a->key, request, sizeof a->key);
     a->size = *bytes = sizeof *a;
+    a->when = time(NULL);
     ask(a);
     return LM_OK;
 }
@@ -202,90 +203,74 @@ static lm_status ask_helper(uint64_t key, answer *a, bool *passing)
         return status;
     memset(a, 0, sizeof *a);
     a->key = key;
+    a->when = time(NULL);
     a->size = sizeof *a;
     *passing = status == LM_NO;
     snprintf(a->reason, sizeof a->reason, "%s while its devices were listed", lm_message());
     return LM_OK;
 }
 
-static uint64_t check_of(const answer *a)
+/* What the helper answered last, for this process where there is no cache folder. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static answer known;
+static atomic_bool stale;
+
+static bool holds(const answer *a, uint64_t key)
 {
-    const size_t from = offsetof(answer, n);
-    return lm_hash((const char *)a + from, sizeof *a - from, a->key);
+    return a->key == key && a->size == (int32_t)sizeof *a && a->n >= 0 && a->n <= LM_CL_DEVICES &&
+           (a->n || time(NULL) - a->when < NONE_SECONDS);
 }
 
-static lm_status cache_file(uint64_t key, lm_str *path)
+static bool from_cache(uint64_t key)
 {
-    LM_TRY(lm_env_cache_dir(path));
-    LM_TRY(lm_str_add(path, "/opencl"));
-    return lm_str_printf(path, "/probe-%016llx", (unsigned long long)key);
-}
-
-static bool from_cache(uint64_t key, answer *a)
-{
-    lm_str path = {0};
-    lm_file file = {0};
-    struct stat s;
-    bool good = cache_file(key, &path) == LM_OK && lm_file_map(path.text, &file) == LM_OK && file.size == sizeof *a &&
-                stat(path.text, &s) == 0;
-    if (good) {
-        memcpy(a, file.bytes, sizeof *a);
-        good = a->key == key && a->check == check_of(a) && a->size == (int32_t)sizeof *a && a->n >= 0 &&
-               a->n <= LM_CL_DEVICES && (a->n || time(NULL) - s.st_mtime < NONE_SECONDS);
-    }
+    lm_file file;
+    size_t bytes = 0;
+    const answer *a = lm_cl_cache_get(kind, key, &file, &bytes);
+    const bool good = a && bytes == sizeof *a && holds(a, key);
+    if (good)
+        known = *a;
     lm_file_unmap(&file);
-    lm_str_free(&path);
     return good;
 }
 
-static void to_cache(answer *a)
+/* Under `lock`: have `known` hold for the key; *passing as above. */
+static lm_status know(uint64_t key, bool *passing)
 {
-    a->check = check_of(a);
-    lm_str path = {0};
-    if (cache_file(a->key, &path) == LM_OK) {
-        char *name = strrchr(path.text, '/');
-        *name = '\0';
-        lm_status made = lm_dir_make(path.text);
-        *name = '/';
-        if (made == LM_OK)
-            lm_file_write(path.text, a, sizeof *a);
-    }
-    lm_str_free(&path);
+    if ((!atomic_exchange(&stale, false) && holds(&known, key)) || from_cache(key))
+        return LM_OK;
+    LM_TRY(ask_helper(key, &known, passing));
+    if (*passing)
+        known.size = 0;
+    else
+        lm_cl_cache_put(kind, key, &known, sizeof known);
+    return LM_OK;
 }
 
+/* Takes no lock: the helper has a copy of it from when it was forked. */
 void lm_cl_probe_forget(void)
 {
     uint64_t key;
     bool any;
-    lm_str path = {0};
-    if (lm_cl_fingerprint(&key, &any) == LM_OK && cache_file(key, &path) == LM_OK)
-        unlink(path.text);
-    lm_str_free(&path);
+    atomic_store(&stale, true);
+    if (lm_cl_fingerprint(&key, &any) == LM_OK)
+        lm_cl_cache_drop(kind, key);
 }
 
 lm_status lm_cl_probe(lm_cl_found *out, int cap, int *n)
 {
     uint64_t key;
-    bool any;
+    bool any, passing = false;
     *n = 0;
     LM_TRY(lm_cl_fingerprint(&key, &any));
     if (!any)
         return LM_OK;
-    answer *a;
-    LM_NEW(a);
-    if (!from_cache(key, a)) {
-        bool passing = false;
-        lm_status status = ask_helper(key, a, &passing);
-        if (status != LM_OK) {
-            lm_free(a);
-            return status;
-        }
-        if (!passing)
-            to_cache(a);
+    pthread_mutex_lock(&lock);
+    lm_status status = know(key, &passing);
+    if (status == LM_OK) {
+        *n = known.n < cap ? known.n : cap;
+        memcpy(out, known.found, (size_t)*n * sizeof *out);
+        lm_message_set(known.reason);
     }
-    *n = a->n < cap ? a->n : cap;
-    memcpy(out, a->found, (size_t)*n * sizeof *out);
-    lm_message_set(a->reason);
-    lm_free(a);
-    return LM_OK;
+    pthread_mutex_unlock(&lock);
+    return status;
 }

@@ -83,7 +83,7 @@ static lm_status add_pack(lm_cl_kernel *k, const lm_cl_pack *pack, lm_cl_place f
 {
     lm_cl_pack p = *pack;
     lm_cl_pass *pass;
-    p.units *= k->cl->panels ? 1 : p.nr;
+    p.units = k->cl->panels ? p.units / (p.tap_dim[0] * p.tap_dim[1] * p.tap_dim[2]) : p.units * p.nr;
     LM_TRY(lm_cl_pass_add(k, "layout.cl", "", "pack", &p, sizeof p, &pass));
     lm_cl_pass_operand(pass, from.operand, from.off);
     lm_cl_pass_operand(pass, to.operand, to.off);
@@ -244,7 +244,7 @@ static void set_block(const lm_cl *cl, const lm_cl_choice *choice, lm_cl_product
 /* Rows of a tile: as many as the choice says, fewer where that wastes less. */
 static int tile_rows(int rows_at_most, int64_t rows)
 {
-    static const int list[] = {10, 7, 4, 1};
+    static const int list[] = {10, 7, 4, 3, 1};
     int best = rows_at_most;
     double least = (double)((rows + best - 1) / best) * (best + 1.0);
     for (size_t i = 0; i < LM_COUNT(list); i++) {
@@ -264,8 +264,9 @@ static lm_status option(char *text, size_t room, const char *format, const char 
 
 int lm_cl_product_has(const lm_cl_maker *m)
 {
+    const lm_epilogue *e = m->call->ep;
     return (m->bias < 0 ? 0 : LM_CL_HAS_BIAS) | (m->residual < 0 ? 0 : LM_CL_HAS_RESIDUAL) |
-           (m->slope < 0 ? 0 : LM_CL_HAS_SLOPE);
+           (m->slope < 0 ? 0 : LM_CL_HAS_SLOPE) | (e && e->active && e->act == LM_OP_RELU ? LM_CL_HAS_RELU : 0);
 }
 
 void lm_cl_product_operands(const lm_cl_maker *m, lm_cl_pass *pass)
@@ -327,12 +328,12 @@ lm_status lm_cl_product_pass(lm_cl_maker *m)
                  !m->across && p->a_step == 1, terms > p->chain || p->restart);
     name_tile(m, cl->panels ? mr : bm, cl->panels ? lm_cl_panel(cl) : bn);
     p->end.has = lm_cl_product_has(m);
-    LM_TRY(
-        option(options, sizeof options, e && e->active ? " -DACT=%s" : "%s", e && e->active ? lm_ops[e->act].id : ""));
+    const bool named = e && e->active && !(p->end.has & LM_CL_HAS_RELU); /* relu needs no program of its own */
+    LM_TRY(option(options, sizeof options, named ? " -DACT=%s" : "%s", named ? lm_ops[e->act].id : ""));
     LM_TRY(option(options, sizeof options, e && e->sloped ? " -DSLOPE=%s" : "%s",
                   e && e->sloped ? lm_ops[e->slope.of].id : ""));
     /* compilers take their time over functions that nobody calls */
-    snprintf(files, sizeof files, "%sproduct.cl %s", e && (e->active || e->sloped) ? LM_CL_FORMULAS : "",
+    snprintf(files, sizeof files, "%sproduct.cl %s", named || (e && e->sloped) ? LM_CL_FORMULAS : "",
              cl->panels ? "product_panels.cl" : "product_tiles.cl");
     LM_TRY(lm_cl_pass_add(k, files, options, "product", p, sizeof *p, &pass));
     lm_cl_product_operands(m, pass);

@@ -1,10 +1,8 @@
-/* Programs: sources built in or read from LIMN_CL_DIR, compiled once, binaries kept on disk.
- *
- * A file of the cache holds, in this order, what it belongs to (a head with two hashes and the size) and the binary.
- * Whatever does not fit is ignored and written anew; files take their names only when complete. */
+/* Programs: sources built in or read from LIMN_CL_DIR, compiled once, binaries kept on disk. */
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/opencl/cache.h"
 #include "backends/opencl/helper.h"
 #include "backends/opencl/opencl.h"
 #include "core/base/embedded.h"
@@ -17,14 +15,7 @@
 
 extern const lm_embedded lm_cl_sources[];
 
-/* Raise it when the meaning of a cache file changes. */
-enum { FORMAT = 1 };
-static const char magic[8] = "limn-cl";
-
-typedef struct head {
-    char magic[8];
-    uint64_t key, check, bytes; /* of source, options and device; of the binary */
-} head;
+static const char kind[] = "clbin"; /* of cache files */
 
 /* Without what only the host's compiler includes. */
 static lm_status add_text(lm_str *out, const char *text, size_t size)
@@ -43,7 +34,7 @@ static lm_status add_text(lm_str *out, const char *text, size_t size)
 /* What `embed -p` packed. */
 static lm_status unpack(const lm_embedded *e, lm_str *out)
 {
-    enum { LEAST = 4 };
+    enum { LEAST = 3, LONG = 15 };
     const unsigned char *at = e->data, *end = at + e->size;
     while (at < end) {
         unsigned flags = *at++;
@@ -52,10 +43,11 @@ static lm_status unpack(const lm_embedded *e, lm_str *out)
                 LM_TRY(lm_str_char(out, (char)*at++));
                 continue;
             }
-            const size_t back = at[0] | (size_t)at[1] << 8;
-            for (size_t n = at[2] + (size_t)LEAST; n > 0; n--)
+            const size_t back = at[0] | (size_t)(at[1] & 15) << 8;
+            size_t n = (size_t)(at[1] >> 4) + LEAST;
+            at += 2;
+            for (n += n == LONG + LEAST ? *at++ : 0u; n > 0; n--)
                 LM_TRY(lm_str_char(out, out->text[out->count - back]));
-            at += 3;
         }
     }
     return LM_OK;
@@ -72,7 +64,7 @@ static lm_status add_packed(lm_str *text, const lm_embedded *e)
 }
 
 /* From the folder that LIMN_CL_DIR names if it has the file, otherwise what is built in. */
-static lm_status add_file(lm_str *text, const char *name, size_t length)
+static lm_status add_file(const char *name, size_t length, uint64_t *key, lm_str *text)
 {
     const char *folder = lm_env_text(LM_ENV_CL_DIR);
     if (*folder) {
@@ -83,95 +75,68 @@ static lm_status add_file(lm_str *text, const char *name, size_t length)
         lm_str_free(&path);
         LM_TRY(status);
         if (there) {
-            status = add_text(text, (const char *)file.bytes, file.size);
+            *key = lm_hash(file.bytes, file.size, *key);
+            status = text ? add_text(text, (const char *)file.bytes, file.size) : LM_OK;
             lm_file_unmap(&file);
             return status;
         }
     }
     for (const lm_embedded *e = lm_cl_sources; e->name; e++)
-        if (strlen(e->name) == length && strncmp(e->name, name, length) == 0)
-            return add_packed(text, e);
+        if (strlen(e->name) == length && strncmp(e->name, name, length) == 0) {
+            *key = lm_hash(e->data, e->size, *key);
+            return text ? add_packed(text, e) : LM_OK;
+        }
     return lm_fail(LM_DEVICE, "there is no OpenCL source %.*s", (int)length, name);
 }
 
-static lm_status assemble(const char *source, lm_str *text)
+/* What a binary is kept under; the program's text, too, unless `text` is NULL. */
+static lm_status assemble(const lm_cl *cl, const char *source, const char *options, uint64_t *key, lm_str *text)
 {
-    LM_TRY(add_file(text, "params.h", 8));
-    LM_TRY(add_file(text, "common.cl", 9));
+    *key = lm_hash(cl->key, strlen(cl->key), lm_hash(options, strlen(options), 0));
+    LM_TRY(add_file("params.h", 8, key, text));
+    LM_TRY(add_file("common.cl", 9, key, text));
     for (const char *at = source; *at; at += strspn(at, " ")) {
         size_t length = strcspn(at, " ");
-        LM_TRY(add_file(text, at, length));
+        LM_TRY(add_file(at, length, key, text));
         at += length;
     }
     return LM_OK;
 }
 
-static lm_status cache_path(const lm_cl *cl, uint64_t key, lm_str *path)
-{
-    return cl->cache ? lm_str_printf(path, "%s/%016llx.clbin", cl->cache, (unsigned long long)key) : LM_NO;
-}
-
-/* The program in a cache file, or NULL. */
+/* The program that was kept, or NULL. */
 static cl_program from_cache(lm_cl *cl, uint64_t key, const char *options)
 {
-    lm_str path = {0};
-    lm_file file = {0};
+    lm_file file;
+    size_t bytes;
     cl_program program = NULL;
-    head h;
-    if (cache_path(cl, key, &path) != LM_OK || lm_file_map(path.text, &file) != LM_OK)
-        goto out;
-    if (file.size < sizeof h)
-        goto out;
-    memcpy(&h, file.bytes, sizeof h);
-    const unsigned char *binary = file.bytes + sizeof h;
-    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.key != key || h.bytes != file.size - sizeof h ||
-        h.check != lm_hash(binary, h.bytes, key)) {
-        lm_log(LM_LOG_INFO, "%s is no program of this device and is written anew", path.text);
-        goto out;
-    }
-    size_t bytes = h.bytes;
     cl_int loaded, code;
+    const unsigned char *binary = lm_cl_cache_get(kind, key, &file, &bytes);
+    if (!binary)
+        return NULL;
     program = cl->api->CreateProgramWithBinary(cl->context, 1, &cl->id, &bytes, &binary, &loaded, &code);
     if (code == CL_SUCCESS && loaded == CL_SUCCESS)
         code = cl->api->BuildProgram(program, 1, &cl->id, options, NULL, NULL);
     if (code != CL_SUCCESS || loaded != CL_SUCCESS) {
-        lm_log(LM_LOG_INFO, "%s refuses the compiled program %s (%s); it is compiled again", cl->dev.info.name,
-               path.text, lm_cl_error(code != CL_SUCCESS ? code : loaded));
+        lm_log(LM_LOG_INFO, "%s refuses a compiled program (%s); it is compiled again", cl->dev.info.name,
+               lm_cl_error(code != CL_SUCCESS ? code : loaded));
         if (program)
             cl->api->ReleaseProgram(program);
         program = NULL;
     }
-out:
     lm_file_unmap(&file);
-    lm_str_free(&path);
     return program;
 }
 
 /* A cache that cannot be written costs time, nothing else. */
-static lm_status to_cache(lm_cl *cl, uint64_t key, cl_program program)
+static void to_cache(lm_cl *cl, uint64_t key, cl_program program)
 {
     size_t bytes = 0;
-    lm_str path = {0};
-    unsigned char *block = NULL;
-    lm_status status = LM_NO;
-    if (cache_path(cl, key, &path) != LM_OK ||
-        cl->api->GetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS || !bytes)
-        goto out;
-    block = lm_malloc(bytes + sizeof(head), 1);
-    if (!block)
-        goto out;
-    unsigned char *binary = block + sizeof(head);
-    if (cl->api->GetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) != CL_SUCCESS)
-        goto out;
-    head h = {.key = key, .check = lm_hash(binary, bytes, key), .bytes = bytes};
-    memcpy(h.magic, magic, sizeof magic);
-    memcpy(block, &h, sizeof h);
-    LM_TRY_OUT(lm_dir_make(cl->cache));
-    LM_TRY_OUT(lm_file_write(path.text, block, bytes + sizeof h));
-out:
-    lm_free(block);
-    lm_str_free(&path);
-    return status;
+    if (cl->api->GetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS || !bytes)
+        return;
+    unsigned char *binary = lm_malloc(bytes, 1);
+    if (binary && cl->api->GetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS)
+        lm_cl_cache_put(kind, key, binary, bytes);
+    lm_free(binary);
 }
 
 static lm_status build_failed(lm_cl *cl, cl_program program, const char *source, const char *options, cl_int code)
@@ -219,7 +184,7 @@ static lm_status have_compiled(lm_cl *cl, const char *source, const char *option
     char did[96 + sizeof o.source];
     const int a = snprintf(o.source, sizeof o.source, "%s", source);
     const int b = snprintf(o.options, sizeof o.options, "%s", options);
-    if (!cl->cache || a >= (int)sizeof o.source || b >= (int)sizeof o.options)
+    if (!cl->cached || a >= (int)sizeof o.source || b >= (int)sizeof o.options)
         return LM_NO;
     snprintf(did, sizeof did, "%s: the compiler of %s", cl->dev.info.name, o.source);
     return lm_cl_ask(LM_CL_BUILD, &o, sizeof o, did, NULL, 0);
@@ -229,10 +194,9 @@ static lm_status make(lm_cl *cl, const char *source, const char *options, cl_pro
 {
     lm_str text = {0}, all = {0};
     lm_status status;
-    LM_TRY_OUT(assemble(source, &text));
+    uint64_t key;
     LM_TRY_OUT(lm_str_printf(&all, "%s %s", cl->options, options));
-    uint64_t key = lm_hash(text.text, text.count, FORMAT);
-    key = lm_hash(cl->key, strlen(cl->key), lm_hash(all.text, all.count, key));
+    LM_TRY_OUT(assemble(cl, source, all.text, &key, NULL)); /* texts are not looked at where binaries are there */
     *out = from_cache(cl, key, all.text);
     if (*out)
         goto out;
@@ -241,12 +205,11 @@ static lm_status make(lm_cl *cl, const char *source, const char *options, cl_pro
         goto out;
     if (status == LM_OK)
         *out = from_cache(cl, key, all.text);
-    if (status == LM_OK && !*out) { /* the folder takes nothing: the helper is of no use */
-        lm_free(cl->cache);
-        cl->cache = NULL;
-    }
+    if (status == LM_OK && !*out) /* the folder takes nothing: the helper is of no use */
+        cl->cached = false;
     status = LM_OK;
     if (!*out) {
+        LM_TRY_OUT(assemble(cl, source, all.text, &key, &text));
         LM_TRY_OUT(compile(cl, source, text.text, all.text, out));
         to_cache(cl, key, *out);
     }

@@ -1,16 +1,12 @@
 /* Which tiles products use: what suits the kind of device, or, for each class of shapes, what was fastest when `tune`
- * tried them. Choices never change results.
- *
- * They are kept in the cache folder, in a file whose name and head say what they belong to; any other file is left
- * alone until the next tuning. */
+ * tried them, which is kept in the cache folder. Choices never change results. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "backends/opencl/cache.h"
 #include "backends/opencl/product.h"
 #include "core/base/embedded.h"
-#include "core/base/env.h"
-#include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -20,7 +16,7 @@ extern const lm_embedded lm_cl_sources[];
 
 /* Raise it when classes or choices change their meaning. */
 enum { FORMAT = 1, TRIALS = 5 };
-static const char magic[8] = "limn-tu";
+static const char kind[] = "tune"; /* of cache files */
 
 /* On processors: the most rows of a tile, tiles of a work-item down and across. On GPUs: rows and columns of a group's
  * tile; 0: as the shape suggests. The first of each list is used where nothing was measured. */
@@ -42,12 +38,6 @@ int lm_cl_class(int64_t rows, int64_t columns, int64_t terms, bool across)
     return (terms > FEW_TERMS) | (rows > FEW_ROWS) << 1 | (columns > FEW_COLUMNS) << 2 | across << 3;
 }
 
-typedef struct tuned {
-    char magic[8];
-    uint64_t key, check;
-    lm_cl_choice choice[LM_CL_CLASSES];
-} tuned;
-
 /* Kernels, device, driver, platform, options of builds. */
 static uint64_t key_of(const lm_cl *cl)
 {
@@ -57,11 +47,6 @@ static uint64_t key_of(const lm_cl *cl)
             key = lm_hash(e->data, e->size, key);
     key = lm_hash(cl->options, strlen(cl->options), key);
     return lm_hash(cl->key, strlen(cl->key), key);
-}
-
-static lm_status path_of(const lm_cl *cl, uint64_t key, lm_str *path)
-{
-    return cl->cache ? lm_str_printf(path, "%s/%016llx.tune", cl->cache, (unsigned long long)key) : LM_NO;
 }
 
 static bool is_candidate(const lm_cl *cl, const lm_cl_choice *c)
@@ -74,50 +59,23 @@ static bool is_candidate(const lm_cl *cl, const lm_cl_choice *c)
     return false;
 }
 
-static bool fits(const lm_cl *cl, const lm_file *file, uint64_t key, tuned *t)
-{
-    if (file->size != sizeof *t)
-        return false;
-    memcpy(t, file->bytes, sizeof *t);
-    bool ok = memcmp(t->magic, magic, sizeof magic) == 0 && t->key == key &&
-              t->check == lm_hash(t->choice, sizeof t->choice, key);
-    for (int i = 0; ok && i < LM_CL_CLASSES; i++)
-        ok = is_candidate(cl, &t->choice[i]);
-    return ok;
-}
-
 void lm_cl_choose(lm_cl *cl)
 {
-    const uint64_t key = key_of(cl);
     int n;
-    lm_str path = {0};
-    lm_file file = {0};
-    tuned t;
+    lm_file file;
+    size_t bytes = 0;
+    const lm_cl_choice *kept = lm_cl_cache_get(kind, key_of(cl), &file, &bytes);
+    bool good = kept && bytes == sizeof cl->choice;
+    for (int i = 0; good && i < LM_CL_CLASSES; i++)
+        good = is_candidate(cl, &kept[i]);
     for (int i = 0; i < LM_CL_CLASSES; i++)
-        cl->choice[i] = candidates(cl, &n)[0];
-    if (path_of(cl, key, &path) == LM_OK && lm_file_map(path.text, &file) == LM_OK) {
-        if (fits(cl, &file, key, &t))
-            memcpy(cl->choice, t.choice, sizeof t.choice);
-        else
-            lm_log(LM_LOG_INFO, "%s holds no choices for this device and is ignored", path.text);
-        lm_file_unmap(&file);
-    }
-    lm_str_free(&path);
+        cl->choice[i] = good ? kept[i] : candidates(cl, &n)[0];
+    lm_file_unmap(&file);
 }
 
 lm_status lm_cl_keep(const lm_cl *cl)
 {
-    lm_str path = {0};
-    tuned t = {.key = key_of(cl)};
-    memcpy(t.magic, magic, sizeof magic);
-    memcpy(t.choice, cl->choice, sizeof t.choice);
-    t.check = lm_hash(t.choice, sizeof t.choice, t.key);
-    lm_status status = path_of(cl, t.key, &path);
-    if (status == LM_OK)
-        status = lm_dir_make(cl->cache);
-    if (status == LM_OK)
-        status = lm_file_write(path.text, &t, sizeof t);
-    lm_str_free(&path);
+    const lm_status status = lm_cl_cache_put(kind, key_of(cl), cl->choice, sizeof cl->choice);
     return status == LM_NO ? lm_fail(LM_DEVICE, "there is no cache folder to keep choices in; set LIMN_CACHE_DIR")
                            : status;
 }

@@ -301,7 +301,7 @@ lm_status lm_out_commit(lm_out *out)
     if (close(out->fd) != 0)
         status = lm_fail(LM_OUTPUT, "%s: %s", out->path, strerror(errno));
     out->fd = -1;
-    if (status == LM_OK && out->temporary && gathered.on) {
+    if (status == LM_OK && out->temporary && gathered.on && !out->at_once) {
         status = lm_vec_push(&gathered.files, *out);
         if (status == LM_OK)
             *out = (lm_out){.fd = -1};

@@ -36,6 +36,7 @@ void lm_file_done(const void *bytes, size_t count);
 typedef struct lm_out {
     int fd;
     char *path, *temporary; /* no temporary: `path` itself is open */
+    bool at_once;           /* not gathered, see below */
 } lm_out;
 
 lm_status lm_out_open(const char *path, lm_out *out);
@@ -47,7 +48,7 @@ void lm_out_drop(lm_out *out);        /* give up; fine after commit */
 
 /* All files or none: from lm_out_gather on, lm_out_commit of this thread closes a file and leaves it under its
  * temporary name until lm_out_commit_all, which ends the gathering; lm_out_drop_all removes what was gathered
- * instead. */
+ * instead. Files that are no results, such as a cache's, set `at_once`. */
 void lm_out_gather(void);
 lm_status lm_out_commit_all(void);
 void lm_out_drop_all(void);

@@ -153,10 +153,11 @@ lm_status lm_plan_places(lm_plan *p)
     if (!into)
         return LM_MEMORY;
     LM_TRY(lm_plan_uses(p, &uses));
-    if (!p->plain && p->one_space) {
+    /* processors like images channels-last, whatever drives them */
+    if (!p->plain && (p->one_space || p->chain.dev[0]->info.kind == LM_KIND_CPU))
         lm_plan_layout(p, &uses);
+    if (!p->plain && p->one_space)
         find_concats(p, &uses, into);
-    }
     LM_TRY(place_items(p, &uses, into));
     lifetimes(p);
     return LM_OK;

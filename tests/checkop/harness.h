@@ -203,7 +203,7 @@ typedef struct ck_options {
     const char *op, *glob, *device, *level;
     int threads; /* 0: 1, 2, 3 and 7 */
     uint64_t seed;
-    bool reduced, list, verbose, json;
+    bool reduced, tight, list, verbose, json;
 } ck_options;
 
 extern ck_options ck_opt;

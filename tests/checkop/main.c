@@ -32,7 +32,8 @@ static void usage(FILE *to)
             "\n  --op OP        one op, by id or name\n  --case GLOB    cases whose name matches\n"
             "  --device SPEC  one device, as LIMN_BACKEND takes it\n  --level ISA    one instruction level\n"
             "  --threads N    one number of threads\n  --seed N       other data (default 1)\n"
-            "  --reduced      few and small cases, for emulators\n  --list         names of the cases, nothing run\n"
+            "  --reduced      few and small cases, for emulators\n"
+            "  --tight        no guard zones, for memory checkers\n  --list         names of the cases, nothing run\n"
             "  --json         bench: as JSON\n  -v             every case and lane\n");
 }
 
@@ -42,9 +43,10 @@ static bool parse(int argc, char **argv)
         {"op", required_argument, NULL, 'o'},      {"case", required_argument, NULL, 'c'},
         {"device", required_argument, NULL, 'd'},  {"level", required_argument, NULL, 'l'},
         {"threads", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
-        {"reduced", no_argument, NULL, 'r'},       {"list", no_argument, NULL, 'L'},
-        {"json", no_argument, NULL, 'j'},          {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},          {0}};
+        {"reduced", no_argument, NULL, 'r'},       {"tight", no_argument, NULL, 'T'},
+        {"list", no_argument, NULL, 'L'},          {"json", no_argument, NULL, 'j'},
+        {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
+        {0}};
     int c;
     while ((c = getopt_long(argc, argv, "vh", options, NULL)) != -1)
         switch (c) {
@@ -55,6 +57,7 @@ static bool parse(int argc, char **argv)
         case 't': ck_opt.threads = atoi(optarg); break;
         case 's': ck_opt.seed = strtoull(optarg, NULL, 0); break;
         case 'r': ck_opt.reduced = true; break;
+        case 'T': ck_opt.tight = true; break;
         case 'L': ck_opt.list = true; break;
         case 'j': ck_opt.json = true; break;
         case 'v': ck_opt.verbose = true; break;

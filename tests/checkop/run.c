@@ -1,5 +1,6 @@
 /* One call on one device, with every operand inside guard zones: between and around the elements of an output lie bytes
- * that nobody may touch, and inputs must come back as they went. */
+ * that nobody may touch, and inputs must come back as they went. With --tight there are no zones: whoever leaves an
+ * operand leaves its buffer, which a memory checker sees. */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,11 @@ typedef struct placed {
     unsigned char *before, *after;
     size_t bytes;
 } placed;
+
+static size_t guard(void)
+{
+    return ck_opt.tight ? 0 : GUARD;
+}
 
 /* A byte that depends on its place, so that a shifted write shows as well. */
 static unsigned char canary(size_t at)
@@ -75,10 +81,10 @@ static void place(placed *p, lm_dtype dt, const lm_shape *sh, const ck_tensor *c
         *(span < 0 ? &low : &high) += span;
     }
     size_t shift = layout == CK_UNALIGNED ? size : 0;
-    p->bytes = 2 * GUARD + shift + (size_t)(high - low + (count > 0)) * size;
-    p->view.off = GUARD + shift + (size_t)-low * size;
-    p->before = malloc(p->bytes);
-    p->after = malloc(p->bytes);
+    p->bytes = 2 * guard() + shift + (size_t)(high - low + (count > 0)) * size;
+    p->view.off = guard() + shift + (size_t)-low * size;
+    p->before = malloc(p->bytes + 1);
+    p->after = malloc(p->bytes + 1);
     if (!p->before || !p->after || lm_buffer_wrap(p->before, p->bytes, &p->wrap) != LM_OK) {
         fprintf(stderr, "checkop: out of memory\n");
         exit(2);
@@ -129,6 +135,39 @@ static void placed_free(placed *p)
     free(p->after);
 }
 
+/* Scratch holds NaN to begin with, so that what was read before it was written shows in the result; behind it lies a
+ * guard zone. */
+static lm_status workspace_new(lm_device *d, size_t bytes, lm_buffer **out)
+{
+    const size_t all = bytes + guard();
+    unsigned char *image = malloc(all);
+    lm_buffer *from = NULL;
+    lm_status status = image ? lm_buffer_wrap(image, all, &from) : LM_MEMORY;
+    for (size_t b = 0; image && b < all; b++)
+        image[b] = b < bytes ? 0xff : canary(b);
+    if (status == LM_OK)
+        status = d->vt->alloc(d, all, out);
+    if (status == LM_OK)
+        status = d->vt->copy(d, *out, 0, from, 0, all);
+    lm_buffer_unref(from);
+    free(image);
+    return status;
+}
+
+static lm_status workspace_check(lm_device *d, const lm_kernel *k, lm_buffer *workspace)
+{
+    unsigned char end[GUARD];
+    lm_buffer *to = NULL;
+    lm_status status = lm_buffer_wrap(end, sizeof end, &to);
+    if (status == LM_OK && guard())
+        status = d->vt->copy(d, to, 0, workspace, k->workspace, sizeof end);
+    for (size_t b = 0; status == LM_OK && b < guard(); b++)
+        if (end[b] != canary(k->workspace + b))
+            status = lm_fail(LM_DEVICE, "%s wrote %zu bytes past its workspace of %zu", k->name, b + 1, k->workspace);
+    lm_buffer_unref(to);
+    return status;
+}
+
 /* Buffers on the device, the constants' packings, one launch, and everything copied back. */
 static lm_status launch(lm_device *d, lm_kernel *k, int nx, int ny, placed *op)
 {
@@ -150,12 +189,8 @@ static lm_status launch(lm_device *d, lm_kernel *k, int nx, int ny, placed *op)
         LM_TRY_OUT(d->vt->derive(d, &op[i].view, &k->want[w], &op[i].derived));
         arg[i] = (lm_arg){op[i].derived, 0};
     }
-    if (k->workspace) {
-        LM_TRY_OUT(d->vt->alloc(d, k->workspace + GUARD, &workspace));
-        if (workspace->host)
-            for (size_t b = 0; b < k->workspace + GUARD; b++)
-                ((unsigned char *)workspace->host)[b] = canary(b);
-    }
+    if (k->workspace)
+        LM_TRY_OUT(workspace_new(d, k->workspace, &workspace));
     LM_TRY_OUT(d->vt->launch(d, k, arg, workspace));
     LM_TRY_OUT(d->vt->sync(d));
     for (int i = 0; i < nx + ny; i++) {
@@ -167,11 +202,8 @@ static lm_status launch(lm_device *d, lm_kernel *k, int nx, int ny, placed *op)
         lm_buffer_unref(back);
         LM_TRY_OUT(status);
     }
-    for (size_t b = 0; workspace && workspace->host && b < GUARD; b++)
-        if (((unsigned char *)workspace->host)[k->workspace + b] != canary(k->workspace + b)) {
-            status = lm_fail(LM_DEVICE, "%s wrote %zu bytes past its workspace of %zu", k->name, b + 1, k->workspace);
-            break;
-        }
+    if (workspace)
+        status = workspace_check(d, k, workspace);
 out:
     lm_buffer_unref(workspace);
     return status;

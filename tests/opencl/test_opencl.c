@@ -1,5 +1,6 @@
 /* OpenCL devices: same answers from a cold, a warm and a damaged cache; bad indices; words for wrong device lists; a
  * driver that crashes when it is looked at (argument "crash", see meson.build). Skipped where there is no device. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +47,20 @@ static int programs(lm_names *names)
     return (int)names->count;
 }
 
+/* What is kept takes its name at once, whatever becomes of the results that this thread gathers. */
+static void kept_beside_results(void)
+{
+    float y[40];
+    lm_names names = {0};
+    gelu("opencl:0.0:strict=1", y);
+    CHECK(programs(&names) > 0);
+    lm_names_free(&names);
+    lm_out_drop_all();
+    CHECK(programs(&names) > 0);
+    lm_names_free(&names);
+    test_remove(folder);
+}
+
 static void caches(void)
 {
     float cold[40], warm[40], damaged[40];
@@ -90,6 +105,65 @@ static void bad_index(void)
     }
     lm_buffer_unref(x[0].buf);
     lm_buffer_unref(x[1].buf);
+    lm_chain_close(&chain);
+}
+
+/* A gather of an index from a vector, on the device. */
+typedef struct gather {
+    lm_device *dev;
+    lm_kernel *kernel;
+    lm_arg arg[3];
+} gather;
+
+static void gather_start(gather *g, lm_device *dev, double index)
+{
+    lm_view v[] = {ramp(LM_F32, LM_SHAPE(5), 0, 1), ramp(LM_I64, LM_SHAPE(1), index, 0),
+                   ramp(LM_F32, LM_SHAPE(1), 0, 0)};
+    const lm_attrs a = {0};
+    *g = (gather){.dev = dev};
+    for (int i = 0; i < 3; i++) {
+        const size_t bytes = v[i].buf->bytes;
+        if (CHECK_OK(dev->vt->alloc(dev, bytes, &g->arg[i].buf)))
+            CHECK_OK(dev->vt->copy(dev, g->arg[i].buf, 0, v[i].buf, 0, bytes));
+        lm_buffer_unref(v[i].buf);
+        v[i].buf = NULL;
+    }
+    const lm_call call = {.op = LM_OP_GATHER, .a = &a, .nx = 2, .ny = 1, .x = v, .y = v + 2};
+    CHECK_OK(dev->vt->bind(dev, &call, &g->kernel));
+    CHECK_OK(dev->vt->launch(dev, g->kernel, g->arg, NULL));
+}
+
+static void gather_end(gather *g)
+{
+    g->kernel->free(g->kernel);
+    for (int i = 0; i < 3; i++)
+        lm_buffer_unref(g->arg[i].buf);
+}
+
+static void *sound_beside(void *device)
+{
+    gather g;
+    gather_start(&g, device, 4);
+    CHECK_OK(g.dev->vt->sync(g.dev));
+    gather_end(&g);
+    return NULL;
+}
+
+/* An index out of range is told to who launched it, not to who waits first. */
+static void bad_index_beside(void)
+{
+    lm_chain chain;
+    pthread_t thread;
+    gather g;
+    if (!CHECK_OK(lm_chain_open("opencl:0.0:strict=1", &chain)))
+        return;
+    gather_start(&g, chain.dev[0], 5);
+    CHECK_INT(pthread_create(&thread, NULL, sound_beside, chain.dev[0]), 0);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK_FAILS(g.dev->vt->sync(g.dev), LM_INPUT);
+    CHECK(strstr(lm_message(), "index 5") != NULL);
+    CHECK_OK(g.dev->vt->sync(g.dev));
+    gather_end(&g);
     lm_chain_close(&chain);
 }
 
@@ -187,12 +261,15 @@ int main(int argc, char **argv)
             test_skip("there is no OpenCL loader");
         return test_end();
     }
+    lm_out_gather(); /* before the helper process is there, as in the command */
     if (lm_chain_open("opencl:0.0", &chain) != LM_OK)
         test_skip("no OpenCL device here");
     const bool processor = chain.dev[0]->info.kind == LM_KIND_CPU;
     lm_chain_close(&chain);
+    CASE(kept_beside_results);
     CASE(caches);
     CASE(bad_index);
+    CASE(bad_index_beside);
     CASE(strict_constants);
     CASE(device_lists);
     if (processor)

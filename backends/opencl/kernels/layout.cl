@@ -7,19 +7,28 @@ kernel void pack(const lm_cl_pack p, global const float *x, ulong ox, global flo
     x = LM_AT_CONST(global float, x, ox);
     y = LM_AT(global float, y, oy);
 #if LM_PANELS
-    long row = unit, j = 0, end = p.nr;
+    /* all taps of a channel, which share lines of the cache */
+    long c = unit % p.channels, rest = unit / p.channels, first = rest % p.panels * p.nr;
+    x += c * p.channel_x + lm_place(p.part_dim, p.part_x, rest / p.panels) + first * p.column_x;
+    y += (rest * p.tap_dim[0] * p.tap_dim[1] * p.tap_dim[2] * p.channels + c) * p.nr;
+    for (long d = 0; d < p.tap_dim[0]; d++)
+        for (long h = 0; h < p.tap_dim[1]; h++)
+            for (long w = 0; w < p.tap_dim[2]; w++, y += p.channels * p.nr)
+                for (long j = 0; j < p.nr; j++)
+                    y[j] = first + j < p.columns
+                               ? x[d * p.tap_x[0] + h * p.tap_x[1] + w * p.tap_x[2] + j * p.column_x]
+                               : 0.0f;
 #else
-    long row = unit / p.nr, j = unit % p.nr, end = j + 1;
-#endif
+    long row = unit / p.nr, j = unit % p.nr;
     long c = row % p.channels, rest = row / p.channels, from = c * p.channel_x;
     for (int d = LM_CL_TAPS - 1; d >= 0; d--) {
         from += rest % p.tap_dim[d] * p.tap_x[d];
         rest /= p.tap_dim[d];
     }
-    long first = rest % p.panels * p.nr;
+    j += rest % p.panels * p.nr;
     from += lm_place(p.part_dim, p.part_x, rest / p.panels);
-    for (; j < end; j++)
-        y[row * p.nr + j] = first + j < p.columns ? x[from + (first + j) * p.column_x] : 0.0f;
+    y[unit] = j < p.columns ? x[from + j * p.column_x] : 0.0f;
+#endif
 }
 
 /* One line of pixels per work-item on processors, one element elsewhere. */

@@ -28,7 +28,7 @@ enum { LM_CL_DIGITS = 4, LM_CL_TAPS = 3 };
 /* Tiles of a block that a work-item of product_panels.cl makes: down, across. */
 #define LM_CL_BLOCK_TILES 8
 #define LM_CL_BLOCK_PANELS 4
-enum { LM_CL_HAS_BIAS = 1, LM_CL_HAS_RESIDUAL = 2, LM_CL_HAS_SLOPE = 4 };
+enum { LM_CL_HAS_BIAS = 1, LM_CL_HAS_RESIDUAL = 2, LM_CL_HAS_SLOPE = 4, LM_CL_HAS_RELU = 8 };
 /* What follows a sum: bits of LM_CL_HAS_..., the parameters of activation and slope. */
 typedef struct lm_cl_end {
     int has, zero;
@@ -89,15 +89,17 @@ typedef struct lm_cl_lines {
 /* Pooling: images of three spatial axes. `image` is the side of the pixels, `pooled` that of the windows; of each the
  * strides of sample, channel and axes. */
 typedef struct lm_cl_pool {
-    LM_LONG units, n, c, blocks; /* blocks of channels, one per work-item */
+    LM_LONG units, n, c, blocks, run; /* blocks of channels; pixels along the last axis of a work-item */
     LM_LONG in[3], out[3], kernel_[3], stride[3], dilation[3], pad[3], pad_hi[3];
-    LM_LONG image[5], pooled[5], index[5];
-    int op, count_pad, column_major;
+    LM_LONG image[5], pooled[5], index[5], place[3]; /* place: steps of an element's number in its plane */
+    int op, count_pad;
     float power;
+    int zero;
 } lm_cl_pool;
 
 /* Depthwise convolution: a filter of its own for each channel. Weights: [block of channels][tap][LM_WIDTH]. `x` and the
- * others: strides of sample, channel and axes. */
+ * others: strides of sample, channel and axes. conv_grad.cl: n samples, c channels of the image and `blocks` of the
+ * signal per group, the signal is r, the weights are y. */
 typedef struct lm_cl_depthwise {
     LM_LONG units, n, c, blocks, run; /* pixels along the last axis of a work-item */
     LM_LONG in[3], out[3], kernel_[3], stride[3], dilation[3], pad[3];

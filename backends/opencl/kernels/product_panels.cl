@@ -6,7 +6,8 @@
 
 /* What is done for each row, written out: compilers keep named sums in registers, arrays of them in memory. */
 #define ROWS_1(X) X(0)
-#define ROWS_4(X) ROWS_1(X) X(1) X(2) X(3)
+#define ROWS_3(X) ROWS_1(X) X(1) X(2)
+#define ROWS_4(X) ROWS_3(X) X(3)
 #define ROWS_6(X) ROWS_4(X) X(4) X(5)
 #define ROWS_7(X) ROWS_6(X) X(6)
 #define ROWS_10(X) ROWS_7(X) X(7) X(8) X(9)
@@ -125,7 +126,7 @@ kernel void product(const lm_cl_product p, global const float *ga, ulong oa, glo
     global const float *x = LM_AT_CONST(global float, ga, oa) + p.a0 + lm_place(p.part_dim, p.part_a, part);
     global const float *w = LM_AT_CONST(global float, gb, ob) + p.b0 + lm_place(p.part_dim, p.part_b, part) +
                             panel0 * p.b_panel;
-    lm_v16 sum[LM_CL_BLOCK_PANELS * LM_CL_BLOCK_TILES][2 * MR];
+    lm_v16 sum[LM_CL_BLOCK_PANELS * LM_CL_BLOCK_TILES * 2 * MR];
     lm_rows at;
     const bool residual = p.end.has & LM_CL_HAS_RESIDUAL, slope = p.end.has & LM_CL_HAS_SLOPE;
     const int rows = (int)min((long)tiles * MR, p.rows - row0);
@@ -141,7 +142,7 @@ kernel void product(const lm_cl_product p, global const float *ga, ulong oa, glo
         for (int j = 0; j < panels; j++)
             for (int i = 0; i < tiles; i++)
                 next = lm_chain(&p, here, x, &at.at[ROW_A][i * MR], w + j * p.b_panel, first,
-                                sum[j * LM_CL_BLOCK_TILES + i]);
+                                sum + (j * LM_CL_BLOCK_TILES + i) * 2 * MR);
         here = next;
         first = false;
     } while (here.z < p.tap_dim[0]);
@@ -162,7 +163,7 @@ kernel void product(const lm_cl_product p, global const float *ga, ulong oa, glo
             bias[j] = lm_read(gbias + from * p.bias_column, p.bias_column, p.columns - column - from) + 0.0f;
         }
     for (int i = 0; i < rows; i++) {
-        const lm_v16 *v = &sum[0][0] + i * 2;
+        const lm_v16 *v = sum + i * 2;
         for (int j = 0; j < vectors; j++) {
             const long from = j * LM_LANES, n = p.columns - column - from;
             if (residual)
