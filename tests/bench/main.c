@@ -101,13 +101,14 @@ static double timed(job *j, int turns)
 }
 
 /* Threads of a side that has just finished look out for more work for up to 25 ms, and would share the second processor
- * with the side that is timed next. The run after the wait wakes that side's own. */
+ * with the side that is timed next. That one's own then take some milliseconds to wake up and to spread out. */
 static void settle(job *j)
 {
     if (bench.threads < 2)
         return;
     nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
-    j->run(j);
+    for (double start = now(); now() - start < 20e-3;)
+        j->run(j);
 }
 
 void bench_compare(job *ours, job *theirs, double *a, double *b)
